@@ -1,0 +1,71 @@
+/*
+ * backend.h - what a kind of map must be able to do
+ *
+ * A backend is one file that fills one struct map_ops; maps/map.c has the list
+ * of them and everything that is the same for all: the default, the writes
+ * that are due, the judgement of a change.
+ */
+#ifndef MAPS_BACKEND_H
+#define MAPS_BACKEND_H
+
+#include "maps/map.h"
+
+struct map {
+	const struct map_ops	*ops;
+	const struct conf	*conf;
+	void			*handle;	/* the backend's own */
+	bool			 settled;	/* get() answers with the default
+						   filled in and dues written: a
+						   mapd did it (socket), or there
+						   is nothing to do (none) */
+};
+
+struct map_ops {
+	const char	*scheme;		/* "tdb", "socket", "none" */
+	/* arg: what follows the colon.  map->handle is set. */
+	enum status	(*open)(struct map *, const char *arg, int flags,
+			    struct err *);
+	void		(*close)(struct map *);
+	/*
+	 * The stored record.  ST_NONE: no such user, said by a map that is known
+	 * to be whole; a search that failed is never ST_NONE.  user may be
+	 * RECORD_DEFAULT.
+	 */
+	enum status	(*get)(struct map *, TALLOC_CTX *, const char *user,
+			    struct record **, struct err *);
+	/*
+	 * Compare and swap, with its entry in the history, in one transaction.
+	 * was NULL: there must be none.  is NULL: delete; by, at, why say who.
+	 * ST_AGAIN where the stored version is not was's.  The version stored is
+	 * is->version, or one above that of a deleted record of the same name;
+	 * *version (may be NULL) is set to it.
+	 */
+	enum status	(*replace)(struct map *, const struct record *was,
+			    const struct record *is, const struct change_by *,
+			    uint64_t *version, struct err *);
+	enum status	(*each)(struct map *, map_each_fn *, void *arg,
+			    struct err *);
+	enum status	(*history)(struct map *, const char *user, int limit,
+			    map_change_fn *, void *arg, struct err *);
+	enum status	(*watch)(struct map *, map_change_fn *, void *arg,
+			    struct err *);
+	/* An import, all or nothing; see map.h.  NULL: not supported. */
+	enum status	(*import_begin)(struct map *, struct err *);
+	enum status	(*import_put)(struct map *, const char *user,
+			    uint64_t was_version, const struct record *is,
+			    const struct change_by *, struct err *);
+	enum status	(*import_commit)(struct map *, struct err *);
+	void		(*import_abort)(struct map *);
+	/*
+	 * mapd only, NULL elsewhere.  `user` of an address (folded); work that
+	 * waits (an import's copying, retention), at most about a millisecond
+	 * of it at a call: ST_OK there is more, ST_NONE nothing to do.
+	 */
+	enum status	(*by_address)(struct map *, TALLOC_CTX *, const char *addr,
+			    char **user, struct err *);
+	enum status	(*tick)(struct map *, struct err *);
+};
+
+extern const struct map_ops map_tdb, map_none, map_socket;
+
+#endif

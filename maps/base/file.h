@@ -1,0 +1,38 @@
+/*
+ * file.h - whole files, whole writes, directories that are synced
+ *
+ * Every name is relative to a directory descriptor and no link is followed in
+ * its last component: below it may lie what a user controls.
+ */
+#ifndef MAPS_BASE_FILE_H
+#define MAPS_BASE_FILE_H
+
+#include <sys/types.h>
+#include <talloc.h>
+
+#include "maps/base/outcome.h"
+
+/*
+ * Write all of buf, whatever write(2) takes at once, EINTR or not.  On failure
+ * errno is set and -1 returned; how much was written is then unknown.
+ */
+int		file_write(int fd, const void *buf, size_t len) MUST_CHECK;
+
+/*
+ * Read a whole regular file of at most `limit` bytes.
+ *
+ * data   talloc child of ctx, `*len` bytes and a NUL after them.
+ * ST_NONE there is no such file.  ST_NEVER it is longer, or not regular.
+ */
+enum status	file_read(TALLOC_CTX *ctx, int dirfd, const char *name,
+		    size_t limit, char **data, size_t *len, struct err *err)
+		    MUST_CHECK;
+
+/*
+ * Replace a file: write NAME.tmp (exclusively made; what lies there from a crash
+ * goes first), fsync, rename, fsync the directory.  Readers see old or new.
+ */
+enum status	file_replace(int dirfd, const char *name, const void *data,
+		    size_t len, mode_t mode, struct err *err) MUST_CHECK;
+
+#endif

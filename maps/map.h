@@ -1,0 +1,108 @@
+/*
+ * map.h - the migration map: who is where
+ *
+ * The same calls on every backend.  A program asks for the map it was
+ * configured with and never knows which it got.
+ */
+#ifndef MAPS_MAP_H
+#define MAPS_MAP_H
+
+#include <stdint.h>
+#include <talloc.h>
+#include <time.h>
+
+#include "maps/record.h"
+
+struct map;
+
+/* Who changes, and why; borrowed strings. */
+struct change_by {
+	const char	*by;
+	time_t		 at;		/* seconds UTC */
+	const char	*why;
+};
+
+/* One entry of the history. */
+struct change {
+	uint64_t	 seq;		/* 1, 2, ... over the whole map */
+	const char	*user;		/* RECORD_DEFAULT for the default */
+	struct change_by by;
+	const struct record *was;	/* NULL: was added */
+	const struct record *is;	/* NULL: was deleted */
+};
+
+/* Return ST_OK to go on; anything else ends the walk and is its result. */
+typedef enum status map_each_fn(const struct record *, void *arg, struct err *);
+typedef enum status map_change_fn(const struct change *, void *arg, struct err *);
+
+#define MAP_OWNER	0x1	/* open the file itself: mapd; the command where no
+				   mapd runs.  Else tdb: and ldap: mean the socket */
+#define MAP_CREATE	0x2	/* with MAP_OWNER: make it where it is not there */
+
+/*
+ * Open the map that conf->map names.  map is a talloc child of ctx; freeing it
+ * closes.  The socket is connected at the first question, and kept.
+ */
+enum status	map_open(TALLOC_CTX *ctx, const struct conf *conf, int flags,
+		    struct map **map, struct err *err) MUST_CHECK;
+
+/*
+ * A user's record as it stands at `now`, authoritatively: a write that is due
+ * (a window that begins or ended) is done before the answer.
+ *
+ * user  who; or RECORD_DEFAULT.
+ * home  for %h in location templates; NULL where unknown.
+ * rec   talloc child of ctx, located.  For a user without a record made from the
+ *       map's default: is_default, version that of a deleted record, or 0.
+ *
+ * ST_AGAIN  the map could not be asked; never a guess.
+ * ST_NEVER  not permitted; a damaged record; a template that cannot be filled.
+ */
+enum status	map_get(struct map *map, TALLOC_CTX *ctx, const char *user,
+		    const char *home, time_t now, struct record **rec,
+		    struct err *err) MUST_CHECK;
+
+/*
+ * The stored record alone.  ST_NONE: there is none (see backend.h).
+ */
+enum status	map_get_stored(struct map *map, TALLOC_CTX *ctx, const char *user,
+		    struct record **rec, struct err *err) MUST_CHECK;
+
+/*
+ * Compare and swap.  was NULL: add; is NULL: delete.  Judged by
+ * transition_check() first, on the map's side.
+ *
+ * version  (may be NULL) what the new record's version came to be.
+ * ST_AGAIN the stored record is no longer `was`: somebody else was first.
+ * ST_NEVER refused.
+ */
+enum status	map_replace(struct map *map, const struct record *was,
+		    const struct record *is, const struct change_by *by,
+		    uint64_t *version, struct err *err) MUST_CHECK;
+
+/* Every stored record but the default, in no order; concurrent changes may or
+ * may not be seen, each record at most once and never half. */
+enum status	map_each(struct map *map, map_each_fn *fn, void *arg,
+		    struct err *err) MUST_CHECK;
+
+/* Changes of one user (NULL: of all), the latest first, at most `limit`. */
+enum status	map_history(struct map *map, const char *user, int limit,
+		    map_change_fn *fn, void *arg, struct err *err) MUST_CHECK;
+
+/* Every change from now on, until fn or the connection ends it. */
+enum status	map_watch(struct map *map, map_change_fn *fn, void *arg,
+		    struct err *err) MUST_CHECK;
+
+/*
+ * Many changes, all or nothing, while look-ups go on.  was_version 0: add.  A
+ * change that another made meanwhile to one of the same users makes the commit
+ * fail, ST_AGAIN.  Begin and commit may take seconds; only one at a time.
+ */
+enum status	map_import_begin(struct map *map, struct err *err) MUST_CHECK;
+enum status	map_import_put(struct map *map, const char *user,
+		    uint64_t was_version, const struct record *is,
+		    const struct change_by *by, struct err *err) MUST_CHECK;
+enum status	map_import_commit(struct map *map, struct err *err) MUST_CHECK;
+void		map_import_abort(struct map *map);
+
+#endif
