@@ -1,0 +1,57 @@
+/*
+ * dotlock.h - NAME.lock, as Dovecot and everybody takes it
+ *
+ * The lock appears with its content (`pid:hostname`) in it or not at all: an
+ * empty one, left by somebody killed between open and write, would be honoured
+ * by everyone for two minutes.
+ *
+ * Source: Dovecot 2.3.19 lib/file-dotlock.c, maildir-uidlist.c.
+ */
+#ifndef LDA_STORE_DOTLOCK_H
+#define LDA_STORE_DOTLOCK_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "maps/base/outcome.h"
+
+#define DOTLOCK_STALE	120	/* seconds without a change: nobody's any more */
+#define DOTLOCK_TOUCH	10	/* seconds after which a holder touches it */
+
+struct dotlock {
+	int		 dirfd;		/* borrowed: outlives the lock */
+	const char	*name;		/* "dovecot-uidlist.lock"; borrowed */
+	bool		 held;
+	bool		 on_nfs;	/* stat() may be answered from a cache */
+	dev_t		 dev;
+	ino_t		 ino;
+	long long	 touched;	/* CLOCK_MONOTONIC, milliseconds */
+};
+
+/*
+ * Take a lock.
+ *
+ * dirfd  where; name the lock file; guarded the file it guards: the lock is
+ *        stale when neither has changed for DOTLOCK_STALE seconds by the file
+ *        server's clock (ctime counts), or 2 s after its holder died on this host.
+ * wait   milliseconds to try, 0: once.
+ *
+ * ST_AGAIN  it is taken (err names who, and since when), or it cannot be made.
+ */
+enum status	dotlock_take(struct dotlock *lk, int dirfd, const char *name,
+		    const char *guarded, long wait, struct err *err) MUST_CHECK;
+
+/*
+ * Is it still ours?  By device and inode; on NFS by an open(), which asks the
+ * server.  ST_AGAIN: it was broken (err says so): touch nothing more.
+ */
+enum status	dotlock_check(const struct dotlock *lk, struct err *err)
+		    MUST_CHECK;
+
+/* dotlock_check(), and a new time stamp where DOTLOCK_TOUCH has passed. */
+enum status	dotlock_keep(struct dotlock *lk, struct err *err) MUST_CHECK;
+
+/* Remove it where it is still ours.  Does nothing where it is not held. */
+void		dotlock_drop(struct dotlock *lk);
+
+#endif
