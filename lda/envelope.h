@@ -1,0 +1,59 @@
+/*
+ * envelope.h - for whom, from whom, how: the command line and the environment
+ *
+ * procmail's command line, Postfix's environment.  Nothing is looked up here.
+ *
+ * Source: procmail(1); Postfix local(8), pipe(8).
+ */
+#ifndef LDA_ENVELOPE_H
+#define LDA_ENVELOPE_H
+
+#include <stdbool.h>
+#include <talloc.h>
+
+#include "maps/base/outcome.h"
+
+enum from_line {
+	FROM_KEEP,		/* -f absent, or -Y alone */
+	FROM_REFRESH,		/* -f -: a new date in the From_ line that is there */
+	FROM_SENDER,		/* -f SENDER: this sender and the present date */
+};
+
+struct assignment {
+	const char	*name, *value;	/* VAR=value; value NULL: `VAR=` alone */
+};
+
+struct envelope {
+	const char	*config;	/* --config FILE, or NULL */
+	const char	*recipient_user;	/* -d USER, or NULL */
+	const char	*env_user;	/* LOGNAME, else USER; NULL: neither */
+	const char	*home;		/* HOME, or NULL */
+	const char	*extension;	/* first -a, else EXTENSION; "" : none */
+	const char     **args;		/* every -a, NULL-terminated */
+	const char	*recipient;	/* RECIPIENT, else ORIGINAL_RECIPIENT, or NULL */
+	const char	*sender;	/* SENDER, or NULL; "" is the null sender */
+	enum from_line	 from;
+	const char	*from_sender;
+	bool		 override_from;	/* -o */
+	bool		 tempfail;	/* -t */
+	bool		 berkeley;	/* -Y */
+	bool		 preserve_env;	/* -p */
+	bool		 mailfilter;	/* -m */
+	bool		 help, version;	/* -h --help, -v --version */
+	struct assignment *set;		/* VAR=value, in order, `nset` */
+	size_t		 nset;
+	const char     **rcfiles;	/* NULL-terminated */
+};
+
+/*
+ * Read the command line and the environment.
+ *
+ * argv, envp  borrowed: the envelope's strings point into them.
+ * env         talloc child of ctx.
+ * ST_NEVER    a usage error; err says which option.
+ */
+enum status	envelope_read(TALLOC_CTX *ctx, int argc, char **argv,
+		    char **envp, struct envelope **env, struct err *err)
+		    MUST_CHECK;
+
+#endif
