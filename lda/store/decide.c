@@ -1,0 +1,241 @@
+/*
+ * decide.c - what became of a delivery whose process is gone, or asleep
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lda/store/mailbox.h"
+
+struct deciding {			/* what the steps below share */
+	struct mailbox	*lead, *follow;	/* follow NULL: one side only */
+	int64_t		 now, keep;
+};
+
+void
+mailbox_tmp_name(char *base)
+{
+	char *size = strstr(base, ",S=");
+
+	if (size != NULL)
+		*size = '\0';
+}
+
+/* Both sides, the follower first: the leader's word ends the undecided state. */
+static enum status
+log_outcome(const struct deciding *dc, const struct intent *in,
+    enum outcome outcome, struct err *err)
+{
+	enum status st = ST_OK;
+
+	if (dc->follow != NULL)
+		st = deliveries_decide(&dc->follow->log, dc->follow->md->ctl, in,
+		    outcome, dc->now, dc->keep, err);
+	if (st == ST_OK)
+		st = deliveries_decide(&dc->lead->log, dc->lead->md->ctl, in,
+		    outcome, dc->now, dc->keep, err);
+	return st;
+}
+
+static enum status
+sync_dir(int fd, const struct maildir *md, struct err *err)
+{
+	return fsync(fd) == -1 ? err_sys(err, "fsync %s", md->path) : ST_OK;
+}
+
+/* Remove what a void attempt left on the follower, where only we write. */
+static enum status
+strip(struct mailbox *box, const struct intent *in, const char *tmp,
+    struct err *err)
+{
+	const char *sub = NULL;
+	char *file = NULL;
+	enum status st;
+
+	if (unlinkat(box->md->tmp, tmp, 0) == -1 && errno != ENOENT)
+		return err_sys(err, "%s: unlink tmp/%s", box->md->path, tmp);
+	st = maildir_find(NULL, box->md, in->name, &sub, &file, err);
+	if (st == ST_OK && unlinkat(strcmp(sub, "new") == 0 ? box->md->new :
+	    box->md->cur, file, 0) == -1 && errno != ENOENT)
+		st = err_sys(err, "%s: unlink %s/%s", box->md->path, sub, file);
+	talloc_free(file);
+	if (st != ST_OK && st != ST_NONE)
+		return st;
+	return box->uids.fd == -1 ? ST_OK :
+	    uidlist_drop(&box->uids, box->md->ctl, in->name, err);
+}
+
+/*
+ * The fence.  Its order is its meaning: renamed and synced, no sleeper can bring
+ * the file into new/ any more; logged, it is known why; only then unlinked.
+ */
+static enum status
+decide_void(const struct deciding *dc, const struct intent *in, const char *tmp,
+    struct err *err)
+{
+	char fence[MAILDIR_NAME_MAX + 16];
+	struct maildir *md = dc->lead->md;
+	enum status st = ST_OK;
+
+	(void)snprintf(fence, sizeof(fence), "%s.void", tmp);
+	if (renameat(md->tmp, tmp, md->tmp, fence) == -1 && errno != ENOENT)
+		return err_sys(err, "%s: rename tmp/%s", md->path, tmp);
+	st = sync_dir(md->tmp, md, err);
+	if (st == ST_OK && dc->follow != NULL)
+		st = strip(dc->follow, in, tmp, err);
+	if (st == ST_OK)
+		st = log_outcome(dc, in, OUTCOME_VOID, err);
+	if (st == ST_OK)
+		st = deliveries_sync(&dc->lead->log, err);
+	if (st == ST_OK && unlinkat(md->tmp, fence, 0) == -1 && errno != ENOENT)
+		st = err_sys(err, "%s: unlink tmp/%s", md->path, fence);
+	return st;
+}
+
+/* A copy of the leader's file, with its flags, under the same base name. */
+static enum status
+copy_over(struct mailbox *lead, struct mailbox *follow, const struct intent *in,
+    const char *tmp, const char *sub, const char *file, struct err *err)
+{
+	char *name = maildir_without_keywords(NULL, file);
+	enum status st;
+	int fd;
+
+	fd = openat(strcmp(sub, "new") == 0 ? lead->md->new : lead->md->cur, file,
+	    O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1) {			/* expunged at this moment */
+		st = errno == ENOENT ? ST_OK :
+		    err_sys(err, "%s: open %s", lead->md->path, file);
+		goto out;
+	}
+	st = maildir_copy_in(follow->md, fd, tmp, sub, name, err);
+	(void)close(fd);
+	if (st == ST_OK && follow->uids.fd != -1 && in->uid >= follow->uids.next)
+		st = uidlist_append(&follow->uids, in->uid, in->name, err);
+out:
+	talloc_free(name);
+	return st;
+}
+
+/*
+ * The follower is renamed before the leader, so it lacks a landed message only
+ * when its filer lost the rename.  Its own tmp file then is the message.
+ */
+static enum status
+complete(const struct deciding *dc, const struct intent *in, const char *tmp,
+    struct err *err)
+{
+	struct mailbox *lead = dc->lead, *follow = dc->follow;
+	const char *sub = NULL, *had = NULL;
+	char *file = NULL, *mine = NULL;
+	enum status st;
+
+	st = maildir_find(NULL, follow->md, in->name, &had, &mine, err);
+	if (st != ST_NONE) {
+		talloc_free(mine);
+		return st;
+	}
+	st = maildir_find(NULL, lead->md, in->name, &sub, &file, err);
+	if (st == ST_OK) {
+		st = copy_over(lead, follow, in, tmp, sub, file, err);
+		talloc_free(file);
+	} else if (st == ST_NONE)	/* the client was faster: nothing to copy */
+		st = ST_OK;
+	if (st == ST_OK && unlinkat(follow->md->tmp, tmp, 0) == -1 &&
+	    errno != ENOENT)
+		st = err_sys(err, "%s: unlink tmp/%s", follow->md->path, tmp);
+	return st;
+}
+
+static enum status
+decide_landed(const struct deciding *dc, const struct intent *in,
+    const char *tmp, struct err *err)
+{
+	enum status st;
+
+	st = sync_dir(dc->lead->md->new, dc->lead->md, err);
+	if (st == ST_OK && dc->follow != NULL)
+		st = complete(dc, in, tmp, err);
+	if (st == ST_OK && dc->follow != NULL)
+		st = sync_dir(dc->follow->md->new, dc->follow->md, err);
+	return st == ST_OK ? log_outcome(dc, in, OUTCOME_DONE, err) : st;
+}
+
+/* An intent of the leader's own log: its tmp/ is the judge. */
+static enum status
+decide_lead(const struct deciding *dc, const struct intent *in, struct err *err)
+{
+	char tmp[MAILDIR_NAME_MAX + 1];
+	enum outcome there = OUTCOME_UNKNOWN;
+	enum status st;
+	bool in_tmp;
+
+	memcpy(tmp, in->name, sizeof(tmp));
+	mailbox_tmp_name(tmp);
+	if (dc->follow != NULL) {
+		st = deliveries_lookup(&dc->follow->log, in->key, in->name, &there,
+		    err);
+		if (st != ST_OK)
+			return st;
+		if (there == OUTCOME_DONE)
+			return log_outcome(dc, in, OUTCOME_DONE, err);
+	}
+	st = maildir_in_tmp(dc->lead->md, tmp, &in_tmp, err);
+	if (st != ST_OK)
+		return st;
+	if (in_tmp || dc->now - in->at > DELIVERIES_SWEPT)
+		return decide_void(dc, in, tmp, err);
+	return decide_landed(dc, in, tmp, err);
+}
+
+/* An intent that only the follower has: the leader never got as far, or has
+ * already said what came of it. */
+static enum status
+decide_follow(const struct deciding *dc, const struct intent *in,
+    struct err *err)
+{
+	char tmp[MAILDIR_NAME_MAX + 1];
+	enum outcome said;
+	enum status st;
+
+	st = deliveries_lookup(&dc->lead->log, in->key, in->name, &said, err);
+	if (st != ST_OK)
+		return st;
+	memcpy(tmp, in->name, sizeof(tmp));
+	mailbox_tmp_name(tmp);
+	return said == OUTCOME_DONE ? decide_landed(dc, in, tmp, err) :
+	    decide_void(dc, in, tmp, err);
+}
+
+enum status
+mailboxes_decide(struct mailboxes *set, int64_t now, int64_t keep,
+    struct err *err)
+{
+	struct deciding dc = { set->box[0], set->n > 1 ? set->box[1] : NULL,
+	    now, keep };
+	enum status st = ST_OK;
+	struct intent in;
+	int i;
+
+	for (i = 0; i < DELIVERIES_SLOTS && st == ST_OK; i++) {
+		in = dc.lead->log.slot[i];
+		if (dc.lead->log.fd != -1 && in.outcome == OUTCOME_INTENT) {
+			st = mailboxes_check(set, err);
+			if (st == ST_OK)
+				st = decide_lead(&dc, &in, err);
+		}
+	}
+	for (i = 0; i < DELIVERIES_SLOTS && st == ST_OK && dc.follow != NULL;
+	    i++) {
+		in = dc.follow->log.slot[i];
+		if (dc.follow->log.fd != -1 && in.outcome == OUTCOME_INTENT) {
+			st = mailboxes_check(set, err);
+			if (st == ST_OK)
+				st = decide_follow(&dc, &in, err);
+		}
+	}
+	return st;
+}

@@ -1,0 +1,522 @@
+/*
+ * deliveries.c - the delivery log: what was begun, what came of it
+ */
+#include "lda/store/deliveries.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "maps/base/file.h"
+#include "maps/seal.h"
+
+#define PAGE		4096
+#define SECTOR		512
+#define MAGIC		"mfdlog1\n"
+#define BUCKETS_FIRST	4		/* 20 KiB for a mailbox's first mail */
+#define BUCKETS_MAX	(1u << 20)	/* 4 GiB: damage, not mail */
+
+struct disk_head {			/* sector 0 */
+	char	 magic[8];
+	uint32_t buckets;
+	uint32_t zero;
+	uint64_t led;
+	uint32_t crc;			/* of all before it, as is every crc here */
+} __attribute__((packed));
+
+struct disk_slot {			/* sectors 1 .. DELIVERIES_SLOTS */
+	uint64_t seq;
+	uint64_t at;
+	unsigned char key[DELIVERIES_KEY];
+	uint32_t uid;
+	uint32_t outcome;
+	char	 name[MAILDIR_NAME_MAX + 1];
+	uint32_t crc;
+} __attribute__((packed));
+
+struct disk_entry {			/* PAGE / 48 of them in a page */
+	unsigned char key[DELIVERIES_KEY];
+	uint64_t at;
+	uint64_t name;			/* hash of the base name */
+	uint32_t uid;
+	uint32_t outcome;
+	uint32_t crc;
+	uint32_t zero;
+} __attribute__((packed));
+
+#define ENTRIES (PAGE / sizeof(struct disk_entry))
+
+_Static_assert(sizeof(struct disk_head) <= SECTOR, "a sector each");
+_Static_assert(sizeof(struct disk_slot) <= SECTOR, "a sector each");
+_Static_assert(sizeof(struct disk_entry) == 48, "85 to a page");
+_Static_assert((1 + DELIVERIES_SLOTS) * SECTOR <= PAGE, "one page");
+
+#define CRC_OF(p) htole32(crc32_of(0, (p), offsetof(__typeof__(*(p)), crc)))
+
+/* FNV-1a: the name is our own random one, nobody chooses it against us. */
+static uint64_t
+name_hash(const char *name)
+{
+	uint64_t h = 14695981039346656037u;
+
+	for (; *name != '\0'; name++)
+		h = (h ^ (unsigned char)*name) * 1099511628211u;
+	return h;
+}
+
+static off_t
+page_of(const struct deliveries *d, const unsigned char *key)
+{
+	uint32_t h;
+
+	memcpy(&h, key, sizeof(h));	/* the key is a hash already */
+	return (off_t)(1 + (le32toh(h) & (d->buckets - 1))) * PAGE;
+}
+
+/* All of it or an error: a short read is a file that was cut. */
+static int
+pread_all(int fd, void *buf, size_t len, off_t off)
+{
+	ssize_t n = pread(fd, buf, len, off);
+
+	if (n == -1)
+		return -1;
+	if ((size_t)n != len) {
+		errno = EIO;
+		return -1;
+	}
+	return 0;
+}
+
+static int
+pwrite_all(int fd, const void *buf, size_t len, off_t off)
+{
+	ssize_t n = pwrite(fd, buf, len, off);
+
+	if (n == -1)
+		return -1;
+	if ((size_t)n != len) {		/* a full disk can do that */
+		errno = ENOSPC;
+		return -1;
+	}
+	return 0;
+}
+
+static void
+slot_load(struct deliveries *d, int i, const unsigned char *page)
+{
+	struct intent *in = &d->slot[i];
+	struct disk_slot ds;
+
+	memcpy(&ds, page + (1 + i) * SECTOR, sizeof(ds));
+	d->slot_seq[i] = 0;
+	in->outcome = OUTCOME_UNKNOWN;
+	if (ds.seq == 0 || ds.crc != CRC_OF(&ds))
+		return;			/* never written, or never whole */
+	d->slot_seq[i] = le64toh(ds.seq);
+	memcpy(in->key, ds.key, sizeof(in->key));
+	in->uid = le32toh(ds.uid);
+	in->at = (int64_t)le64toh(ds.at);
+	in->outcome = (enum outcome)le32toh(ds.outcome);
+	memcpy(in->name, ds.name, sizeof(in->name));
+	in->name[sizeof(in->name) - 1] = '\0';
+	if (strchr(in->name, '/') != NULL)	/* it becomes part of a path */
+		in->outcome = OUTCOME_UNKNOWN;
+	if (d->slot_seq[i] > d->seq)
+		d->seq = d->slot_seq[i];
+}
+
+static enum status
+slot_store(struct deliveries *d, int i, struct err *err)
+{
+	const struct intent *in = &d->slot[i];
+	struct disk_slot ds;
+
+	memset(&ds, 0, sizeof(ds));
+	ds.seq = htole64(d->slot_seq[i]);
+	ds.at = htole64((uint64_t)in->at);
+	memcpy(ds.key, in->key, sizeof(ds.key));
+	ds.uid = htole32(in->uid);
+	ds.outcome = htole32((uint32_t)in->outcome);
+	memcpy(ds.name, in->name, strlen(in->name));
+	ds.crc = CRC_OF(&ds);
+	if (pwrite_all(d->fd, &ds, sizeof(ds), (off_t)(1 + i) * SECTOR) == -1)
+		return err_sys(err, "write %s", DELIVERIES_NAME);
+	return ST_OK;
+}
+
+enum status
+deliveries_open(struct deliveries *d, int ctlfd, struct err *err)
+{
+	unsigned char page[PAGE];
+	struct disk_head head;
+	int i;
+
+	memset(d, 0, sizeof(*d));
+	d->fd = openat(ctlfd, DELIVERIES_NAME, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (d->fd == -1)
+		return errno == ENOENT ? ST_NONE :
+		    err_sys(err, "open %s", DELIVERIES_NAME);
+	if (pread_all(d->fd, page, sizeof(page), 0) == -1) {
+		enum status st = err_sys(err, "read %s", DELIVERIES_NAME);
+
+		deliveries_close(d);
+		return st;
+	}
+	memcpy(&head, page, sizeof(head));
+	d->buckets = le32toh(head.buckets);
+	d->led = le64toh(head.led);
+	if (memcmp(head.magic, MAGIC, sizeof(head.magic)) != 0 ||
+	    head.crc != CRC_OF(&head) || d->buckets == 0 ||
+	    d->buckets > BUCKETS_MAX || (d->buckets & (d->buckets - 1)) != 0) {
+		deliveries_close(d);
+		return err_set(err, ST_NEVER, "%s is damaged: move it aside, a "
+		    "message that is retried may then come twice",
+		    DELIVERIES_NAME);
+	}
+	for (i = 0; i < DELIVERIES_SLOTS; i++)
+		slot_load(d, i, page);
+	return ST_OK;
+}
+
+void
+deliveries_close(struct deliveries *d)
+{
+	if (d->fd != -1)
+		(void)close(d->fd);
+	d->fd = -1;
+}
+
+static void
+head_fill(struct disk_head *head, uint32_t buckets, uint64_t led)
+{
+	memset(head, 0, sizeof(*head));
+	memcpy(head->magic, MAGIC, sizeof(head->magic));
+	head->buckets = htole32(buckets);
+	head->led = htole64(led);
+	head->crc = CRC_OF(head);
+}
+
+/*
+ * A new file under a name of its own, all zeros written out: what is overwritten
+ * later needs no new blocks, and its sync no journal.
+ */
+static enum status
+tmp_make(int ctlfd, uint32_t buckets, uint64_t led, mode_t mode, gid_t gid,
+    int *fd, struct err *err)
+{
+	unsigned char page[PAGE] = { 0 };
+	struct disk_head head;
+	uint32_t i;
+
+	(void)unlinkat(ctlfd, DELIVERIES_NAME ".tmp", 0);
+	*fd = openat(ctlfd, DELIVERIES_NAME ".tmp",
+	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (*fd == -1)
+		return err_sys(err, "create %s.tmp", DELIVERIES_NAME);
+	if ((gid != (gid_t)-1 && fchown(*fd, (uid_t)-1, gid) == -1) ||
+	    fchmod(*fd, mode) == -1)
+		return err_sys(err, "chmod %s.tmp", DELIVERIES_NAME);
+	head_fill(&head, buckets, led);
+	memcpy(page, &head, sizeof(head));
+	for (i = 0; i <= buckets; i++) {
+		if (file_write(*fd, page, sizeof(page)) == -1)
+			return err_sys(err, "write %s.tmp", DELIVERIES_NAME);
+		memset(page, 0, sizeof(head));
+	}
+	return ST_OK;
+}
+
+static enum status
+tmp_commit(int ctlfd, int fd, struct err *err)
+{
+	if (fsync(fd) == -1)
+		return err_sys(err, "fsync %s.tmp", DELIVERIES_NAME);
+	if (renameat(ctlfd, DELIVERIES_NAME ".tmp", ctlfd, DELIVERIES_NAME) == -1)
+		return err_sys(err, "rename %s.tmp", DELIVERIES_NAME);
+	if (fsync(ctlfd) == -1)
+		return err_sys(err, "fsync the directory of %s",
+		    DELIVERIES_NAME);
+	return ST_OK;
+}
+
+enum status
+deliveries_make(struct deliveries *d, int ctlfd, mode_t mode, gid_t gid,
+    struct err *err)
+{
+	enum status st;
+	int fd = -1;
+
+	memset(d, 0, sizeof(*d));
+	d->fd = -1;
+	st = tmp_make(ctlfd, BUCKETS_FIRST, 0, mode, gid, &fd, err);
+	if (st == ST_OK)
+		st = tmp_commit(ctlfd, fd, err);
+	if (st != ST_OK) {
+		if (fd != -1)
+			(void)close(fd);
+		(void)unlinkat(ctlfd, DELIVERIES_NAME ".tmp", 0);
+		return st;
+	}
+	d->fd = fd;
+	d->buckets = BUCKETS_FIRST;
+	return ST_OK;
+}
+
+static bool
+entry_whole(const struct disk_entry *e)
+{
+	return e->outcome != 0 && e->crc == CRC_OF(e);
+}
+
+enum status
+deliveries_lookup(const struct deliveries *d, const unsigned char *key,
+    const char *name, enum outcome *outcome, struct err *err)
+{
+	struct disk_entry page[ENTRIES];
+	uint64_t hash = name == NULL ? 0 : name_hash(name);
+	size_t i;
+
+	*outcome = OUTCOME_UNKNOWN;
+	if (d->fd == -1)
+		return ST_OK;
+	if (pread_all(d->fd, page, sizeof(page), page_of(d, key)) == -1)
+		return err_sys(err, "read %s", DELIVERIES_NAME);
+	for (i = 0; i < ENTRIES; i++) {
+		if (memcmp(page[i].key, key, DELIVERIES_KEY) != 0 ||
+		    !entry_whole(&page[i]))
+			continue;
+		if (le32toh(page[i].outcome) == OUTCOME_DONE) {
+			*outcome = OUTCOME_DONE;
+			return ST_OK;
+		}
+		if (name == NULL || le64toh(page[i].name) == hash)
+			*outcome = (enum outcome)le32toh(page[i].outcome);
+	}
+	return ST_OK;
+}
+
+enum status
+deliveries_intend(struct deliveries *d, struct intent *in, struct err *err)
+{
+	int i, best = -1;
+
+	for (i = 0; i < DELIVERIES_SLOTS; i++)
+		if (d->slot[i].outcome != OUTCOME_INTENT &&
+		    (best == -1 || d->slot_seq[i] < d->slot_seq[best]))
+			best = i;
+	if (best == -1)
+		return err_set(err, ST_AGAIN,
+		    "%s: too many deliveries are undecided", DELIVERIES_NAME);
+	in->outcome = OUTCOME_INTENT;
+	d->slot[best] = *in;
+	d->slot_seq[best] = ++d->seq;
+	return slot_store(d, best, err);
+}
+
+enum status
+deliveries_sync(struct deliveries *d, struct err *err)
+{
+	if (d->fd != -1 && fdatasync(d->fd) == -1)
+		return err_sys(err, "sync %s", DELIVERIES_NAME);
+	return ST_OK;
+}
+
+/* Where an entry may go in its page: its own place, a free one, one too old;
+ * -1 where all are younger than `oldest`. */
+static int
+place(const struct disk_entry *page, const struct disk_entry *e, int64_t oldest)
+{
+	int i, best = -1;
+
+	for (i = 0; i < (int)ENTRIES; i++) {
+		if (!entry_whole(&page[i])) {
+			if (best == -1)
+				best = i;
+		} else if (memcmp(page[i].key, e->key, DELIVERIES_KEY) == 0 &&
+		    page[i].name == e->name)
+			return i;
+		else if (best == -1 && (int64_t)le64toh(page[i].at) < oldest)
+			best = i;
+	}
+	return best;
+}
+
+/* ST_NONE: its page is full. */
+static enum status
+entry_store(const struct deliveries *d, const struct disk_entry *e,
+    int64_t oldest, struct err *err)
+{
+	struct disk_entry page[ENTRIES];
+	off_t off = page_of(d, e->key);
+	int i;
+
+	if (pread_all(d->fd, page, sizeof(page), off) == -1)
+		return err_sys(err, "read %s", DELIVERIES_NAME);
+	i = place(page, e, oldest);
+	if (i == -1)
+		return ST_NONE;
+	/* DONE is for ever: no later VOID of the same attempt undoes it. */
+	if (entry_whole(&page[i]) && page[i].name == e->name &&
+	    memcmp(page[i].key, e->key, DELIVERIES_KEY) == 0 &&
+	    le32toh(page[i].outcome) == OUTCOME_DONE)
+		return ST_OK;
+	if (pwrite_all(d->fd, e, sizeof(*e),
+	    off + (off_t)i * (off_t)sizeof(*e)) == -1)
+		return err_sys(err, "write %s", DELIVERIES_NAME);
+	return ST_OK;
+}
+
+static enum status	grow(struct deliveries *, int, uint32_t, int64_t,
+			    struct err *);
+
+/* Store, and grow for as long as its page is full. */
+static enum status
+entry_add(struct deliveries *d, int ctlfd, const struct disk_entry *e,
+    int64_t oldest, struct err *err)
+{
+	enum status st;
+
+	while ((st = entry_store(d, e, oldest, err)) == ST_NONE) {
+		if (d->buckets == BUCKETS_MAX)
+			return err_set(err, ST_AGAIN, "%s is full",
+			    DELIVERIES_NAME);
+		st = grow(d, ctlfd, d->buckets * 2, oldest, err);
+		if (st != ST_OK)
+			return st;
+	}
+	return st;
+}
+
+static enum status
+copy_entries(struct deliveries *to, int ctlfd, const struct deliveries *from,
+    int64_t oldest, struct err *err)
+{
+	struct disk_entry page[ENTRIES];
+	enum status st;
+	uint32_t b;
+	size_t i;
+
+	for (b = 0; b < from->buckets; b++) {
+		if (pread_all(from->fd, page, sizeof(page),
+		    (off_t)(1 + b) * PAGE) == -1)
+			return err_sys(err, "read %s", DELIVERIES_NAME);
+		for (i = 0; i < ENTRIES; i++) {
+			if (!entry_whole(&page[i]) ||
+			    (int64_t)le64toh(page[i].at) < oldest)
+				continue;
+			/* Twice the pages never overflow; a merge may. */
+			st = ctlfd == -1 ? entry_store(to, &page[i], oldest, err)
+			    : entry_add(to, ctlfd, &page[i], oldest, err);
+			if (st != ST_OK)
+				return st;
+		}
+	}
+	return ST_OK;
+}
+
+/* The same log in a file of twice the size: seldom, and paid for by what came
+ * since the last time. */
+static enum status
+grow(struct deliveries *d, int ctlfd, uint32_t buckets, int64_t oldest,
+    struct err *err)
+{
+	struct deliveries big = *d;
+	struct stat sb;
+	enum status st;
+	int i;
+
+	if (fstat(d->fd, &sb) == -1)
+		return err_sys(err, "stat %s", DELIVERIES_NAME);
+	big.fd = -1;
+	big.buckets = buckets;
+	st = tmp_make(ctlfd, buckets, d->led, sb.st_mode & 0777, (gid_t)-1,
+	    &big.fd, err);
+	if (st != ST_OK)
+		goto fail;
+	/* Ours may be another group than the file's; it must stay readable. */
+	if (fchown(big.fd, (uid_t)-1, sb.st_gid) == -1 && errno != EPERM) {
+		st = err_sys(err, "chown %s.tmp", DELIVERIES_NAME);
+		goto fail;
+	}
+	for (i = 0; i < DELIVERIES_SLOTS && st == ST_OK; i++)
+		if (big.slot_seq[i] != 0)
+			st = slot_store(&big, i, err);
+	if (st == ST_OK)
+		st = copy_entries(&big, -1, d, oldest, err);
+	if (st == ST_OK)
+		st = tmp_commit(ctlfd, big.fd, err);
+	if (st != ST_OK)
+		goto fail;
+	(void)close(d->fd);
+	*d = big;
+	return ST_OK;
+fail:
+	deliveries_close(&big);
+	(void)unlinkat(ctlfd, DELIVERIES_NAME ".tmp", 0);
+	return st;
+}
+
+static void
+entry_fill(struct disk_entry *e, const struct intent *in, enum outcome outcome)
+{
+	memset(e, 0, sizeof(*e));
+	memcpy(e->key, in->key, sizeof(e->key));
+	e->at = htole64((uint64_t)in->at);
+	e->name = htole64(name_hash(in->name));
+	e->uid = htole32(in->uid);
+	e->outcome = htole32((uint32_t)outcome);
+	e->crc = CRC_OF(e);
+}
+
+enum status
+deliveries_decide(struct deliveries *d, int ctlfd, const struct intent *in,
+    enum outcome outcome, int64_t now, int64_t keep, struct err *err)
+{
+	struct disk_entry e;
+	enum status st;
+	int i;
+
+	if (d->fd == -1)
+		return ST_OK;
+	entry_fill(&e, in, outcome);
+	st = entry_add(d, ctlfd, &e, now - keep, err);
+	for (i = 0; i < DELIVERIES_SLOTS && st == ST_OK; i++)
+		if (d->slot[i].outcome == OUTCOME_INTENT &&
+		    strcmp(d->slot[i].name, in->name) == 0) {
+			d->slot[i].outcome = outcome;
+			st = slot_store(d, i, err);
+		}
+	return st;
+}
+
+enum status
+deliveries_lead(struct deliveries *d, uint64_t version, struct err *err)
+{
+	struct disk_head head;
+
+	if (d->fd == -1 || d->led >= version)
+		return ST_OK;
+	head_fill(&head, d->buckets, version);
+	if (pwrite_all(d->fd, &head, sizeof(head), 0) == -1)
+		return err_sys(err, "write %s", DELIVERIES_NAME);
+	d->led = version;
+	return deliveries_sync(d, err);
+}
+
+enum status
+deliveries_merge(struct deliveries *to, int to_ctlfd,
+    const struct deliveries *from, int64_t now, int64_t keep, struct err *err)
+{
+	enum status st;
+
+	if (to->fd == -1 || from->fd == -1)
+		return ST_OK;
+	st = copy_entries(to, to_ctlfd, from, now - keep, err);
+	if (st == ST_OK)
+		st = deliveries_sync(to, err);
+	return st;
+}

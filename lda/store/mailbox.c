@@ -1,0 +1,137 @@
+/*
+ * mailbox.c - one mailbox on one side or both, locked
+ */
+#include "lda/store/mailbox.h"
+
+#include <errno.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SECOND_WAIT	1000L		/* ms for the second lock */
+
+static long long
+now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* A moment that differs between processes, lest two go in step for ever. */
+static void
+rest(void)
+{
+	struct timespec ts = { 0, 0 };
+
+	ts.tv_nsec = (20 + (now_ms() ^ getpid()) % 60) * 1000000L;
+	(void)nanosleep(&ts, NULL);
+}
+
+static struct mailbox *
+by_side(const struct mailboxes *set, enum side side)
+{
+	int i;
+
+	for (i = 0; i < set->n; i++)
+		if (set->box[i]->side == side)
+			return set->box[i];
+	return NULL;
+}
+
+static enum status
+lock_one(struct mailbox *box, long wait, struct err *err)
+{
+	enum status st;
+
+	st = dotlock_take(&box->lock, box->md->ctl, UIDLIST_LOCK, UIDLIST_NAME,
+	    wait, err);
+	return st == ST_OK ? st : err_wrap(err, st, "%s", box->md->path);
+}
+
+enum status
+mailboxes_lock(struct mailboxes *set, long wait, struct err *err)
+{
+	struct mailbox *first = by_side(set, OLD), *second = by_side(set, NEW);
+	long long end = now_ms() + wait;
+	enum status st;
+	long left;
+
+	if (first == NULL) {
+		first = second;
+		second = NULL;
+	}
+	for (;;) {
+		left = (long)(end - now_ms());
+		st = lock_one(first, left > 0 ? left : 0, err);
+		if (st != ST_OK || second == NULL)
+			return st;
+		left = (long)(end - now_ms());
+		if (left > SECOND_WAIT)
+			left = SECOND_WAIT;
+		st = lock_one(second, left > 0 ? left : 0, err);
+		if (st == ST_OK)
+			return st;
+		dotlock_drop(&first->lock);
+		if (st != ST_AGAIN || now_ms() >= end)
+			return st;
+		rest();
+	}
+}
+
+enum status
+mailboxes_check(const struct mailboxes *set, struct err *err)
+{
+	enum status st = ST_OK;
+	int i;
+
+	for (i = 0; i < set->n && st == ST_OK; i++)
+		st = dotlock_check(&set->box[i]->lock, err);
+	return st;
+}
+
+enum status
+mailboxes_keep(struct mailboxes *set, struct err *err)
+{
+	enum status st = ST_OK;
+	int i;
+
+	for (i = 0; i < set->n && st == ST_OK; i++)
+		st = dotlock_keep(&set->box[i]->lock, err);
+	return st;
+}
+
+static void
+release(struct mailbox *box)
+{
+	if (box == NULL)
+		return;
+	uidlist_close(&box->uids);
+	deliveries_close(&box->log);
+	dotlock_drop(&box->lock);
+}
+
+void
+mailboxes_unlock(struct mailboxes *set)
+{
+	release(by_side(set, NEW));
+	release(by_side(set, OLD));
+}
+
+enum status
+mailbox_read(struct mailbox *box, bool v3_only, struct err *err)
+{
+	enum status st;
+
+	st = uidlist_read(&box->uids, box->md->ctl, err);
+	if (st == ST_OK && box->uids.torn > 0)
+		st = uidlist_mend(&box->uids, err);
+	if (st == ST_NONE || (st == ST_NEVER && !v3_only))
+		box->uids.fd = -1;
+	else if (st != ST_OK)
+		return err_wrap(err, st, "%s", box->md->path);
+	st = deliveries_open(&box->log, box->md->ctl, err);
+	if (st == ST_NONE || st == ST_OK)
+		return ST_OK;
+	return err_wrap(err, st, "%s", box->md->path);
+}
