@@ -12,6 +12,7 @@
 #include "maps/route.h"
 
 struct delivery {
+	TALLOC_CTX		*ctx;		/* parent of what is filled in */
 	struct map		*map;
 	const struct conf	*conf;
 	const char		*user;

@@ -18,6 +18,9 @@
 #define MAGIC		"mfdlog1\n"
 #define BUCKETS_FIRST	4		/* 20 KiB for a mailbox's first mail */
 #define BUCKETS_MAX	(1u << 20)	/* 4 GiB: damage, not mail */
+#define VOID_KEEP	3600		/* seconds: for a sleeper to wake up in; a
+					   message that fails for days must not
+					   fill its page with its attempts */
 
 struct disk_head {			/* sector 0 */
 	char	 magic[8];
@@ -48,6 +51,10 @@ struct disk_entry {			/* PAGE / 48 of them in a page */
 } __attribute__((packed));
 
 #define ENTRIES (PAGE / sizeof(struct disk_entry))
+
+struct age {				/* entries from before these make room */
+	int64_t	 oldest, oldest_void;
+};
 
 _Static_assert(sizeof(struct disk_head) <= SECTOR, "a sector each");
 _Static_assert(sizeof(struct disk_slot) <= SECTOR, "a sector each");
@@ -325,30 +332,48 @@ deliveries_sync(struct deliveries *d, struct err *err)
 	return ST_OK;
 }
 
-/* Where an entry may go in its page: its own place, a free one, one too old;
- * -1 where all are younger than `oldest`. */
-static int
-place(const struct disk_entry *page, const struct disk_entry *e, int64_t oldest)
+static bool
+same_key(const struct disk_entry *a, const struct disk_entry *b)
 {
-	int i, best = -1;
+	return memcmp(a->key, b->key, DELIVERIES_KEY) == 0;
+}
+
+static bool
+expired(const struct disk_entry *e, const struct age *age)
+{
+	return (int64_t)le64toh(e->at) <
+	    (le32toh(e->outcome) == OUTCOME_VOID ? age->oldest_void :
+	    age->oldest);
+}
+
+/*
+ * Where an entry may go in its page: its own place, a free one, one too old, at
+ * last that of another void attempt of the same message; -1: none.
+ */
+static int
+place(const struct disk_entry *page, const struct disk_entry *e,
+    const struct age *age)
+{
+	int i, best = -1, sibling = -1;
 
 	for (i = 0; i < (int)ENTRIES; i++) {
-		if (!entry_whole(&page[i])) {
+		if (!entry_whole(&page[i]) || expired(&page[i], age)) {
 			if (best == -1)
 				best = i;
-		} else if (memcmp(page[i].key, e->key, DELIVERIES_KEY) == 0 &&
-		    page[i].name == e->name)
-			return i;
-		else if (best == -1 && (int64_t)le64toh(page[i].at) < oldest)
-			best = i;
+		} else if (same_key(&page[i], e)) {
+			if (page[i].name == e->name)
+				return i;
+			if (le32toh(page[i].outcome) == OUTCOME_VOID)
+				sibling = i;
+		}
 	}
-	return best;
+	return best != -1 ? best : sibling;
 }
 
 /* ST_NONE: its page is full. */
 static enum status
 entry_store(const struct deliveries *d, const struct disk_entry *e,
-    int64_t oldest, struct err *err)
+    const struct age *age, struct err *err)
 {
 	struct disk_entry page[ENTRIES];
 	off_t off = page_of(d, e->key);
@@ -356,13 +381,12 @@ entry_store(const struct deliveries *d, const struct disk_entry *e,
 
 	if (pread_all(d->fd, page, sizeof(page), off) == -1)
 		return err_sys(err, "read %s", DELIVERIES_NAME);
-	i = place(page, e, oldest);
+	i = place(page, e, age);
 	if (i == -1)
 		return ST_NONE;
 	/* DONE is for ever: no later VOID of the same attempt undoes it. */
 	if (entry_whole(&page[i]) && page[i].name == e->name &&
-	    memcmp(page[i].key, e->key, DELIVERIES_KEY) == 0 &&
-	    le32toh(page[i].outcome) == OUTCOME_DONE)
+	    same_key(&page[i], e) && le32toh(page[i].outcome) == OUTCOME_DONE)
 		return ST_OK;
 	if (pwrite_all(d->fd, e, sizeof(*e),
 	    off + (off_t)i * (off_t)sizeof(*e)) == -1)
@@ -370,21 +394,21 @@ entry_store(const struct deliveries *d, const struct disk_entry *e,
 	return ST_OK;
 }
 
-static enum status	grow(struct deliveries *, int, uint32_t, int64_t,
-			    struct err *);
+static enum status	grow(struct deliveries *, int, uint32_t,
+			    const struct age *, struct err *);
 
 /* Store, and grow for as long as its page is full. */
 static enum status
 entry_add(struct deliveries *d, int ctlfd, const struct disk_entry *e,
-    int64_t oldest, struct err *err)
+    const struct age *age, struct err *err)
 {
 	enum status st;
 
-	while ((st = entry_store(d, e, oldest, err)) == ST_NONE) {
+	while ((st = entry_store(d, e, age, err)) == ST_NONE) {
 		if (d->buckets == BUCKETS_MAX)
 			return err_set(err, ST_AGAIN, "%s is full",
 			    DELIVERIES_NAME);
-		st = grow(d, ctlfd, d->buckets * 2, oldest, err);
+		st = grow(d, ctlfd, d->buckets * 2, age, err);
 		if (st != ST_OK)
 			return st;
 	}
@@ -393,7 +417,7 @@ entry_add(struct deliveries *d, int ctlfd, const struct disk_entry *e,
 
 static enum status
 copy_entries(struct deliveries *to, int ctlfd, const struct deliveries *from,
-    int64_t oldest, struct err *err)
+    const struct age *age, struct err *err)
 {
 	struct disk_entry page[ENTRIES];
 	enum status st;
@@ -405,12 +429,11 @@ copy_entries(struct deliveries *to, int ctlfd, const struct deliveries *from,
 		    (off_t)(1 + b) * PAGE) == -1)
 			return err_sys(err, "read %s", DELIVERIES_NAME);
 		for (i = 0; i < ENTRIES; i++) {
-			if (!entry_whole(&page[i]) ||
-			    (int64_t)le64toh(page[i].at) < oldest)
+			if (!entry_whole(&page[i]) || expired(&page[i], age))
 				continue;
 			/* Twice the pages never overflow; a merge may. */
-			st = ctlfd == -1 ? entry_store(to, &page[i], oldest, err)
-			    : entry_add(to, ctlfd, &page[i], oldest, err);
+			st = ctlfd == -1 ? entry_store(to, &page[i], age, err)
+			    : entry_add(to, ctlfd, &page[i], age, err);
 			if (st != ST_OK)
 				return st;
 		}
@@ -421,7 +444,7 @@ copy_entries(struct deliveries *to, int ctlfd, const struct deliveries *from,
 /* The same log in a file of twice the size: seldom, and paid for by what came
  * since the last time. */
 static enum status
-grow(struct deliveries *d, int ctlfd, uint32_t buckets, int64_t oldest,
+grow(struct deliveries *d, int ctlfd, uint32_t buckets, const struct age *age,
     struct err *err)
 {
 	struct deliveries big = *d;
@@ -446,7 +469,7 @@ grow(struct deliveries *d, int ctlfd, uint32_t buckets, int64_t oldest,
 		if (big.slot_seq[i] != 0)
 			st = slot_store(&big, i, err);
 	if (st == ST_OK)
-		st = copy_entries(&big, -1, d, oldest, err);
+		st = copy_entries(&big, -1, d, age, err);
 	if (st == ST_OK)
 		st = tmp_commit(ctlfd, big.fd, err);
 	if (st != ST_OK)
@@ -476,6 +499,7 @@ enum status
 deliveries_decide(struct deliveries *d, int ctlfd, const struct intent *in,
     enum outcome outcome, int64_t now, int64_t keep, struct err *err)
 {
+	struct age age = { now - keep, now - VOID_KEEP };
 	struct disk_entry e;
 	enum status st;
 	int i;
@@ -483,7 +507,7 @@ deliveries_decide(struct deliveries *d, int ctlfd, const struct intent *in,
 	if (d->fd == -1)
 		return ST_OK;
 	entry_fill(&e, in, outcome);
-	st = entry_add(d, ctlfd, &e, now - keep, err);
+	st = entry_add(d, ctlfd, &e, &age, err);
 	for (i = 0; i < DELIVERIES_SLOTS && st == ST_OK; i++)
 		if (d->slot[i].outcome == OUTCOME_INTENT &&
 		    strcmp(d->slot[i].name, in->name) == 0) {
@@ -511,11 +535,12 @@ enum status
 deliveries_merge(struct deliveries *to, int to_ctlfd,
     const struct deliveries *from, int64_t now, int64_t keep, struct err *err)
 {
+	struct age age = { now - keep, now - VOID_KEEP };
 	enum status st;
 
 	if (to->fd == -1 || from->fd == -1)
 		return ST_OK;
-	st = copy_entries(to, to_ctlfd, from, now - keep, err);
+	st = copy_entries(to, to_ctlfd, from, &age, err);
 	if (st == ST_OK)
 		st = deliveries_sync(to, err);
 	return st;

@@ -58,6 +58,12 @@ enum status	maildir_open(TALLOC_CTX *ctx, const struct location *loc,
 		    struct maildir **md, struct err *err) MUST_CHECK;
 
 /*
+ * Open cur/ and new/ anew: they were replaced by empty ones (a follower's
+ * mailbox that was moved aside).
+ */
+enum status	maildir_reopen(struct maildir *md, struct err *err) MUST_CHECK;
+
+/*
  * The mailboxes of a location, "" first: a NULL-terminated talloc child of ctx.
  * ST_NONE  the location has no Maildir at all.
  */

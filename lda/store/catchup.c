@@ -1,0 +1,266 @@
+/*
+ * catchup.c - bring the follower up to the leader before a UID is given
+ */
+#include "lda/store/catchup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static bool
+late(long long until)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000 >= until;
+}
+
+static bool
+same_mailbox(const struct uidlist *a, const struct uidlist *b)
+{
+	return a->validity == b->validity && strcmp(a->guid, b->guid) == 0;
+}
+
+static enum status
+make_uidlist(struct mailbox *box, uint32_t validity, uint32_t next,
+    const char *guid, struct err *err)
+{
+	enum status st;
+
+	uidlist_close(&box->uids);
+	st = uidlist_make(&box->uids, box->md->ctl, validity, next, guid,
+	    box->md->fmode, box->md->gid, err);
+	return st == ST_OK ? st : err_wrap(err, st, "%s", box->md->path);
+}
+
+/* A leader without uidlist: `model` (NULL: none) is the same mailbox elsewhere. */
+static enum status
+lead_make(struct mailbox *lead, const struct mailbox *model, bool two,
+    struct err *err)
+{
+	char guid[33];
+	enum status st;
+	bool empty;
+
+	st = maildir_empty(lead->md, &empty, err);
+	if (st != ST_OK)
+		return st;
+	if (!empty)
+		return !two ? ST_OK : err_set(err, ST_AGAIN,
+		    "%s has mail but no %s: let Dovecot number it first "
+		    "(doveadm mailbox status -u USER uidnext '*')",
+		    lead->md->path, UIDLIST_NAME);
+	if (model != NULL && model->uids.fd != -1 && model->uids.guid[0] != '\0')
+		return make_uidlist(lead, model->uids.validity, model->uids.next,
+		    model->uids.guid, err);
+	uidlist_guid(guid);
+	return make_uidlist(lead, (uint32_t)time(NULL), 1, guid, err);
+}
+
+static enum status
+move(const struct maildir *md, int from, const char *name, int to,
+    struct err *err)
+{
+	if (renameat(from, name, to, name) == -1 && errno != ENOENT)
+		return err_sys(err, "%s: move %s aside", md->path, name);
+	return ST_OK;
+}
+
+/* Index files are known by their names; they would number what is not theirs. */
+static enum status
+move_indexes(const struct maildir *md, int aside, struct err *err)
+{
+	enum status st = ST_OK;
+	struct dirent *de;
+	DIR *dir;
+	int fd;
+
+	if (md->idx == -1)
+		return ST_OK;
+	fd = openat(md->idx, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = fd == -1 ? NULL : fdopendir(fd);
+	if (dir == NULL) {
+		st = err_sys(err, "%s: read the index directory", md->path);
+		if (fd != -1)
+			(void)close(fd);
+		return st;
+	}
+	while (st == ST_OK && (de = readdir(dir)) != NULL)
+		if (strncmp(de->d_name, "dovecot.index", 13) == 0 &&
+		    renameat(md->idx, de->d_name, aside, de->d_name) == -1 &&
+		    errno != ENOENT)
+			st = errno != EXDEV ? err_sys(err, "%s: move %s aside",
+			    md->path, de->d_name) :
+			    unlinkat(md->idx, de->d_name, 0) == 0 ? ST_OK :
+			    err_sys(err, "%s: unlink %s", md->path, de->d_name);
+	(void)closedir(dir);
+	return st;
+}
+
+/*
+ * The follower's mailbox goes aside, whole, and an empty one takes its place.
+ * The uidlist goes last: until then V and G still disagree, so that whoever
+ * comes after a crash goes on here.  tmp/ stays: deliveries under way are in it.
+ */
+static enum status
+set_aside(struct mailbox *box, struct err *err)
+{
+	struct maildir *md = box->md;
+	char name[64];
+	enum status st;
+	int aside, i;
+	static const char *const subs[] = { "cur", "new" };
+
+	(void)snprintf(name, sizeof(name), "mailferry-aside.%lld",
+	    (long long)time(NULL));
+	if (mkdirat(md->dir, name, 0700) == -1 && errno != EEXIST)
+		return err_sys(err, "%s: mkdir %s", md->path, name);
+	aside = openat(md->dir, name,
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (aside == -1)
+		return err_sys(err, "%s: open %s", md->path, name);
+	st = move_indexes(md, aside, err);
+	for (i = 0; i < 2 && st == ST_OK; i++) {
+		st = move(md, md->dir, subs[i], aside, err);
+		if (st == ST_OK && mkdirat(md->dir, subs[i], md->dmode) == -1 &&
+		    errno != EEXIST)
+			st = err_sys(err, "%s: mkdir %s", md->path, subs[i]);
+	}
+	if (st == ST_OK && renameat(md->ctl, UIDLIST_NAME, aside,
+	    UIDLIST_NAME) == -1 && errno != ENOENT)
+		st = errno == EXDEV && unlinkat(md->ctl, UIDLIST_NAME, 0) == 0 ?
+		    ST_OK : err_sys(err, "%s: move %s aside", md->path,
+		    UIDLIST_NAME);
+	if (st == ST_OK)
+		st = maildir_reopen(md, err);
+	(void)close(aside);
+	return st;
+}
+
+/* The follower becomes the leader's mailbox, where it is not yet. */
+static enum status
+follow_make(struct mailbox *lead, struct mailbox *follow,
+    const struct record *rec, struct err *err)
+{
+	enum status st;
+	bool empty = false;
+
+	if (follow->uids.fd != -1 && same_mailbox(&lead->uids, &follow->uids))
+		return ST_OK;
+	if (follow->uids.fd == -1) {
+		st = maildir_empty(follow->md, &empty, err);
+		if (st != ST_OK)
+			return st;
+	}
+	if (!empty) {
+		if (rec->led != 0 || follow->side != NEW)
+			return err_set(err, ST_AGAIN, "%s and %s were both "
+			    "served and are not the same mailbox (UIDVALIDITY "
+			    "or GUID differ): mailferry mirror it first",
+			    lead->md->path, follow->md->path);
+		st = set_aside(follow, err);
+		if (st != ST_OK)
+			return st;
+	}
+	return make_uidlist(follow, lead->uids.validity, lead->uids.next,
+	    lead->uids.guid, err);
+}
+
+/* Open a message that the client may be renaming: found, then gone, then found
+ * under its new flags. */
+static enum status
+open_message(struct mailbox *box, const char *base, TALLOC_CTX *ctx,
+    const char **sub, char **file, int *fd, struct err *err)
+{
+	enum status st = ST_NONE;
+	int tries;
+
+	for (tries = 0; tries < 5; tries++) {
+		st = maildir_find(ctx, box->md, base, sub, file, err);
+		if (st != ST_OK)
+			return st;
+		*fd = openat(strcmp(*sub, "new") == 0 ? box->md->new :
+		    box->md->cur, *file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		if (*fd != -1)
+			return ST_OK;
+		st = err_sys(err, "%s: open %s/%s", box->md->path, *sub, *file);
+		if (err->code != ENOENT)
+			return st;
+	}
+	return st;
+}
+
+/*
+ * One message.  The file comes first here, then the line: a follower with
+ * the line only would never be given the file again.
+ */
+static enum status
+copy_message(struct mailbox *lead, struct mailbox *follow,
+    const struct uidlist_line *line, TALLOC_CTX *ctx, struct err *err)
+{
+	const char *sub = NULL;
+	char *file = NULL;
+	enum status st;
+	int fd = -1;
+
+	st = open_message(lead, line->name, ctx, &sub, &file, &fd, err);
+	if (st != ST_OK)		/* ST_NONE: expunged, or never landed */
+		return st == ST_NONE ? ST_OK : st;
+	st = maildir_copy_in(follow->md, fd, maildir_unique(ctx), sub,
+	    maildir_without_keywords(ctx, file), err);
+	(void)close(fd);
+	return st == ST_OK ? uidlist_append(&follow->uids, line->uid, line->name,
+	    err) : st;
+}
+
+static enum status
+catch_up(struct mailboxes *set, long long until, struct err *err)
+{
+	struct mailbox *lead = set->box[0], *follow = set->box[1];
+	struct uidlist_line *lines = NULL;
+	TALLOC_CTX *ctx;
+	enum status st;
+	size_t i, n = 0;
+
+	if (follow->uids.next >= lead->uids.next)
+		return ST_OK;
+	ctx = must(talloc_new(NULL));
+	st = uidlist_from(ctx, &lead->uids, follow->uids.next, &lines, &n, err);
+	for (i = 0; i < n && st == ST_OK; i++) {
+		if (late(until))
+			st = err_set(err, ST_AGAIN, "%s: %zu messages more to "
+			    "catch up, the next delivery goes on",
+			    follow->md->path, n - i);
+		else
+			st = mailboxes_keep(set, err);
+		if (st == ST_OK)
+			st = copy_message(lead, follow, &lines[i], ctx, err);
+	}
+	talloc_free(ctx);
+	return st;
+}
+
+enum status
+mailboxes_agree(struct mailboxes *set, const struct record *rec,
+    long long until, struct err *err)
+{
+	struct mailbox *lead = set->box[0];
+	struct mailbox *follow = set->n > 1 ? set->box[1] : NULL;
+	enum status st = ST_OK;
+
+	if (lead->uids.fd == -1)
+		st = lead_make(lead, follow, follow != NULL, err);
+	if (st != ST_OK || follow == NULL)
+		return st;
+	if (lead->uids.guid[0] == '\0')
+		return err_set(err, ST_AGAIN, "%s: its %s has no GUID: let Dovecot "
+		    "2.x open the mailbox once", lead->md->path, UIDLIST_NAME);
+	st = follow_make(lead, follow, rec, err);
+	return st == ST_OK ? catch_up(set, until, err) : st;
+}
