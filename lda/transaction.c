@@ -13,6 +13,7 @@
 
 #include "lda/commit.h"
 #include "lda/store/catchup.h"
+#include "maps/location.h"
 
 #define LOCK_MARGIN	20000	/* ms before the deadline to give up waiting */
 #define PLAIN_WAIT	10000	/* ms for a lock that is not needed */
@@ -58,18 +59,6 @@ open_sides(struct commit *c, const struct delivery *dv,
 			    rec->side[side].mail);
 	}
 	return st;
-}
-
-static bool
-str_same(const char *a, const char *b)
-{
-	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
-static bool
-location_same(const struct location *a, const struct location *b)
-{
-	return str_same(a->mail, b->mail) && str_same(a->control, b->control);
 }
 
 /* Step 4: the answer under the lock counts.  ST_NONE: the plan is another one. */

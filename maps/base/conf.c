@@ -1,0 +1,432 @@
+/*
+ * conf.c - mailferry.conf, read once
+ *
+ * Read at every delivery: one open, one read, one copy that is cut in place.
+ */
+#include "maps/base/conf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "maps/base/file.h"
+
+#ifndef SYSCONFDIR
+#define SYSCONFDIR "/etc"
+#endif
+
+#define CONF_MAX	(1024 * 1024)	/* bytes: no configuration, beyond */
+#define SOCKET_MAX	107		/* sun_path without its NUL */
+
+enum type { STRING, PATH, SOCKET, TEMPLATE, MAP, LOG, SECONDS, NUMBER, BOOL, LIST };
+
+struct key {
+	const char	*name;
+	enum type	 type;
+	size_t		 offset;
+	const char	*dflt;		/* SOCKET: its name below socket_dir */
+	int		 min, max;
+	const char	*meaning;
+};
+
+#define AT(field) offsetof(struct conf, field)
+
+static const struct key keys[] = {
+	{ "map", MAP, AT(map), "none", 0, 0, "where the migration map is: tdb:PATH, ldap:FILE or none" },
+	{ "socket_dir", PATH, AT(socket_dir), "/run/mailferry", 0, 0, "directory of the sockets of mailferry-mapd and mailferry-milter" },
+	{ "map_socket", SOCKET, AT(map_socket), "map.sock", 0, 0, "where the LDA, the milter and the command ask for the map" },
+	{ "socketmap_socket", SOCKET, AT(socketmap_socket), "socketmap.sock", 0, 0, "where Postfix asks" },
+	{ "dict_socket", SOCKET, AT(dict_socket), "dict.sock", 0, 0, "where Dovecot asks" },
+	{ "metrics_socket", SOCKET, AT(metrics_socket), "metrics.sock", 0, 0, "where Prometheus text is read" },
+	{ "milter_socket", SOCKET, AT(milter_socket), "milter.sock", 0, 0, "where Postfix reaches the milter" },
+	{ "old_mail", TEMPLATE, AT(mail[OLD]), "", 0, 0, "Maildir of a user on the old filer" },
+	{ "old_control", TEMPLATE, AT(control[OLD]), "", 0, 0, "its Dovecot control directory" },
+	{ "old_index", TEMPLATE, AT(index[OLD]), "", 0, 0, "its Dovecot index directory" },
+	{ "new_mail", TEMPLATE, AT(mail[NEW]), "", 0, 0, "Maildir of a user on the new filer" },
+	{ "new_control", TEMPLATE, AT(control[NEW]), "", 0, 0, "its Dovecot control directory" },
+	{ "new_index", TEMPLATE, AT(index[NEW]), "", 0, 0, "its Dovecot index directory" },
+	{ "old_filer", PATH, AT(filer[OLD]), "", 0, 0, "mount point of the old filer, whose marker is checked" },
+	{ "new_filer", PATH, AT(filer[NEW]), "", 0, 0, "mount point of the new filer, whose marker is checked" },
+	{ "admin_group", STRING, AT(admin_group), "mailferry", 0, 0, "group that may ask about everyone and change the map" },
+	{ "trusted_users", LIST, AT(trusted_users), "", 0, 0, "names or uids that may ask about everyone" },
+	{ "deadline", SECONDS, AT(deadline), "240", 10, 900, "longest time one delivery may take" },
+	{ "skew", SECONDS, AT(skew), "5", 0, 300, "by how much the clocks of the hosts may differ" },
+	{ "log", LOG, AT(log), "syslog", 0, 0, "syslog, stderr or none" },
+	{ "debug", BOOL, AT(debug), "no", 0, 0, "log what helps to find a fault" },
+	{ "extension_mailboxes", BOOL, AT(extension_mailboxes), "no", 0, 0, "deliver user+folder to the mailbox folder" },
+	{ "history_days", NUMBER, AT(history_days), "400", 1, 36500, "days that the map's history is kept" },
+	{ "log_days", NUMBER, AT(log_days), "5", 5, 365, "days that a mailbox remembers its deliveries" },
+	{ "max_connections", NUMBER, AT(max_connections), "1000", 1, 100000, "clients of mailferry-mapd at a time" },
+	{ "idle_timeout", SECONDS, AT(idle_timeout), "60", 1, 86400, "after which mailferry-mapd drops a silent client" },
+};
+
+#define NKEYS (sizeof(keys) / sizeof(keys[0]))
+
+const char *
+conf_key(size_t i, const char **dflt, const char **meaning)
+{
+	if (i >= NKEYS)
+		return NULL;
+	*dflt = keys[i].dflt;
+	*meaning = keys[i].meaning;
+	return keys[i].name;
+}
+
+/* How many letters to add, drop or change: for "did you mean". */
+static size_t
+distance(const char *a, const char *b)
+{
+	size_t row[64], la = strlen(a), lb = strlen(b), i, j, diag, up;
+
+	if (lb >= sizeof(row) / sizeof(row[0]))
+		return lb;
+	for (j = 0; j <= lb; j++)
+		row[j] = j;
+	for (i = 1; i <= la; i++) {
+		diag = row[0];
+		row[0] = i;
+		for (j = 1; j <= lb; j++) {
+			up = row[j];
+			row[j] = diag + (a[i - 1] != b[j - 1]);
+			if (up + 1 < row[j])
+				row[j] = up + 1;
+			if (row[j - 1] + 1 < row[j])
+				row[j] = row[j - 1] + 1;
+			diag = up;
+		}
+	}
+	return row[lb];
+}
+
+static const char *
+nearest(const char *name)
+{
+	size_t i, best = 0, d, least = (size_t)-1;
+
+	for (i = 0; i < NKEYS; i++) {
+		d = distance(name, keys[i].name);
+		if (d < least) {
+			least = d;
+			best = i;
+		}
+	}
+	return keys[best].name;
+}
+
+struct reading {
+	struct conf	*conf;
+	int		 line;
+	struct err	*err;
+};
+
+static enum status
+bad(const struct reading *r, const char *name, const char *what)
+{
+	return err_set(r->err, ST_NEVER, "%s, line %d: %s: %s", r->conf->path,
+	    r->line, name, what);
+}
+
+static void *
+field(const struct conf *conf, const struct key *k)
+{
+	return (char *)(uintptr_t)conf + k->offset;
+}
+
+static bool
+is_absolute_path(const char *value)
+{
+	return value[0] == '/' && strstr(value, "/../") == NULL;
+}
+
+static bool
+is_template(const char *value)
+{
+	const char *p;
+
+	if (value[0] != '/' && strncmp(value, "%h/", 3) != 0)
+		return false;
+	for (p = strchr(value, '%'); p != NULL; p = strchr(p + 1, '%')) {
+		p++;
+		while (*p >= '0' && *p <= '9')
+			p++;
+		if (*p == '\0' || strchr("undh%", *p) == NULL)
+			return false;
+	}
+	return true;
+}
+
+/* A number, with s, m, h or d behind it where it is a time. */
+static bool
+parse_number(const struct key *k, const char *value, int *n)
+{
+	char *end;
+	long v;
+
+	errno = 0;
+	v = strtol(value, &end, 10);
+	if (end == value || errno != 0 || v < 0 || v > 1000000)
+		return false;
+	if (k->type == SECONDS && *end != '\0') {
+		static const char units[] = "smhd";
+		static const long seconds[] = { 1, 60, 3600, 86400 };
+		const char *u = strchr(units, *end++);
+
+		if (u == NULL)
+			return false;
+		v *= seconds[u - units];
+	}
+	if (*end != '\0' || v < k->min || v > k->max)
+		return false;
+	*n = (int)v;
+	return true;
+}
+
+static void
+parse_list(struct conf *conf, const char ***list, const char *value)
+{
+	char *copy = must(talloc_strdup(conf, value)), *save = NULL, *w;
+	size_t n = 0;
+
+	*list = must(talloc_zero_array(conf, const char *, 1));
+	for (w = strtok_r(copy, " \t,", &save); w != NULL;
+	    w = strtok_r(NULL, " \t,", &save)) {
+		*list = must(talloc_realloc(conf, *list, const char *,
+		    (unsigned)n + 2));
+		(*list)[n++] = w;
+		(*list)[n] = NULL;
+	}
+}
+
+static bool
+parse_bool(const char *value, bool *b)
+{
+	*b = strcmp(value, "yes") == 0;
+	return *b || strcmp(value, "no") == 0;
+}
+
+static bool
+is_map(const char *value)
+{
+	return strcmp(value, "none") == 0 || strncmp(value, "tdb:/", 5) == 0 ||
+	    strncmp(value, "ldap:/", 6) == 0;
+}
+
+static bool
+is_log(const char *value)
+{
+	return strcmp(value, "syslog") == 0 || strcmp(value, "stderr") == 0 ||
+	    strcmp(value, "none") == 0;
+}
+
+/* Strings are borrowed: they live in the conf's own copy of the text. */
+static enum status
+set(const struct reading *r, const struct key *k, const char *value)
+{
+	void *f = field(r->conf, k);
+	char range[64];
+
+	switch (k->type) {
+	case MAP:
+		if (!is_map(value))
+			return bad(r, k->name, "is tdb:/PATH, ldap:/FILE or none");
+		break;
+	case LOG:
+		if (!is_log(value))
+			return bad(r, k->name, "is syslog, stderr or none");
+		break;
+	case PATH:
+	case SOCKET:
+		if (*value != '\0' && !is_absolute_path(value))
+			return bad(r, k->name, "is an absolute path without ..");
+		if (strlen(value) > SOCKET_MAX && k->type == SOCKET)
+			return bad(r, k->name, "is too long for a socket");
+		break;
+	case TEMPLATE:
+		if (*value != '\0' && !is_template(value))
+			return bad(r, k->name, "is an absolute path, in which only "
+			    "%u %n %d %h, with a length as in %1u, and %% have a "
+			    "meaning");
+		break;
+	case SECONDS:
+	case NUMBER:
+		if (parse_number(k, value, f))
+			return ST_OK;
+		(void)snprintf(range, sizeof(range), "is %s from %d to %d",
+		    k->type == SECONDS ? "a time" : "a number", k->min, k->max);
+		return bad(r, k->name, range);
+	case BOOL:
+		return parse_bool(value, f) ? ST_OK : bad(r, k->name,
+		    "is yes or no");
+	case LIST:
+		parse_list(r->conf, f, value);
+		return ST_OK;
+	case STRING:
+		break;
+	}
+	*(const char **)f = *value == '\0' ? NULL : value;
+	return ST_OK;
+}
+
+static enum status
+set_defaults(const struct reading *r)
+{
+	enum status st = ST_OK;
+	size_t i;
+
+	for (i = 0; i < NKEYS && st == ST_OK; i++)
+		st = set(r, &keys[i], keys[i].type == SOCKET ? "" : keys[i].dflt);
+	return st;
+}
+
+/* Sockets not named lie below socket_dir, wherever that came to be. */
+static enum status
+set_sockets(const struct reading *r)
+{
+	const char **f;
+	size_t i;
+
+	for (i = 0; i < NKEYS; i++) {
+		f = field(r->conf, &keys[i]);
+		if (keys[i].type != SOCKET || *f != NULL)
+			continue;
+		*f = must(talloc_asprintf(r->conf, "%s/%s", r->conf->socket_dir,
+		    keys[i].dflt));
+		if (strlen(*f) > SOCKET_MAX)
+			return err_set(r->err, ST_NEVER,
+			    "%s: socket_dir: is too long for a socket",
+			    r->conf->path);
+	}
+	return ST_OK;
+}
+
+static char *
+trim(char *s)
+{
+	char *end;
+
+	s += strspn(s, " \t\r\n");
+	end = s + strlen(s);
+	while (end > s && strchr(" \t\r\n", end[-1]) != NULL)
+		*--end = '\0';
+	return s;
+}
+
+/* One logical line.  The last of two equal keys wins, as in main.cf. */
+static enum status
+set_line(const struct reading *r, char *line)
+{
+	char *name = trim(line), *eq = strchr(name, '=');
+	char what[128];
+	size_t i;
+
+	if (*name == '\0')
+		return ST_OK;
+	if (eq == NULL)
+		return bad(r, name, "is not `key = value`");
+	*eq = '\0';
+	name = trim(name);
+	for (i = 0; i < NKEYS; i++)
+		if (strcmp(name, keys[i].name) == 0) {
+			char *value = trim(eq + 1);
+
+			return set(r, &keys[i], *value != '\0' ||
+			    keys[i].type == SOCKET ? value : keys[i].dflt);
+		}
+	(void)snprintf(what, sizeof(what), "unknown key; did you mean \"%s\"?",
+	    nearest(name));
+	return bad(r, name, what);
+}
+
+/* Is the line that begins here one of its own?  A blank continues the former. */
+static bool
+is_comment(const char *line)
+{
+	line += strspn(line, " \t\r");
+	return *line == '#' || *line == '\n' || *line == '\0';
+}
+
+static enum status
+parse_text(struct reading *r, char *text)
+{
+	enum status st = ST_OK;
+	char *logical = NULL, *line, *next;
+	int n = 0, at = 0;
+
+	for (line = text; *line != '\0' && st == ST_OK; line = next) {
+		next = line + strcspn(line, "\n");
+		if (*next == '\n')
+			*next++ = '\0';
+		n++;
+		if (is_comment(line))
+			continue;
+		if (*line == ' ' || *line == '\t') {
+			if (logical == NULL) {
+				r->line = n;
+				return bad(r, trim(line),
+				    "continues a line that is not there");
+			}
+			logical = must(talloc_asprintf(r->conf, "%s %s", logical,
+			    trim(line)));
+			continue;
+		}
+		if (logical != NULL) {
+			r->line = at;
+			st = set_line(r, logical);
+		}
+		logical = line;
+		at = n;
+	}
+	r->line = at;
+	return st == ST_OK && logical != NULL ? set_line(r, logical) : st;
+}
+
+enum status
+conf_parse(TALLOC_CTX *ctx, const char *path, const char *text, size_t len,
+    struct conf **conf, struct err *err)
+{
+	struct reading r = { .err = err };
+	enum status st;
+	char *copy;
+
+	r.conf = must(talloc_zero(ctx, struct conf));
+	r.conf->path = must(talloc_strdup(r.conf, path));
+	copy = must(talloc_strndup(r.conf, text, len));
+	if (strlen(copy) != len)
+		st = err_set(err, ST_NEVER, "%s: has a NUL byte in it", path);
+	else
+		st = set_defaults(&r);
+	if (st == ST_OK)
+		st = parse_text(&r, copy);
+	if (st == ST_OK)
+		st = set_sockets(&r);
+	if (st != ST_OK)
+		talloc_free(r.conf);
+	else
+		*conf = r.conf;
+	return st;
+}
+
+enum status
+conf_load(TALLOC_CTX *ctx, const char *path, struct conf **conf,
+    struct err *err)
+{
+	static const char dflt[] = SYSCONFDIR "/mailferry/mailferry.conf";
+	const char *name = path == NULL ? dflt : path;
+	enum status st;
+	char *text = NULL;
+	size_t len = 0;
+
+	st = file_read(ctx, AT_FDCWD, name, CONF_MAX, &text, &len, err);
+	if (st == ST_NONE && path == NULL)
+		return conf_parse(ctx, name, "", 0, conf, err);
+	if (st == ST_NONE)
+		return err_set(err, ST_NEVER, "%s: there is no such file", name);
+	if (st != ST_OK)
+		return st;
+	st = conf_parse(ctx, name, text, len, conf, err);
+	talloc_free(text);
+	return st;
+}

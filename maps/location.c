@@ -1,0 +1,140 @@
+/*
+ * location.c - location templates of the configuration, filled for a user
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "maps/location.h"
+
+static enum status
+bad(struct err *err, const char *template, const char *user, const char *what)
+{
+	return err_set(err, ST_NEVER, "location %s for %s: %s", template, user,
+	    what);
+}
+
+/* What a letter stands for; NULL: nothing. */
+static const char *
+variable(char letter, const char *user, const char *home, size_t *len)
+{
+	const char *at = strchr(user, '@');
+
+	switch (letter) {
+	case 'u':
+		*len = strlen(user);
+		return user;
+	case 'n':
+		*len = at == NULL ? strlen(user) : (size_t)(at - user);
+		return user;
+	case 'd':
+		*len = at == NULL ? 0 : strlen(at + 1);
+		return at == NULL ? "" : at + 1;
+	case 'h':
+		*len = home == NULL ? 0 : strlen(home);
+		return home;
+	default:
+		return NULL;
+	}
+}
+
+/* Absolute, no `..`, no slash too many: such a path means one directory only. */
+static bool
+path_clean(const char *path)
+{
+	size_t len = strlen(path);
+	const char *p;
+
+	if (path[0] != '/' || len < 2 || path[len - 1] == '/')
+		return false;
+	for (p = path; (p = strchr(p, '/')) != NULL; p++)
+		if (p[1] == '/' || (p[1] == '.' && (p[2] == '/' || p[2] == '\0' ||
+		    (p[2] == '.' && (p[3] == '/' || p[3] == '\0')))))
+			return false;
+	return true;
+}
+
+enum status
+location_expand(TALLOC_CTX *ctx, const char *template, const char *user,
+    const char *home, const char **path, struct err *err)
+{
+	char *out = must(talloc_strdup(ctx, ""));
+	const char *p, *value;
+	unsigned long cut;
+	size_t len;
+	char *end;
+
+	for (p = template; *p != '\0'; p++) {
+		if (*p != '%') {
+			out = must(talloc_strndup_append_buffer(out, p, 1));
+			continue;
+		}
+		p++;
+		cut = *p >= '1' && *p <= '9' ? strtoul(p, &end, 10) : 0;
+		if (cut != 0)
+			p = end;
+		if (*p == '%') {
+			out = must(talloc_strdup_append_buffer(out, "%"));
+			continue;
+		}
+		value = variable(*p, user, home, &len);
+		if (value == NULL)
+			return bad(err, template, user, *p == 'h' ?
+			    "%h is needed and the home directory is not known" :
+			    "only %u %n %d %h and %% mean something");
+		if (cut != 0 && len > cut)
+			len = cut;
+		out = must(talloc_strndup_append_buffer(out, value, len));
+	}
+	if (!path_clean(out))
+		return bad(err, template, user,
+		    "it comes to a path that is not absolute and plain");
+	*path = out;
+	return ST_OK;
+}
+
+static enum status
+fill(struct record *rec, const char **field, const char *template,
+    const char *home, struct err *err)
+{
+	if (*field != NULL || template == NULL)
+		return ST_OK;
+	return location_expand(rec, template, rec->user, home, field, err);
+}
+
+enum status
+record_locate(struct record *rec, const struct conf *conf, const char *home,
+    struct err *err)
+{
+	enum status st = ST_OK;
+	bool own;
+	int s;
+
+	for (s = OLD; s <= NEW && st == ST_OK; s++) {
+		/* Control and index templates belong to the mail template. */
+		own = rec->side[s].mail != NULL;
+		st = fill(rec, &rec->side[s].mail, conf->mail[s], home, err);
+		if (own || rec->side[s].mail == NULL)
+			continue;
+		if (st == ST_OK)
+			st = fill(rec, &rec->side[s].control, conf->control[s],
+			    home, err);
+		if (st == ST_OK)
+			st = fill(rec, &rec->side[s].index, conf->index[s], home,
+			    err);
+	}
+	return st;
+}
+
+static bool
+same(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+bool
+location_same(const struct location *a, const struct location *b)
+{
+	return same(a->mail, b->mail) && same(a->control, b->control) &&
+	    same(a->index, b->index);
+}

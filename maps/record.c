@@ -1,0 +1,565 @@
+/*
+ * record.c - what the map knows of one user, and its text form
+ *
+ * Parsed at every delivery and for every question to mapd: one copy of the text
+ * is cut in place, and nothing else is allocated but the two lists.
+ */
+#include "maps/record.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#define HEAD "mailferry 1\n"
+
+static const char *const states[] = {
+	[STATE_NONE] = "none", [STATE_OLD] = "old", [STATE_OVERLAP] = "overlap",
+	[STATE_CUTOVER] = "cutover", [STATE_SETTLE] = "settle",
+	[STATE_NEW] = "new",
+};
+
+const char *
+state_name(enum state state)
+{
+	return states[state];
+}
+
+enum state
+state_parse(const char *name)
+{
+	enum state s;
+
+	for (s = STATE_OLD; s <= STATE_NEW; s++)
+		if (strcmp(name, states[s]) == 0)
+			return s;
+	return STATE_NONE;
+}
+
+const char *
+side_name(enum side side)
+{
+	return side == OLD ? "old" : side == NEW ? "new" : "none";
+}
+
+enum side
+record_leader(const struct record *rec)
+{
+	enum state s = rec->state == STATE_CUTOVER ? rec->entered : rec->state;
+
+	return s == STATE_OLD || s == STATE_OVERLAP ? OLD : NEW;
+}
+
+/* The length of a well-formed UTF-8 sequence at p, 0 where there is none. */
+static int
+utf8_length(const unsigned char *p)
+{
+	int n, i;
+
+	if (p[0] < 0x80)
+		return 1;
+	n = p[0] >= 0xc2 && p[0] <= 0xdf ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 :
+	    p[0] >= 0xf0 && p[0] <= 0xf4 ? 4 : 0;
+	for (i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;		/* overlong, surrogate, beyond Unicode */
+	return n;
+}
+
+/* Printable UTF-8; `blanks`: with blanks in it. */
+static bool
+text_valid(const char *text, bool blanks)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	int n;
+
+	for (; *p != '\0'; p += n) {
+		n = utf8_length(p);
+		if (n == 0 || *p < ' ' || *p == 0x7f || (!blanks && *p == ' '))
+			return false;
+	}
+	return true;
+}
+
+bool
+record_user_valid(const char *user)
+{
+	size_t len = strlen(user);
+
+	return len > 0 && len <= RECORD_USER_MAX && user[0] != '*' &&
+	    user[0] != '-' && strchr(user, '/') == NULL &&
+	    strcmp(user, ".") != 0 && strcmp(user, "..") != 0 &&
+	    text_valid(user, false);
+}
+
+/* Absolute, and nothing in it that leads out again. */
+static bool
+path_valid(const char *path)
+{
+	const char *p;
+
+	if (path[0] != '/' || !text_valid(path, true))
+		return false;
+	for (p = strstr(path, "/.."); p != NULL; p = strstr(p + 1, "/.."))
+		if (p[3] == '/' || p[3] == '\0')
+			return false;
+	return true;
+}
+
+struct parsing {
+	struct record	*rec;
+	const char	*user;
+	uint32_t	 seen;		/* single keys that were there */
+	bool		 valid;
+};
+
+static bool
+number(const char *text, uint64_t max, uint64_t *n)
+{
+	const char *p = text;
+
+	for (*n = 0; *p >= '0' && *p <= '9'; p++) {
+		if (*n > (max - (uint64_t)(*p - '0')) / 10)
+			return false;
+		*n = *n * 10 + (uint64_t)(*p - '0');
+	}
+	return p != text && *p == '\0' && (text[0] != '0' || p == text + 1);
+}
+
+/* Cuts the next word off *text. */
+static char *
+word(char **text)
+{
+	char *w = *text, *end = strchr(w, ' ');
+
+	*text = end == NULL ? w + strlen(w) : end + 1;
+	if (end != NULL)
+		*end = '\0';
+	return w;
+}
+
+/* `\n` and `\\` in place; false for any other escape. */
+static bool
+unescape(char *text)
+{
+	char *out = text;
+
+	for (; *text != '\0'; text++) {
+		if (*text == '\\') {
+			text++;
+			if (*text != 'n' && *text != '\\')
+				return false;
+			*out++ = *text == 'n' ? '\n' : '\\';
+		} else
+			*out++ = *text;
+	}
+	*out = '\0';
+	return true;
+}
+
+static bool
+set_text(const char **field, char *value)
+{
+	if (!text_valid(value, true) || !unescape(value))
+		return false;
+	*field = value;
+	return true;
+}
+
+static bool
+set_path(const char **field, char *value)
+{
+	*field = value;
+	return path_valid(value);
+}
+
+static bool
+set_number(uint64_t *field, const char *value)
+{
+	return number(value, INT64_MAX, field);
+}
+
+static bool
+set_window(struct record *rec, char *value)
+{
+	uint64_t begin, end;
+
+	if (!number(word(&value), INT64_MAX, &begin) ||
+	    !number(word(&value), INT64_MAX, &end) || *value != '\0')
+		return false;
+	rec->begin = (time_t)begin;
+	rec->end = (time_t)end;
+	return begin < end;
+}
+
+static bool
+add_floor(struct record *rec, char *value)
+{
+	struct floor *f;
+	uint64_t validity, next;
+	char *guid = word(&value);
+
+	if (strlen(guid) != 32 ||
+	    strspn(guid, "0123456789abcdef") != 32 ||
+	    !number(word(&value), UINT32_MAX, &validity) ||
+	    !number(word(&value), UINT32_MAX, &next) || *value != '\0')
+		return false;
+	rec->floor = must(talloc_realloc(rec, rec->floor, struct floor,
+	    (unsigned)rec->nfloor + 1));
+	f = &rec->floor[rec->nfloor++];
+	memcpy(f->guid, guid, sizeof(f->guid));
+	f->validity = (uint32_t)validity;
+	f->next = (uint32_t)next;
+	return true;
+}
+
+static bool
+add_address(struct record *rec, const char *value)
+{
+	size_t n = 0;
+
+	if (*value == '\0' || strlen(value) > 320 || !text_valid(value, false))
+		return false;
+	while (rec->address[n] != NULL)
+		n++;
+	if (n == 0)			/* at first it is the static empty list */
+		rec->address = must(talloc_array(rec, const char *, 2));
+	else
+		rec->address = must(talloc_realloc(rec, rec->address,
+		    const char *, (unsigned)n + 2));
+	rec->address[n] = value;
+	rec->address[n + 1] = NULL;
+	return true;
+}
+
+static bool
+set_state(enum state *field, const char *value)
+{
+	*field = state_parse(value);
+	return *field != STATE_NONE;
+}
+
+enum key {
+	K_USER, K_DEFAULT, K_UID, K_STATE, K_ENTERED, K_WINDOW, K_VERSION, K_LED,
+	K_OLD, K_OLD_CONTROL, K_OLD_INDEX, K_NEW, K_NEW_CONTROL, K_NEW_INDEX,
+	K_ADDRESS, K_FLOOR, K_BY, K_AT, K_WHY, K_UNKNOWN,
+};
+
+static const char *const keys[] = {
+	"user", "default", "uid", "state", "entered", "window", "version", "led",
+	"old", "old_control", "old_index", "new", "new_control", "new_index",
+	"address", "floor", "by", "at", "why",
+};
+
+static enum key
+key_parse(const char *name)
+{
+	enum key k;
+
+	for (k = K_USER; k < K_UNKNOWN; k++)
+		if (strcmp(name, keys[k]) == 0)
+			break;
+	return k;
+}
+
+static bool
+set_key(struct parsing *ps, enum key key, char *value)
+{
+	struct record *rec = ps->rec;
+	uint64_t n;
+
+	switch (key) {
+	case K_USER:
+		rec->user = value;
+		return strcmp(value, ps->user) == 0;
+	case K_DEFAULT:
+		rec->is_default = strcmp(value, "yes") == 0;
+		return rec->is_default;
+	case K_UID:
+		if (!number(value, UINT32_MAX - 1, &n))
+			return false;
+		rec->uid = (long)n;
+		return true;
+	case K_STATE:
+		return set_state(&rec->state, value);
+	case K_ENTERED:
+		return set_state(&rec->entered, value);
+	case K_WINDOW:
+		return set_window(rec, value);
+	case K_VERSION:
+		return set_number(&rec->version, value);
+	case K_LED:
+		return set_number(&rec->led, value);
+	case K_OLD:
+		return set_path(&rec->side[OLD].mail, value);
+	case K_OLD_CONTROL:
+		return set_path(&rec->side[OLD].control, value);
+	case K_OLD_INDEX:
+		return set_path(&rec->side[OLD].index, value);
+	case K_NEW:
+		return set_path(&rec->side[NEW].mail, value);
+	case K_NEW_CONTROL:
+		return set_path(&rec->side[NEW].control, value);
+	case K_NEW_INDEX:
+		return set_path(&rec->side[NEW].index, value);
+	case K_ADDRESS:
+		return add_address(rec, value);
+	case K_FLOOR:
+		return add_floor(rec, value);
+	case K_BY:
+		return set_text(&rec->by, value);
+	case K_AT:
+		if (!number(value, INT64_MAX, &n))
+			return false;
+		rec->at = (time_t)n;
+		return true;
+	case K_WHY:
+		return set_text(&rec->why, value);
+	case K_UNKNOWN:
+		break;
+	}
+	return text_valid(value, true);
+}
+
+/* A line of a key that a newer program wrote: kept as it is. */
+static void
+keep_unknown(struct record *rec, const char *name, const char *value)
+{
+	rec->unknown = must(talloc_asprintf(rec, "%s%s %s\n", rec->unknown, name,
+	    value));
+}
+
+static enum status
+bad(struct err *err, const char *user, int line, const char *what)
+{
+	return err_set(err, ST_NEVER, "record of %s, line %d: %s", user, line,
+	    what);
+}
+
+static enum status
+parse_line(struct parsing *ps, char *line, int n, struct err *err)
+{
+	char *value = strchr(line, ' ');
+	enum key key;
+
+	if (value == NULL || value == line || value[1] == '\0') {
+		/* `why` alone may say nothing */
+		if (value == NULL || strncmp(line, "why ", 4) != 0)
+			return bad(err, ps->user, n, "not `key value`");
+	}
+	*value++ = '\0';
+	key = key_parse(line);
+	if (key != K_ADDRESS && key != K_FLOOR && key != K_UNKNOWN) {
+		if (ps->seen & 1u << key)
+			return bad(err, ps->user, n, "the key is there twice");
+		ps->seen |= 1u << key;
+	}
+	if (!set_key(ps, key, value) || (key == K_UNKNOWN &&
+	    !text_valid(line, false)))
+		return bad(err, ps->user, n, "the value is not valid");
+	if (key == K_UNKNOWN)
+		keep_unknown(ps->rec, line, value);
+	return ST_OK;
+}
+
+/* What must hold between the keys. */
+static const char *
+inconsistent(const struct parsing *ps)
+{
+	const struct record *rec = ps->rec;
+
+	if (rec->user == NULL)
+		return "no user";
+	if (rec->state == STATE_NONE)
+		return "no state";
+	if (rec->state == STATE_CUTOVER &&
+	    (rec->entered != STATE_OVERLAP && rec->entered != STATE_SETTLE))
+		return "a cutover came from overlap or from settle";
+	if (rec->state == STATE_CUTOVER && rec->end == 0)
+		return "a cutover without a window";
+	if (rec->state != STATE_CUTOVER && rec->entered != STATE_NONE)
+		return "only a cutover was entered from somewhere";
+	if (rec->end != 0 && rec->state != STATE_CUTOVER &&
+	    rec->state != STATE_OVERLAP && rec->state != STATE_SETTLE)
+		return "a window is for overlap and settle";
+	if (strcmp(rec->user, RECORD_DEFAULT) == 0 && rec->state != STATE_OLD &&
+	    rec->state != STATE_NEW)
+		return "the default is old or new";
+	if (rec->led > rec->version)
+		return "led in a version to come";
+	return NULL;
+}
+
+enum status
+record_parse(TALLOC_CTX *ctx, const char *user, const char *text, size_t len,
+    struct record **rec, struct err *err)
+{
+	static const char *none[] = { NULL };
+	struct parsing ps = { .user = user };
+	enum status st = ST_OK;
+	const char *wrong;
+	char *copy, *line, *end;
+	int n = 2;
+
+	if (!record_user_valid(user) && strcmp(user, RECORD_DEFAULT) != 0)
+		return err_set(err, ST_NEVER, "%s: not a user's name", user);
+	if (len > RECORD_TEXT_MAX)
+		return bad(err, user, 1, "too long");
+	if (len < sizeof(HEAD) - 1 || memcmp(text, "mailferry ", 10) != 0)
+		return bad(err, user, 1, "not a mailferry record");
+	if (memcmp(text, HEAD, sizeof(HEAD) - 1) != 0)
+		return bad(err, user, 1, "written by a newer mailferry: upgrade "
+		    "this host");
+	if (memchr(text, '\0', len) != NULL || text[len - 1] != '\n')
+		return bad(err, user, 1, "not whole");
+	ps.rec = must(talloc_pooled_object(ctx, struct record, 4,
+	    (unsigned)len + 512));
+	*ps.rec = (struct record){ .uid = -1, .address = none, .by = "",
+	    .why = "", .unknown = "" };
+	copy = must(talloc_size(ps.rec, len + 1));
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	for (line = copy + sizeof(HEAD) - 1; *line != '\0' && st == ST_OK;
+	    line = end + 1, n++) {
+		end = strchr(line, '\n');
+		*end = '\0';
+		st = parse_line(&ps, line, n, err);
+	}
+	if (st == ST_OK && (wrong = inconsistent(&ps)) != NULL)
+		st = bad(err, user, n, wrong);
+	if (st != ST_OK)
+		talloc_free(ps.rec);
+	else
+		*rec = ps.rec;
+	return st;
+}
+
+static char *
+put(char *out, const char *key, const char *value)
+{
+	return value == NULL ? out :
+	    must(talloc_asprintf_append_buffer(out, "%s %s\n", key, value));
+}
+
+static char *
+put_number(char *out, const char *key, long long value)
+{
+	return must(talloc_asprintf_append_buffer(out, "%s %lld\n", key, value));
+}
+
+/* One line of any text: a control character becomes a blank. */
+static char *
+put_text(char *out, const char *key, const char *value)
+{
+	out = must(talloc_asprintf_append_buffer(out, "%s ", key));
+	for (; *value != '\0'; value++) {
+		if (*value == '\n')
+			out = must(talloc_strdup_append_buffer(out, "\\n"));
+		else if (*value == '\\')
+			out = must(talloc_strdup_append_buffer(out, "\\\\"));
+		else
+			out = must(talloc_asprintf_append_buffer(out, "%c",
+			    (unsigned char)*value < ' ' || *value == 0x7f ? ' ' :
+			    *value));
+	}
+	return must(talloc_strdup_append_buffer(out, "\n"));
+}
+
+static char *
+put_lists(char *out, const struct record *rec)
+{
+	const char **addr;
+	size_t i;
+
+	for (addr = rec->address; *addr != NULL; addr++)
+		out = put(out, "address", *addr);
+	for (i = 0; i < rec->nfloor; i++)
+		out = must(talloc_asprintf_append_buffer(out,
+		    "floor %s %lu %lu\n", rec->floor[i].guid,
+		    (unsigned long)rec->floor[i].validity,
+		    (unsigned long)rec->floor[i].next));
+	return out;
+}
+
+char *
+record_format(TALLOC_CTX *ctx, const struct record *rec)
+{
+	char *out = must(talloc_strdup(ctx, HEAD));
+
+	out = put(out, "user", rec->user);
+	if (rec->is_default)
+		out = put(out, "default", "yes");
+	if (rec->uid != -1)
+		out = put_number(out, "uid", rec->uid);
+	out = put(out, "state", state_name(rec->state));
+	if (rec->entered != STATE_NONE)
+		out = put(out, "entered", state_name(rec->entered));
+	if (rec->end != 0)
+		out = must(talloc_asprintf_append_buffer(out,
+		    "window %lld %lld\n", (long long)rec->begin,
+		    (long long)rec->end));
+	out = put_number(out, "version", (long long)rec->version);
+	if (rec->led != 0)
+		out = put_number(out, "led", (long long)rec->led);
+	out = put(out, "old", rec->side[OLD].mail);
+	out = put(out, "old_control", rec->side[OLD].control);
+	out = put(out, "old_index", rec->side[OLD].index);
+	out = put(out, "new", rec->side[NEW].mail);
+	out = put(out, "new_control", rec->side[NEW].control);
+	out = put(out, "new_index", rec->side[NEW].index);
+	out = put_lists(out, rec);
+	if (rec->by[0] != '\0')
+		out = put_text(out, "by", rec->by);
+	if (rec->at != 0)
+		out = put_number(out, "at", rec->at);
+	if (rec->why[0] != '\0')
+		out = put_text(out, "why", rec->why);
+	return must(talloc_strdup_append_buffer(out, rec->unknown));
+}
+
+static const char *
+dup_or_null(TALLOC_CTX *ctx, const char *s)
+{
+	return s == NULL ? NULL : must(talloc_strdup(ctx, s));
+}
+
+struct record *
+record_copy(TALLOC_CTX *ctx, const struct record *rec)
+{
+	struct record *to = must(talloc(ctx, struct record));
+	size_t n = 0, i;
+	int s;
+
+	*to = *rec;
+	to->user = must(talloc_strdup(to, rec->user));
+	for (s = OLD; s <= NEW; s++) {
+		to->side[s].mail = dup_or_null(to, rec->side[s].mail);
+		to->side[s].control = dup_or_null(to, rec->side[s].control);
+		to->side[s].index = dup_or_null(to, rec->side[s].index);
+	}
+	while (rec->address[n] != NULL)
+		n++;
+	to->address = must(talloc_zero_array(to, const char *, (unsigned)n + 1));
+	for (i = 0; i < n; i++)
+		to->address[i] = must(talloc_strdup(to, rec->address[i]));
+	to->floor = rec->nfloor == 0 ? NULL : must(talloc_memdup(to, rec->floor,
+	    rec->nfloor * sizeof(*rec->floor)));
+	to->by = must(talloc_strdup(to, rec->by));
+	to->why = must(talloc_strdup(to, rec->why));
+	to->unknown = must(talloc_strdup(to, rec->unknown));
+	return to;
+}
+
+uint32_t
+record_floor(const struct record *rec, const char *guid, uint32_t validity)
+{
+	size_t i;
+
+	for (i = 0; i < rec->nfloor; i++)
+		if (rec->floor[i].validity == validity &&
+		    strcmp(rec->floor[i].guid, guid) == 0)
+			return rec->floor[i].next;
+	return 0;
+}
