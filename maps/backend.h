@@ -14,6 +14,9 @@ struct map {
 	const struct map_ops	*ops;
 	const struct conf	*conf;
 	void			*handle;	/* the backend's own */
+	/* Called after each change that was committed; NULL: nobody listens. */
+	map_change_fn		*changed;
+	void			*changed_arg;
 	bool			 settled;	/* get() answers with the default
 						   filled in and dues written: a
 						   mapd did it (socket), or there
@@ -33,6 +36,13 @@ struct map_ops {
 	 */
 	enum status	(*get)(struct map *, TALLOC_CTX *, const char *user,
 			    struct record **, struct err *);
+	/* The stored record where get() answers with more; NULL: get() does. */
+	enum status	(*get_stored)(struct map *, TALLOC_CTX *, const char *user,
+			    struct record **, struct err *);
+	/* The last version of a deleted record, 0 where there was none; NULL:
+	 * get() never says ST_NONE. */
+	enum status	(*buried)(struct map *, const char *user,
+			    uint64_t *version, struct err *);
 	/*
 	 * Compare and swap, with its entry in the history, in one transaction.
 	 * was NULL: there must be none.  is NULL: delete; by, at, why say who.
@@ -43,13 +53,21 @@ struct map_ops {
 	enum status	(*replace)(struct map *, const struct record *was,
 			    const struct record *is, const struct change_by *,
 			    uint64_t *version, struct err *);
-	enum status	(*each)(struct map *, map_each_fn *, void *arg,
-			    struct err *);
+	/*
+	 * Records from a cursor on ("" at first), until fn says ST_NONE: "enough
+	 * for now", or the end; *cursor (talloc child of ctx) is then where to go
+	 * on, "" at the end.
+	 */
+	enum status	(*each)(struct map *, TALLOC_CTX *ctx, char **cursor,
+			    map_each_fn *, void *arg, struct err *);
 	enum status	(*history)(struct map *, const char *user, int limit,
 			    map_change_fn *, void *arg, struct err *);
 	enum status	(*watch)(struct map *, map_change_fn *, void *arg,
 			    struct err *);
-	/* An import, all or nothing; see map.h.  NULL: not supported. */
+	/*
+	 * An import, all or nothing; see map.h.  NULL: not supported.  commit
+	 * says ST_NONE while there is work to be done by tick().
+	 */
 	enum status	(*import_begin)(struct map *, struct err *);
 	enum status	(*import_put)(struct map *, const char *user,
 			    uint64_t was_version, const struct record *is,
@@ -66,6 +84,19 @@ struct map_ops {
 	enum status	(*tick)(struct map *, struct err *);
 };
 
-extern const struct map_ops map_tdb, map_none, map_socket;
+extern const struct map_ops map_tdb, map_none;
+
+/*
+ * The backends that can own a map's data, for the table in map.c: the LDA is
+ * linked without them, and without their libraries.
+ */
+extern const struct map_ops *const map_owners[];
+
+/*
+ * transition_check() with what the map knows; the judge of every change that
+ * an owner is asked for.
+ */
+enum status	map_judge(struct map *map, const struct record *was,
+		    const struct record *is, struct err *err) MUST_CHECK;
 
 #endif

@@ -1,0 +1,32 @@
+/*
+ * change.h - the text form of one change of the map
+ *
+ * In the history, and on the wire to whoever watches: `key value` lines `seq`,
+ * `user`, `prev` (the seq of the user's change before), `by`, `at`, `why`, then
+ * `was LENGTH` and `is LENGTH`, each with that many bytes of record text after
+ * it; absent: there was none.
+ */
+#ifndef MAPS_CHANGE_H
+#define MAPS_CHANGE_H
+
+#include "maps/map.h"
+
+/* Talloc child of ctx; *len its bytes. */
+char	       *change_format(TALLOC_CTX *ctx, const struct change *ch,
+		    uint64_t prev, size_t *len);
+
+/* `why` or `by` as one line: LF and backslash escaped.  Talloc child of ctx. */
+char	       *change_escape(TALLOC_CTX *ctx, const char *text);
+/* The way back, in place. */
+void		change_unescape(char *text);
+
+/*
+ * ch    its strings and records are talloc children of ctx.
+ * prev  may be NULL.
+ * ST_NEVER  it is not one.
+ */
+enum status	change_parse(TALLOC_CTX *ctx, const char *text, size_t len,
+		    struct change *ch, uint64_t *prev, struct err *err)
+		    MUST_CHECK;
+
+#endif

@@ -1,0 +1,296 @@
+/*
+ * map.c - the migration map: what is the same for every backend
+ */
+#include "maps/backend.h"
+
+#include <string.h>
+
+#include "maps/route.h"
+#include "maps/transition.h"
+
+#define DUE_TRIES 5			/* a window begins and ends: two; races */
+
+static const struct map_ops *const asking[] = { &map_none, NULL };
+
+static const struct map_ops *
+find_backend(const struct map_ops *const *list, const char *scheme)
+{
+	size_t len = strcspn(scheme, ":");
+
+	for (; *list != NULL; list++)
+		if (strlen((*list)->scheme) == len &&
+		    strncmp((*list)->scheme, scheme, len) == 0)
+			return *list;
+	return NULL;
+}
+
+static int
+map_destroy(struct map *map)
+{
+	if (map->handle != NULL || map->settled)
+		map->ops->close(map);
+	return 0;
+}
+
+/* Who does not own the map asks mapd, whatever mapd keeps it in. */
+static const char *
+scheme_of(const struct conf *conf, int flags, const char **arg)
+{
+	const char *colon = strchr(conf->map, ':');
+
+	if (colon == NULL) {
+		*arg = "";
+		return conf->map;
+	}
+	if (!(flags & MAP_OWNER)) {
+		*arg = conf->map_socket;
+		return "socket";
+	}
+	*arg = colon + 1;
+	return conf->map;
+}
+
+enum status
+map_open(TALLOC_CTX *ctx, const struct conf *conf, int flags,
+    struct map **map, struct err *err)
+{
+	const char *arg, *scheme = scheme_of(conf, flags, &arg);
+	const struct map_ops *ops;
+	struct map *m;
+	enum status st;
+
+	ops = find_backend(asking, scheme);
+	if (ops == NULL)
+		ops = find_backend(map_owners, scheme);
+	if (ops == NULL)
+		return err_set(err, ST_NEVER, "map = %s: this program cannot own "
+		    "such a map", conf->map);
+	m = must(talloc_zero(ctx, struct map));
+	m->ops = ops;
+	m->conf = conf;
+	talloc_set_destructor(m, map_destroy);
+	st = m->ops->open(m, arg, flags, err);
+	if (st != ST_OK)
+		talloc_free(m);
+	else
+		*map = m;
+	return st;
+}
+
+/* What a user without a record has.  `version` of the record he once had. */
+static struct record *
+from_default(TALLOC_CTX *ctx, const char *user, const struct record *dflt,
+    uint64_t version)
+{
+	static const char *no_address[] = { NULL };
+	struct record *rec = must(talloc(ctx, struct record));
+
+	*rec = (struct record){ .user = must(talloc_strdup(rec, user)),
+	    .is_default = true, .uid = -1,
+	    .state = dflt == NULL ? STATE_OLD : dflt->state,
+	    .version = version, .address = no_address, .by = "", .why = "",
+	    .unknown = "" };
+	return rec;
+}
+
+static enum status
+get_default(struct map *map, TALLOC_CTX *ctx, const char *user,
+    struct record **rec, struct err *err)
+{
+	struct record *dflt = NULL;
+	uint64_t version = 0;
+	enum status st;
+
+	st = map->ops->get(map, ctx, RECORD_DEFAULT, &dflt, err);
+	if (st == ST_OK || st == ST_NONE)
+		st = map->ops->buried == NULL ? ST_OK :
+		    map->ops->buried(map, user, &version, err);
+	if (st != ST_OK)
+		return st;
+	*rec = from_default(ctx, user, dflt, version);
+	if (dflt != NULL && strcmp(user, RECORD_DEFAULT) == 0) {
+		(*rec)->version = dflt->version;
+		(*rec)->at = dflt->at;
+		(*rec)->by = must(talloc_steal(*rec, dflt))->by;
+		(*rec)->why = dflt->why;
+	}
+	return ST_OK;
+}
+
+/* The record with every write done that the time demands. */
+static enum status
+settle(struct map *map, TALLOC_CTX *ctx, const char *user, time_t now,
+    struct record **rec, struct err *err)
+{
+	struct record *is;
+	struct plan plan;
+	enum status st;
+	int i;
+
+	for (i = 0; i < DUE_TRIES; i++) {
+		st = map->ops->get(map, ctx, user, rec, err);
+		if (st != ST_OK)
+			return st;
+		if (map->settled || strcmp(user, RECORD_DEFAULT) == 0 ||
+		    route(*rec, now, &plan) == ST_OK || plan.due == STATE_NONE)
+			return ST_OK;
+		is = transition_due(ctx, *rec, plan.due, now);
+		st = map->ops->replace(map, *rec, is, &(struct change_by){ is->by,
+		    is->at, is->why }, NULL, err);
+		if (st == ST_NEVER)
+			return st;
+	}
+	return err_set(err, ST_AGAIN, "the record of %s keeps changing", user);
+}
+
+enum status
+map_get(struct map *map, TALLOC_CTX *ctx, const char *user, const char *home,
+    time_t now, struct record **rec, struct err *err)
+{
+	enum status st;
+
+	if (!record_user_valid(user) && strcmp(user, RECORD_DEFAULT) != 0)
+		return err_set(err, ST_NEVER, "%s: not a user's name", user);
+	st = settle(map, ctx, user, now, rec, err);
+	if (st == ST_NONE && !map->settled)
+		st = get_default(map, ctx, user, rec, err);
+	else if (st == ST_NONE)		/* mapd always has an answer */
+		st = err_set(err, ST_AGAIN, "mailferry-mapd has no answer for %s",
+		    user);
+	if (st != ST_OK || strcmp(user, RECORD_DEFAULT) == 0)
+		return st;
+	return record_locate(*rec, map->conf, home, err);
+}
+
+enum status
+map_get_stored(struct map *map, TALLOC_CTX *ctx, const char *user,
+    struct record **rec, struct err *err)
+{
+	if (!record_user_valid(user) && strcmp(user, RECORD_DEFAULT) != 0)
+		return err_set(err, ST_NEVER, "%s: not a user's name", user);
+	if (map->ops->get_stored != NULL)
+		return map->ops->get_stored(map, ctx, user, rec, err);
+	return map->ops->get(map, ctx, user, rec, err);
+}
+
+static enum status
+unsupported(const struct map *map, struct err *err)
+{
+	return err_set(err, ST_NEVER, "map = %s: there is nothing to show or to "
+	    "change; set map = tdb:PATH in %s and start mailferry-mapd",
+	    map->conf->map, map->conf->path);
+}
+
+/* As far as the configuration says: a template with %h stays open. */
+static const struct record *
+located(const struct map *map, TALLOC_CTX *ctx, const struct record *rec)
+{
+	struct record *copy;
+	struct err err;
+
+	if (rec == NULL || strcmp(rec->user, RECORD_DEFAULT) == 0)
+		return rec;
+	copy = record_copy(ctx, rec);
+	(void)!record_locate(copy, map->conf, NULL, &err);
+	return copy;
+}
+
+enum status
+map_judge(struct map *map, const struct record *was, const struct record *is,
+    struct err *err)
+{
+	TALLOC_CTX *ctx = must(talloc_new(NULL));
+	const char *user = is != NULL ? is->user : was->user;
+	struct record *dflt = NULL;
+	enum status st;
+
+	if (is != NULL && !record_user_valid(user) &&
+	    strcmp(user, RECORD_DEFAULT) != 0)
+		st = err_set(err, ST_NEVER, "%s: not a user's name", user);
+	else
+		st = get_default(map, ctx, user, &dflt, err);
+	if (st == ST_OK)
+		st = transition_check(located(map, ctx, was),
+		    located(map, ctx, is), dflt, time(NULL), err);
+	talloc_free(ctx);
+	return st;
+}
+
+enum status
+map_replace(struct map *map, const struct record *was, const struct record *is,
+    const struct change_by *by, uint64_t *version, struct err *err)
+{
+	enum status st = ST_OK;
+
+	if (map->ops->replace == NULL)
+		return unsupported(map, err);
+	if (!map->settled)		/* else mapd judges */
+		st = map_judge(map, was, is, err);
+	return st == ST_OK ? map->ops->replace(map, was, is, by, version, err) :
+	    st;
+}
+
+enum status
+map_each(struct map *map, map_each_fn *fn, void *arg, struct err *err)
+{
+	char *cursor = must(talloc_strdup(NULL, ""));
+	enum status st;
+
+	if (map->ops->each == NULL) {
+		talloc_free(cursor);
+		return unsupported(map, err);
+	}
+	do
+		st = map->ops->each(map, NULL, &cursor, fn, arg, err);
+	while (st == ST_OK && *cursor != '\0');
+	talloc_free(cursor);
+	return st;
+}
+
+enum status
+map_history(struct map *map, const char *user, int limit, map_change_fn *fn,
+    void *arg, struct err *err)
+{
+	return map->ops->history == NULL ? unsupported(map, err) :
+	    map->ops->history(map, user, limit, fn, arg, err);
+}
+
+enum status
+map_watch(struct map *map, map_change_fn *fn, void *arg, struct err *err)
+{
+	return map->ops->watch == NULL ? unsupported(map, err) :
+	    map->ops->watch(map, fn, arg, err);
+}
+
+enum status
+map_import_begin(struct map *map, struct err *err)
+{
+	return map->ops->import_begin == NULL ? unsupported(map, err) :
+	    map->ops->import_begin(map, err);
+}
+
+enum status
+map_import_put(struct map *map, const char *user, uint64_t was_version,
+    const struct record *is, const struct change_by *by, struct err *err)
+{
+	return map->ops->import_put(map, user, was_version, is, by, err);
+}
+
+/* An owner without a loop of its own does the waiting work here. */
+enum status
+map_import_commit(struct map *map, struct err *err)
+{
+	enum status st;
+
+	while ((st = map->ops->import_commit(map, err)) == ST_NONE)
+		if (map->ops->tick != NULL)
+			(void)!map->ops->tick(map, err);
+	return st;
+}
+
+void
+map_import_abort(struct map *map)
+{
+	if (map->ops->import_abort != NULL)
+		map->ops->import_abort(map);
+}

@@ -1,0 +1,434 @@
+/*
+ * map_tdb.c - the embedded map: one file, one owner
+ */
+#include "maps/map_tdb.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "maps/seal.h"
+
+#define HASH_SIZE	10007		/* short chains for 100,000 users */
+
+struct tdb_context *
+tdbm_open(const char *path, int hash_size, int open_flags)
+{
+	/* Somebody's environment must not turn durability off. */
+	(void)unsetenv("TDB_NO_FSYNC");
+	return tdb_open(path, hash_size, TDB_INCOMPATIBLE_HASH |
+	    TDB_DISALLOW_NESTING, open_flags, 0600);
+}
+
+/* The directory is the lock of the door: who can read a tdb can block it. */
+static enum status
+check_directory(const char *path, struct err *err)
+{
+	char *copy = must(talloc_strdup(NULL, path)), *dir = dirname(copy);
+	enum status st = ST_OK;
+	struct stat sb;
+
+	if (stat(dir, &sb) == -1)
+		st = err_sys(err, "%s", dir);
+	else if ((sb.st_mode & 077) != 0)
+		st = err_set(err, ST_NEVER, "%s: others may enter it: chmod 700 "
+		    "the directory of the map", dir);
+	else if (sb.st_uid != geteuid() && geteuid() != 0)
+		st = err_set(err, ST_NEVER, "%s: belongs to uid %ld, not to us",
+		    dir, (long)sb.st_uid);
+	talloc_free(copy);
+	return st;
+}
+
+/* One owner: a second mapd, or a command beside it, must not open the file. */
+static enum status
+lock_owner(struct tdbmap *tm, struct err *err)
+{
+	char *name = must(talloc_asprintf(tm, "%s.lock", tm->path));
+
+	tm->lock = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (tm->lock == -1)
+		return err_sys(err, "open %s", name);
+	if (flock(tm->lock, LOCK_EX | LOCK_NB) == 0)
+		return ST_OK;
+	return errno == EWOULDBLOCK ? err_set(err, ST_AGAIN,
+	    "%s: mailferry-mapd (or another command) has it open", tm->path) :
+	    err_sys(err, "lock %s", name);
+}
+
+static int
+check_value(TDB_DATA key, TDB_DATA val, void *arg)
+{
+	char name[RECORD_USER_MAX + 400];
+	const char *text;
+	struct err err;
+	size_t len;
+
+	(void)arg;
+	if (key.dsize >= sizeof(name))
+		return -1;
+	memcpy(name, key.dptr, key.dsize);
+	name[key.dsize] = '\0';
+	return unseal(name, (char *)val.dptr, val.dsize, &text, &len, &err) ==
+	    ST_OK ? 0 : -1;
+}
+
+/*
+ * A check finds what a look-up would not: a chain that was cut is a silent
+ * "no such user".  After a kill it complains, rarely, about free space in good
+ * data: packing the file anew mends that.
+ */
+static bool
+is_whole(struct tdb_context *tdb)
+{
+	if (tdb_check(tdb, check_value, NULL) == 0)
+		return true;
+	return tdb_traverse_read(tdb, NULL, NULL) >= 0 &&
+	    tdb_repack(tdb) == 0 && tdb_check(tdb, check_value, NULL) == 0;
+}
+
+static void
+tdb_close_map(struct map *map)
+{
+	struct tdbmap *tm = map->handle;
+
+	if (tm == NULL)
+		return;
+	if (tm->tdb != NULL)
+		(void)tdb_close(tm->tdb);
+	if (tm->lock != -1)
+		(void)close(tm->lock);
+	talloc_free(tm);
+	map->handle = NULL;
+}
+
+static enum status
+tdb_open_map(struct map *map, const char *arg, int flags, struct err *err)
+{
+	struct tdbmap *tm = must(talloc_zero(map, struct tdbmap));
+	enum status st;
+
+	map->handle = tm;
+	tm->lock = -1;
+	tm->path = must(talloc_strdup(tm, arg));
+	st = check_directory(arg, err);
+	if (st == ST_OK)
+		st = lock_owner(tm, err);
+	if (st != ST_OK)
+		goto out;
+	tm->tdb = tdbm_open(arg, HASH_SIZE, O_RDWR |
+	    (flags & MAP_CREATE ? O_CREAT : 0));
+	if (tm->tdb == NULL) {
+		st = errno == EIO || errno == EINVAL ? err_set(err, ST_NEVER,
+		    "%s: not a tdb file, or a damaged one: restore it", arg) :
+		    err_sys(err, "open %s", arg);
+		goto out;
+	}
+	tm->fd = tdb_fd(tm->tdb);
+	tm->whole = is_whole(tm->tdb);
+out:
+	if (st != ST_OK)
+		tdb_close_map(map);
+	return st;
+}
+
+enum status
+tdbm_error(struct tdb_context *tdb, struct err *err, const char *what)
+{
+	/* A full disk is reported as "Record does not exist". */
+	return err_set(err, ST_AGAIN, "map: %s: %s%s", what, tdb_errorstr(tdb),
+	    tdb_error(tdb) == TDB_ERR_NOEXIST ? " (or the disk is full)" : "");
+}
+
+struct fetching {
+	TALLOC_CTX	*ctx;
+	const char	*key;
+	char		**text;
+	size_t		*len;
+	struct err	*err;
+	enum status	 st;
+};
+
+static int
+fetch_value(TDB_DATA key, TDB_DATA val, void *arg)
+{
+	struct fetching *f = arg;
+	const char *text;
+
+	(void)key;
+	f->st = unseal(f->key, (char *)val.dptr, val.dsize, &text, f->len,
+	    f->err);
+	if (f->st == ST_OK) {
+		*f->text = must(talloc_size(f->ctx, *f->len + 1));
+		memcpy(*f->text, text, *f->len);
+		(*f->text)[*f->len] = '\0';
+	}
+	return 0;
+}
+
+static TDB_DATA
+key_of(const char *key)
+{
+	return (TDB_DATA){ (unsigned char *)(uintptr_t)key, strlen(key) };
+}
+
+enum status
+tdbm_fetch(struct tdb_context *tdb, TALLOC_CTX *ctx, const char *key,
+    char **text, size_t *len, struct err *err)
+{
+	struct fetching f = { ctx, key, text, len, err, ST_AGAIN };
+
+	if (tdb_parse_record(tdb, key_of(key), fetch_value, &f) == -1)
+		return tdb_error(tdb) == TDB_ERR_NOEXIST ? ST_NONE :
+		    tdbm_error(tdb, err, key);
+	return f.st;
+}
+
+enum status
+tdbm_store(struct tdb_context *tdb, const char *key, const char *text,
+    size_t len, struct err *err)
+{
+	size_t slen;
+	char *value = seal(NULL, key, text, len, &slen);
+	int rc;
+
+	rc = tdb_store(tdb, key_of(key), (TDB_DATA){ (unsigned char *)value,
+	    slen }, TDB_REPLACE);
+	talloc_free(value);
+	return rc == -1 ? tdbm_error(tdb, err, key) : ST_OK;
+}
+
+enum status
+tdbm_delete(struct tdb_context *tdb, const char *key, struct err *err)
+{
+	if (tdb_delete(tdb, key_of(key)) == -1 &&
+	    (tdb_error(tdb) != TDB_ERR_NOEXIST || tdb_exists(tdb, key_of(key))))
+		return tdbm_error(tdb, err, key);
+	return ST_OK;
+}
+
+enum status
+tdbm_card(struct tdb_context *tdb, const char *user, struct card *card,
+    struct err *err)
+{
+	char key[RECORD_USER_MAX + 3], *text = NULL;
+	unsigned long long version, seq;
+	enum status st;
+	int live;
+	size_t len;
+
+	*card = (struct card){ false, 0, 0 };
+	(void)snprintf(key, sizeof(key), "c:%s", user);
+	st = tdbm_fetch(tdb, NULL, key, &text, &len, err);
+	if (st != ST_OK)
+		return st == ST_NONE ? ST_OK : st;
+	if (sscanf(text, "%d %llu %llu", &live, &version, &seq) != 3)
+		st = err_set(err, ST_NEVER, "map: %s is damaged", key);
+	else
+		*card = (struct card){ live != 0, version, seq };
+	talloc_free(text);
+	return st;
+}
+
+struct parsing {
+	TALLOC_CTX	*ctx;
+	const char	*key, *user;
+	struct record	**rec;
+	struct err	*err;
+	enum status	 st;
+};
+
+static int
+parse_value(TDB_DATA key, TDB_DATA val, void *arg)
+{
+	struct parsing *p = arg;
+	const char *text;
+	size_t len;
+
+	(void)key;
+	p->st = unseal(p->key, (char *)val.dptr, val.dsize, &text, &len, p->err);
+	if (p->st == ST_OK)
+		p->st = record_parse(p->ctx, p->user, text, len, p->rec, p->err);
+	return 0;
+}
+
+enum status
+tdbm_record(struct tdb_context *tdb, TALLOC_CTX *ctx, const char *user,
+    struct record **rec, struct err *err)
+{
+	char key[RECORD_USER_MAX + 3];
+	struct parsing p = { ctx, key, user, rec, err, ST_AGAIN };
+
+	(void)snprintf(key, sizeof(key), "u:%s", user);
+	if (tdb_parse_record(tdb, key_of(key), parse_value, &p) == -1)
+		return tdb_error(tdb) == TDB_ERR_NOEXIST ? ST_NONE :
+		    tdbm_error(tdb, err, key);
+	return p.st;
+}
+
+/* A file that somebody cut would be a fatal signal at the next look. */
+static enum status
+still_there(struct tdbmap *tm, struct err *err)
+{
+	struct stat sb;
+
+	if (fstat(tm->fd, &sb) == -1)
+		return err_sys(err, "%s", tm->path);
+	if (sb.st_size < tm->size)
+		return err_set(err, ST_AGAIN, "%s was cut: stop mailferry-mapd and "
+		    "restore it", tm->path);
+	tm->size = sb.st_size;
+	return ST_OK;
+}
+
+static enum status
+tdb_get(struct map *map, TALLOC_CTX *ctx, const char *user,
+    struct record **rec, struct err *err)
+{
+	struct tdbmap *tm = map->handle;
+	struct card card;
+	enum status st;
+
+	st = still_there(tm, err);
+	if (st == ST_OK)
+		st = tdbm_record(tm->tdb, ctx, user, rec, err);
+	if (st != ST_NONE)
+		return st;
+	/* Damage can look like absence: a second entry, elsewhere in the file,
+	 * must agree, and only a checked file may say "none". */
+	st = tdbm_card(tm->tdb, user, &card, err);
+	if (st != ST_OK)
+		return st;
+	if (card.live || !tm->whole)
+		return err_set(err, ST_AGAIN, "%s is damaged (%s): restore it",
+		    tm->path, user);
+	return ST_NONE;
+}
+
+static enum status
+tdb_buried(struct map *map, const char *user, uint64_t *version,
+    struct err *err)
+{
+	struct tdbmap *tm = map->handle;
+	struct card card;
+	enum status st;
+
+	st = tdbm_card(tm->tdb, user, &card, err);
+	*version = card.version;
+	return st;
+}
+
+static enum status
+tdb_replace(struct map *map, const struct record *was, const struct record *is,
+    const struct change_by *by, uint64_t *version, struct err *err)
+{
+	struct tdbmap *tm = map->handle;
+	TALLOC_CTX *ctx = must(talloc_new(NULL));
+	struct change ch;
+	enum status st;
+
+	if (!tm->whole)
+		st = err_set(err, ST_AGAIN, "%s is damaged: restore it", tm->path);
+	else if (tdb_transaction_start(tm->tdb) == -1)
+		st = tdbm_error(tm->tdb, err, "begin a transaction");
+	else {
+		st = tdbm_apply(tm->tdb, ctx, is != NULL ? is->user : was->user,
+		    was == NULL ? 0 : was->version, is, by, &ch, err);
+		if (st == ST_OK)
+			st = tdbm_prune(map, 2, err);
+		if (st != ST_OK)
+			(void)tdb_transaction_cancel(tm->tdb);
+		else if (tdb_transaction_commit(tm->tdb) == -1)
+			st = tdbm_error(tm->tdb, err, "commit");
+	}
+	if (st == ST_OK && version != NULL)
+		*version = ch.is == NULL ? 0 : ch.is->version;
+	if (st == ST_OK && map->changed != NULL)
+		(void)map->changed(&ch, map->changed_arg, err);
+	talloc_free(ctx);
+	return st;
+}
+
+static enum status
+tdb_by_address(struct map *map, TALLOC_CTX *ctx, const char *addr, char **user,
+    struct err *err)
+{
+	struct tdbmap *tm = map->handle;
+	char *key = must(talloc_asprintf(ctx, "a:%s", addr));
+	size_t len;
+
+	return tdbm_fetch(tm->tdb, ctx, key, user, &len, err);
+}
+
+/* tdb_nextkey() goes on from a key that is still there. */
+static enum status
+next_key(struct tdbmap *tm, const char *after, TDB_DATA *key, struct err *err)
+{
+	TDB_DATA from = key_of(after);
+
+	*key = *after == '\0' ? tdb_firstkey(tm->tdb) :
+	    tdb_nextkey(tm->tdb, from);
+	if (key->dptr == NULL && *after != '\0' && !tdb_exists(tm->tdb, from))
+		return err_set(err, ST_AGAIN,
+		    "the map changed while it was read: once more, please");
+	return ST_OK;
+}
+
+static enum status
+tdb_each(struct map *map, TALLOC_CTX *ctx, char **cursor, map_each_fn *fn,
+    void *arg, struct err *err)
+{
+	struct tdbmap *tm = map->handle;
+	struct record *rec;
+	enum status st = ST_OK;
+	char *name;
+	TDB_DATA key;
+
+	while (st == ST_OK) {
+		st = next_key(tm, *cursor, &key, err);
+		if (st != ST_OK)
+			return st;
+		talloc_free(*cursor);
+		*cursor = must(talloc_strndup(ctx, key.dptr == NULL ? "" :
+		    (char *)key.dptr, key.dsize));
+		free(key.dptr);
+		if (key.dptr == NULL)
+			return ST_OK;
+		name = *cursor + 2;
+		if (strncmp(*cursor, "u:", 2) != 0 ||
+		    strcmp(name, RECORD_DEFAULT) == 0)
+			continue;
+		st = tdbm_record(tm->tdb, *cursor, name, &rec, err);
+		if (st == ST_NONE) {	/* deleted this moment */
+			st = ST_OK;
+			continue;
+		}
+		if (st == ST_OK)
+			st = fn(rec, arg, err);
+	}
+	return st == ST_NONE ? ST_OK : st;
+}
+
+static enum status
+tdb_watch(struct map *map, map_change_fn *fn, void *arg, struct err *err)
+{
+	(void)map;
+	(void)fn;
+	(void)arg;
+	return err_set(err, ST_NEVER,
+	    "mailferry-mapd does not run: nobody but us could change the map");
+}
+
+const struct map_ops map_tdb = {
+	.scheme = "tdb", .open = tdb_open_map, .close = tdb_close_map,
+	.get = tdb_get, .buried = tdb_buried, .replace = tdb_replace,
+	.each = tdb_each, .history = tdbm_history, .watch = tdb_watch,
+	.by_address = tdb_by_address,
+};

@@ -1,0 +1,6 @@
+/*
+ * owners.c - the maps that mailferry-mapd and the command can own
+ */
+#include "maps/backend.h"
+
+const struct map_ops *const map_owners[] = { &map_tdb, NULL };
