@@ -108,12 +108,7 @@ get_default(struct map *map, TALLOC_CTX *ctx, const char *user,
 	if (st != ST_OK)
 		return st;
 	*rec = from_default(ctx, user, dflt, version);
-	if (dflt != NULL && strcmp(user, RECORD_DEFAULT) == 0) {
-		(*rec)->version = dflt->version;
-		(*rec)->at = dflt->at;
-		(*rec)->by = must(talloc_steal(*rec, dflt))->by;
-		(*rec)->why = dflt->why;
-	}
+	talloc_free(dflt);
 	return ST_OK;
 }
 
@@ -134,9 +129,11 @@ settle(struct map *map, TALLOC_CTX *ctx, const char *user, time_t now,
 		if (map->settled || strcmp(user, RECORD_DEFAULT) == 0 ||
 		    route(*rec, now, &plan) == ST_OK || plan.due == STATE_NONE)
 			return ST_OK;
-		is = transition_due(ctx, *rec, plan.due, now);
+		is = transition_due(*rec, *rec, plan.due, now);
 		st = map->ops->replace(map, *rec, is, &(struct change_by){ is->by,
 		    is->at, is->why }, NULL, err);
+		talloc_free(*rec);
+		*rec = NULL;
 		if (st == ST_NEVER)
 			return st;
 	}

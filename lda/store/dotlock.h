@@ -23,6 +23,9 @@ struct dotlock {
 	const char	*name;		/* "dovecot-uidlist.lock"; borrowed */
 	bool		 held;
 	bool		 on_nfs;	/* stat() may be answered from a cache */
+	int		 fd;		/* the lock file, open while it is held: as
+					   long as it is, no other file is given
+					   its inode number */
 	dev_t		 dev;
 	ino_t		 ino;
 	long long	 touched;	/* CLOCK_MONOTONIC, milliseconds */

@@ -1,0 +1,216 @@
+/*
+ * uidlist.c - dovecot-uidlist, the authority for UIDs: reading and appending
+ */
+#include "lda/store/uidlist.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "maps/base/file.h"
+
+#define BLOCK		4096		/* read at once, at either end */
+#define LINE_LONGEST	65536		/* of a header or a record: damage beyond */
+#define UID_MAX_	4294967294u
+
+static enum status
+damaged(struct err *err, const char *what)
+{
+	return err_set(err, ST_NEVER, "%s is damaged: %s (let Dovecot mend it: "
+	    "doveadm force-resync)", UIDLIST_NAME, what);
+}
+
+/* Digits at p, ended by any of `ends`; NULL where there are none, or too many. */
+static const char *
+number(const char *p, const char *end, const char *ends, uint32_t *n)
+{
+	const char *start = p;
+	uint64_t v = 0;
+
+	for (; p < end && *p >= '0' && *p <= '9'; p++) {
+		v = v * 10 + (uint64_t)(*p - '0');
+		if (v > UINT32_MAX)
+			return NULL;
+	}
+	if (p == start || p == end || strchr(ends, *p) == NULL)
+		return NULL;
+	*n = (uint32_t)v;
+	return p;
+}
+
+/* ` V1 N2 Gx`, with keys that we do not know among them. */
+static enum status
+parse_header(struct uidlist *ul, const char *p, const char *end,
+    struct err *err)
+{
+	const char *next;
+
+	for (; p < end && *p != '\n'; p = next) {
+		if (*p++ != ' ')
+			return damaged(err, "its header");
+		next = p + strcspn(p, " \n");
+		if (*p == 'V' && number(p + 1, end, " \n", &ul->validity) != next)
+			return damaged(err, "its UIDVALIDITY");
+		if (*p == 'N' && number(p + 1, end, " \n", &ul->next) != next)
+			return damaged(err, "its next UID");
+		if (*p == 'G' && next - p == 33) {
+			memcpy(ul->guid, p + 1, 32);
+			ul->guid[32] = '\0';
+		}
+	}
+	if (ul->validity == 0 || ul->next == 0)
+		return damaged(err, "its header lacks V or N");
+	return ST_OK;
+}
+
+static enum status
+read_header(struct uidlist *ul, char *buf, size_t len, struct err *err)
+{
+	char *lf = memchr(buf, '\n', len);
+
+	if (lf == NULL)
+		return damaged(err, "its header does not end");
+	buf[len] = '\0';
+	if (buf[0] == '1' && buf[1] == ' ')
+		return err_set(err, ST_NEVER, "%s has the format of Dovecot 1.0: "
+		    "let Dovecot 1.1 or later open the mailbox once (doveadm "
+		    "mailbox status uidnext)", UIDLIST_NAME);
+	if (buf[0] != '3' || buf[1] != ' ')
+		return err_set(err, ST_NEVER, "%s has an unknown version: this "
+		    "mailferry writes version 3 only", UIDLIST_NAME);
+	return parse_header(ul, buf + 1, lf + 1, err);
+}
+
+/*
+ * The tail: where the last whole line begins and ends.  Reads blocks from the
+ * end until there are two LFs, or the header's.
+ */
+static enum status
+read_tail(struct uidlist *ul, off_t file_size, struct err *err)
+{
+	char buf[LINE_LONGEST + 1];
+	size_t want = BLOCK, len;
+	char *last, *before;
+	uint32_t uid;
+	off_t from;
+
+	for (;;) {
+		len = (off_t)want > file_size ? (size_t)file_size : want;
+		from = file_size - (off_t)len;
+		if (pread(ul->fd, buf, len, from) != (ssize_t)len)
+			return err_sys(err, "read %s", UIDLIST_NAME);
+		last = memrchr(buf, '\n', len);
+		before = last == NULL ? NULL : memrchr(buf, '\n',
+		    (size_t)(last - buf));
+		if (before != NULL || len == (size_t)file_size)
+			break;
+		if (want == LINE_LONGEST)
+			return damaged(err, "a line that does not end");
+		want = want * 4 > LINE_LONGEST ? LINE_LONGEST : want * 4;
+	}
+	ul->size = from + (last - buf) + 1;
+	ul->torn = file_size - ul->size;
+	if (before == NULL)		/* the header is all there is */
+		return ST_OK;
+	*last = '\0';
+	if (number(before + 1, last, " ", &uid) == NULL || uid == 0 ||
+	    uid > UID_MAX_)
+		return damaged(err, "its last line");
+	if (uid + 1 > ul->next)
+		ul->next = uid + 1;
+	return ST_OK;
+}
+
+enum status
+uidlist_read(struct uidlist *ul, int ctlfd, struct err *err)
+{
+	char buf[BLOCK + 1];
+	enum status st;
+	struct stat sb;
+	ssize_t len;
+
+	memset(ul, 0, sizeof(*ul));
+	ul->fd = openat(ctlfd, UIDLIST_NAME,
+	    O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (ul->fd == -1)
+		return errno == ENOENT ? ST_NONE :
+		    err_sys(err, "open %s", UIDLIST_NAME);
+	if (fstat(ul->fd, &sb) == -1 ||
+	    (len = pread(ul->fd, buf, BLOCK, 0)) == -1)
+		st = err_sys(err, "read %s", UIDLIST_NAME);
+	else if (!S_ISREG(sb.st_mode))
+		st = err_set(err, ST_NEVER, "%s is no file", UIDLIST_NAME);
+	else if (len == 0)
+		st = ST_NONE;		/* Dovecot takes it for none, too */
+	else
+		st = read_header(ul, buf, (size_t)len, err);
+	if (st == ST_OK)
+		st = read_tail(ul, sb.st_size, err);
+	if (st != ST_OK)
+		uidlist_close(ul);
+	return st;
+}
+
+enum status
+uidlist_mend(struct uidlist *ul, struct err *err)
+{
+	if (ul->torn == 0)
+		return ST_OK;
+	if (ftruncate(ul->fd, ul->size) == -1)
+		return err_sys(err, "cut the torn line off %s", UIDLIST_NAME);
+	ul->torn = 0;
+	return ST_OK;
+}
+
+enum status
+uidlist_append(struct uidlist *ul, uint32_t uid, const char *name,
+    struct err *err)
+{
+	char line[512];
+	ssize_t n;
+	int len;
+
+	len = snprintf(line, sizeof(line), "%lu :%s\n", (unsigned long)uid, name);
+	if (uid < ul->next || uid > UID_MAX_ || len >= (int)sizeof(line) ||
+	    strpbrk(name, "\r\n/") != NULL || name[0] == '\0')
+		return err_set(err, ST_NEVER, "%s: no line for UID %lu, %s",
+		    UIDLIST_NAME, (unsigned long)uid, name);
+	n = write(ul->fd, line, (size_t)len);
+	if (n != len) {
+		enum status st = err_sys(err, "append to %s", UIDLIST_NAME);
+
+		if (n >= 0)		/* a full disk took half of it */
+			st = err_set(err, ST_AGAIN, "append to %s: no space",
+			    UIDLIST_NAME);
+		if (n > 0)
+			(void)!ftruncate(ul->fd, ul->size);
+		return st;
+	}
+	ul->size += len;
+	ul->next = uid + 1;
+	return ST_OK;
+}
+
+void
+uidlist_guid(char guid[33])
+{
+	unsigned char raw[16];
+	int i;
+
+	while (getentropy(raw, sizeof(raw)) == -1)
+		continue;
+	for (i = 0; i < 16; i++)
+		(void)snprintf(guid + 2 * i, 3, "%02x", raw[i]);
+}
+
+void
+uidlist_close(struct uidlist *ul)
+{
+	if (ul->fd != -1)
+		(void)close(ul->fd);
+	ul->fd = -1;
+}

@@ -1,0 +1,296 @@
+/*
+ * store_test.c - dotlocks and uidlists on a real directory
+ */
+#include "tests/unit/test.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lda/store/dotlock.h"
+#include "lda/store/uidlist.h"
+
+#define GUID "0123456789abcdef0123456789abcdef"
+#define HEAD "3 V1700000000 N124 G" GUID "\n"
+
+static char dir[] = "/tmp/mfstore.XXXXXX";
+static int dfd;
+
+static void
+put(const char *name, const char *text)
+{
+	int fd = openat(dfd, name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	(void)close(fd);
+}
+
+static void
+is(const char *name, const char *want)
+{
+	char buf[4096];
+	int fd = openat(dfd, name, O_RDONLY);
+	ssize_t n = read(fd, buf, sizeof(buf) - 1);
+
+	assert_true(n >= 0);
+	buf[n] = '\0';
+	(void)close(fd);
+	assert_string_equal(buf, want);
+}
+
+static enum status
+take(struct dotlock *lk, long wait, struct err *err)
+{
+	return dotlock_take(lk, dfd, UIDLIST_LOCK, UIDLIST_NAME, wait, err);
+}
+
+static void
+lock_has_its_content(void **state)
+{
+	char want[300], host[200];
+	struct dotlock lk, other;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(take(&lk, 0, &err), ST_OK);
+	assert_int_equal(gethostname(host, sizeof(host)), 0);
+	(void)snprintf(want, sizeof(want), "%ld:%s", (long)getpid(), host);
+	is(UIDLIST_LOCK, want);
+	assert_int_equal(take(&other, 0, &err), ST_AGAIN);
+	assert_non_null(strstr(err.text, want));
+	assert_int_equal(dotlock_check(&lk, &err), ST_OK);
+	assert_int_equal(dotlock_keep(&lk, &err), ST_OK);
+	dotlock_drop(&lk);
+	assert_int_equal(faccessat(dfd, UIDLIST_LOCK, F_OK, 0), -1);
+}
+
+/* One that was broken and taken by another is not ours to write under, or to
+ * remove. */
+static void
+broken_lock_is_noticed(void **state)
+{
+	struct dotlock lk;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(take(&lk, 0, &err), ST_OK);
+	assert_int_equal(unlinkat(dfd, UIDLIST_LOCK, 0), 0);
+	assert_int_equal(dotlock_check(&lk, &err), ST_AGAIN);
+	put(UIDLIST_LOCK, "1:other.host");
+	assert_int_equal(dotlock_check(&lk, &err), ST_AGAIN);
+	dotlock_drop(&lk);
+	is(UIDLIST_LOCK, "1:other.host");
+	assert_int_equal(unlinkat(dfd, UIDLIST_LOCK, 0), 0);
+}
+
+/* Whose holder died here: after two seconds; another host's: not before 120. */
+static void
+stale_locks(void **state)
+{
+	char text[300], host[200];
+	struct dotlock lk;
+	struct err err;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0)
+		_exit(0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(gethostname(host, sizeof(host)), 0);
+	(void)snprintf(text, sizeof(text), "%ld:%s", (long)pid, host);
+	put(UIDLIST_LOCK, text);
+	assert_int_equal(take(&lk, 0, &err), ST_AGAIN);
+	assert_int_equal(take(&lk, 10000, &err), ST_OK);
+	dotlock_drop(&lk);
+	(void)snprintf(text, sizeof(text), "%ld:not-%s", (long)pid, host);
+	put(UIDLIST_LOCK, text);
+	assert_int_equal(take(&lk, 3000, &err), ST_AGAIN);
+	assert_int_equal(unlinkat(dfd, UIDLIST_LOCK, 0), 0);
+}
+
+/* Killed at any moment a taker leaves a lock with content, or none. */
+static void
+never_an_empty_lock(void **state)
+{
+	struct dotlock lk;
+	struct stat sb;
+	struct err err;
+	pid_t pid;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 200; i++) {
+		pid = fork();
+		if (pid == 0)
+			for (;;)
+				if (take(&lk, 0, &err) == ST_OK)
+					dotlock_drop(&lk);
+		(void)usleep((useconds_t)(500 + i * 131 % 1500));
+		(void)kill(pid, SIGKILL);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		if (fstatat(dfd, UIDLIST_LOCK, &sb, 0) == 0) {
+			assert_true(sb.st_size > 0);
+			(void)unlinkat(dfd, UIDLIST_LOCK, 0);
+		}
+	}
+}
+
+static void
+next_is_the_higher_of_two(void **state)
+{
+	static const struct { const char *text; uint32_t next; off_t torn; } c[] = {
+		{ HEAD, 124, 0 },
+		{ HEAD "5 :a\n", 124, 0 },
+		{ HEAD "5 :a\n200 W7 S5 :b\n", 201, 0 },
+		{ HEAD "130 :a\n131 :cut", 131, 8 },
+		{ "3 V7 N1\n", 1, 0 },
+		{ "3 V7 N1 Q9 G" GUID "\n", 1, 0 },
+	};
+	struct uidlist ul;
+	struct err err;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
+		put(UIDLIST_NAME, c[i].text);
+		if (uidlist_read(&ul, dfd, &err) != ST_OK)
+			fail_msg("%s", err.text);
+		assert_int_equal(ul.next, c[i].next);
+		assert_int_equal(ul.torn, c[i].torn);
+		assert_int_equal(uidlist_append(&ul, ul.next - 1, "n", &err),
+		    ST_NEVER);
+		uidlist_close(&ul);
+	}
+}
+
+static void
+refused_lists(void **state)
+{
+	static const char *const bad[] = {
+		"1 1700000000 124\n5 a\n", "2 V1 N1\n", "4 V1 N1\n", "3 N1\n",
+		"3 V1\n", "3 V1 N1", "3 V0 N1\n", "3 V1 N99999999999\n", "3V1 N1\n",
+		HEAD "x :a\n", HEAD "0 :a\n", HEAD "\n", HEAD "5\n",
+		HEAD "4294967295 :a\n",
+	};
+	struct uidlist ul;
+	struct err err;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		put(UIDLIST_NAME, bad[i]);
+		if (uidlist_read(&ul, dfd, &err) != ST_NEVER)
+			fail_msg("accepted: %s", bad[i]);
+		assert_int_equal(ul.fd, -1);
+	}
+	put(UIDLIST_NAME, "");
+	assert_int_equal(uidlist_read(&ul, dfd, &err), ST_NONE);
+	(void)unlinkat(dfd, UIDLIST_NAME, 0);
+	assert_int_equal(uidlist_read(&ul, dfd, &err), ST_NONE);
+}
+
+static void
+torn_line_goes_before_the_next(void **state)
+{
+	struct uidlist ul;
+	struct err err;
+
+	(void)state;
+	put(UIDLIST_NAME, HEAD "130 :a\n131 :cu");
+	assert_int_equal(uidlist_read(&ul, dfd, &err), ST_OK);
+	assert_int_equal(uidlist_mend(&ul, &err), ST_OK);
+	assert_int_equal(uidlist_append(&ul, 140, "b", &err), ST_OK);
+	assert_int_equal(ul.next, 141);
+	uidlist_close(&ul);
+	is(UIDLIST_NAME, HEAD "130 :a\n140 :b\n");
+}
+
+static void
+new_files(void **state)
+{
+	struct uidlist ul;
+	struct err err;
+	struct stat sb;
+
+	(void)state;
+	(void)unlinkat(dfd, UIDLIST_NAME, 0);
+	assert_int_equal(uidlist_make(&ul, dfd, 1700000000, 1, GUID, 0640,
+	    (gid_t)-1, &err), ST_OK);
+	assert_int_equal(fstat(ul.fd, &sb), 0);
+	assert_int_equal(sb.st_mode & 0777, 0640);
+	assert_int_equal(uidlist_append(&ul, 1, "a,S=1", &err), ST_OK);
+	assert_int_equal(uidlist_append(&ul, 2, "b,S=1", &err), ST_OK);
+	assert_int_equal(uidlist_raise(&ul, dfd, 2, &err), ST_OK);
+	is(UIDLIST_NAME, "3 V1700000000 N1 G" GUID "\n1 :a,S=1\n2 :b,S=1\n");
+	assert_int_equal(uidlist_raise(&ul, dfd, 124, &err), ST_OK);
+	assert_int_equal(ul.next, 124);
+	is(UIDLIST_NAME, "3 V1700000000 N124 G" GUID "\n1 :a,S=1\n2 :b,S=1\n");
+	/* A dropped line's UID stays used. */
+	assert_int_equal(uidlist_append(&ul, 124, "c,S=1", &err), ST_OK);
+	assert_int_equal(uidlist_drop(&ul, dfd, "c,S=1", &err), ST_OK);
+	assert_int_equal(ul.next, 125);
+	is(UIDLIST_NAME, "3 V1700000000 N125 G" GUID "\n1 :a,S=1\n2 :b,S=1\n");
+	uidlist_close(&ul);
+}
+
+static void
+lines_from_the_end(void **state)
+{
+	struct uidlist_line *lines;
+	struct uidlist ul;
+	struct err err;
+	char name[100];
+	uint32_t uid, from;
+	size_t n;
+
+	(void)state;
+	(void)unlinkat(dfd, UIDLIST_NAME, 0);
+	assert_int_equal(uidlist_make(&ul, dfd, 1, 1, GUID, 0600, (gid_t)-1,
+	    &err), ST_OK);
+	for (uid = 1; uid <= 1000; uid++) {
+		(void)snprintf(name, sizeof(name), "%u.M1P1.host,S=%u,W=9", uid, uid);
+		assert_int_equal(uidlist_append(&ul, uid * 2, name, &err), ST_OK);
+	}
+	for (from = 1; from <= 2003; from += 77) {
+		TALLOC_CTX *ctx = talloc_new(NULL);
+
+		assert_int_equal(uidlist_from(ctx, &ul, from, &lines, &n, &err),
+		    ST_OK);
+		assert_int_equal(n, from > 2000 ? 0 : (2000 - from) / 2 + 1);
+		if (n > 0) {
+			assert_true(lines[0].uid == from || lines[0].uid == from + 1);
+			assert_int_equal(lines[n - 1].uid, 2000);
+			assert_string_equal(lines[n - 1].name,
+			    "1000.M1P1.host,S=1000,W=9");
+		}
+		talloc_free(ctx);
+	}
+	uidlist_close(&ul);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lock_has_its_content),
+		cmocka_unit_test(broken_lock_is_noticed),
+		cmocka_unit_test(stale_locks), cmocka_unit_test(never_an_empty_lock),
+		cmocka_unit_test(next_is_the_higher_of_two),
+		cmocka_unit_test(refused_lists),
+		cmocka_unit_test(torn_line_goes_before_the_next),
+		cmocka_unit_test(new_files), cmocka_unit_test(lines_from_the_end),
+	};
+	int rc;
+
+	if (mkdtemp(dir) == NULL)
+		return 1;
+	dfd = open(dir, O_RDONLY | O_DIRECTORY);
+	rc = cmocka_run_group_tests(tests, NULL, NULL);
+	(void)unlinkat(dfd, UIDLIST_NAME, 0);
+	(void)rmdir(dir);
+	return rc;
+}
