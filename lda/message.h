@@ -32,6 +32,8 @@ struct message {
 	off_t		 size;		/* bytes without the From_ line; known when
 					   all is read */
 	off_t		 vsize;		/* the same with CR before each bare LF */
+	char		 last;		/* byte that was read; for vsize */
+	bool		 used;		/* message_write() was called */
 	void		*hash;		/* XXH3 state of what was read so far */
 	unsigned char	 digest[MESSAGE_DIGEST];	/* when all is read: of all
 					   but the From_ line and what was written

@@ -125,21 +125,4 @@ char	       *maildir_without_keywords(TALLOC_CTX *ctx, const char *file);
 enum status	maildir_count(const struct maildir *md, off_t bytes, int count,
 		    struct err *err) MUST_CHECK;
 
-/*
- * The Maildir++ directory of a mailbox name as a user would write it ("Lists/dev"
- * or "Lists.dev" -> ".Lists.dev"), in Dovecot's modified UTF-7.  NULL for what is no
- * mailbox name: empty parts, control characters, invalid UTF-8, too long, "INBOX"
- * is "".  Talloc child of ctx.
- */
-char	       *maildir_folder(TALLOC_CTX *ctx, const char *name);
-
-/*
- * Subscribe to a folder (no leading dot), unless it is in the list: Dovecot's
- * `subscriptions` file in the control directory's root, else the Maildir, under
- * its dotlock, by tmp and rename.
- * Source: Dovecot 2.3.19 lib-storage/list/subscription-file.c.
- */
-enum status	maildir_subscribe(const struct maildir *md,
-		    const struct location *loc, struct err *err) MUST_CHECK;
-
 #endif

@@ -1,0 +1,235 @@
+/*
+ * message.c - one message, read once from standard input
+ */
+#include "lda/message.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/*
+ * Not a cryptographic hash: a collision harms only who can make two messages
+ * collide, and both must carry a queue id of this host and be for one mailbox.
+ */
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "maps/base/file.h"
+
+/* Fill the buffer, or reach the end. */
+static enum status
+fill(struct message *msg, struct err *err)
+{
+	ssize_t n;
+
+	msg->len = 0;
+	while (msg->len < MESSAGE_BUFFER) {
+		n = read(msg->in, msg->buf + msg->len, MESSAGE_BUFFER - msg->len);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return err_sys(err, "read the message");
+		if (n == 0) {
+			msg->whole = true;
+			break;
+		}
+		msg->len += (size_t)n;
+	}
+	return ST_OK;
+}
+
+bool
+message_orphaned(void)
+{
+	struct pollfd pfd = { .fd = STDOUT_FILENO };
+	struct stat sb;
+
+	if (fstat(STDOUT_FILENO, &sb) == -1 || !S_ISFIFO(sb.st_mode))
+		return false;
+	return poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLERR) != 0;
+}
+
+/* `id TOKEN` as Postfix writes it into the Received header it puts on top. */
+static bool
+has_queue_id(const char *p, const char *end)
+{
+	const char *t;
+
+	for (; end - p > 9; p++) {
+		if (strchr(" \t\n", *p) == NULL || strncmp(p + 1, "id ", 3) != 0)
+			continue;
+		t = p + 4;
+		while (t < end && ((*t >= '0' && *t <= '9') ||
+		    (*t >= 'A' && *t <= 'Z') || (*t >= 'a' && *t <= 'z')))
+			t++;
+		if (t - (p + 4) >= 6 && t < end && strchr("; \t\r\n", *t) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* The end of the header field that begins at p: behind its last LF. */
+static const char *
+field_end(const char *p, const char *end)
+{
+	do {
+		p = memchr(p, '\n', (size_t)(end - p));
+		p = p == NULL ? end : p + 1;
+	} while (p < end && (*p == ' ' || *p == '\t'));
+	return p;
+}
+
+static bool
+find_queue_id(const struct message *msg)
+{
+	const char *p = msg->buf + msg->body, *end = msg->buf + msg->len, *next;
+
+	for (; p < end && *p != '\n' && *p != '\r'; p = next) {
+		next = field_end(p, end);
+		if (next - p > 9 && strncasecmp(p, "Received:", 9) == 0)
+			return has_queue_id(p, next);
+	}
+	return false;
+}
+
+/* size, vsize and hash go on over a piece; prev is the byte before it. */
+static void
+account(struct message *msg, const char *p, size_t len, char *prev)
+{
+	size_t i;
+
+	(void)XXH3_128bits_update(msg->hash, p, len);
+	msg->size += (off_t)len;
+	msg->vsize += (off_t)len;
+	for (i = 0; i < len; i++) {
+		if (p[i] == '\n' && *prev != '\r')
+			msg->vsize++;
+		*prev = p[i];
+	}
+}
+
+static void
+close_account(struct message *msg)
+{
+	XXH128_canonical_t c;
+
+	XXH128_canonicalFromHash(&c, XXH3_128bits_digest(msg->hash));
+	memcpy(msg->digest, c.digest, sizeof(msg->digest));
+}
+
+static const char *
+make_from_line(TALLOC_CTX *ctx, const struct envelope *env)
+{
+	const char *sender = env->from_sender != NULL ? env->from_sender :
+	    env->sender != NULL && *env->sender != '\0' ? env->sender :
+	    "MAILER-DAEMON";
+	time_t now = time(NULL);
+	char date[32];
+	struct tm tm;
+
+	(void)strftime(date, sizeof(date), "%a %b %e %H:%M:%S %Y",
+	    localtime_r(&now, &tm));
+	return must(talloc_asprintf(ctx, "From %s  %s\n", sender, date));
+}
+
+enum status
+message_begin(TALLOC_CTX *ctx, const struct envelope *env, int in,
+    struct message **out, struct err *err)
+{
+	struct message *msg = must(talloc_zero(ctx, struct message));
+	enum status st;
+	char *lf, prev = '\0';
+
+	msg->in = in;
+	msg->buf = must(talloc_size(msg, MESSAGE_BUFFER + 1));
+	st = fill(msg, err);
+	if (st == ST_OK && message_orphaned())
+		st = err_set(err, ST_AGAIN,
+		    "the mail system that sent the message is gone");
+	if (st != ST_OK) {
+		talloc_free(msg);
+		return st;
+	}
+	msg->buf[msg->len] = '\0';
+	lf = msg->len > 5 && memcmp(msg->buf, "From ", 5) == 0 ?
+	    memchr(msg->buf, '\n', msg->len) : NULL;
+	if (lf != NULL)
+		msg->body = (size_t)(lf - msg->buf) + 1;
+	msg->from_line = lf != NULL && env->from == FROM_KEEP ?
+	    must(talloc_strndup(msg, msg->buf, msg->body)) :
+	    make_from_line(msg, env);
+	msg->queued = find_queue_id(msg);
+	msg->hash = must(talloc_size(msg, sizeof(XXH3_state_t) + 64));
+	/* The state wants an alignment that talloc does not promise. */
+	msg->hash = (void *)(((uintptr_t)msg->hash + 63) & ~(uintptr_t)63);
+	(void)XXH3_128bits_reset(msg->hash);
+	account(msg, msg->buf + msg->body, msg->len - msg->body, &prev);
+	msg->last = prev;
+	if (msg->whole)
+		close_account(msg);
+	*out = msg;
+	return ST_OK;
+}
+
+static enum status
+write_all(const int *fds, int n, const char *p, size_t len, struct err *err)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (file_write(fds[i], p, len) == -1)
+			return err_sys(err, "write the message");
+	return ST_OK;
+}
+
+enum status
+message_write(struct message *msg, const int *fds, int n, struct err *err)
+{
+	enum status st;
+
+	if (msg->used && !msg->whole)
+		return err_set(err, ST_AGAIN, "the message was read already");
+	msg->used = true;
+	st = write_all(fds, n, msg->buf + msg->body, msg->len - msg->body, err);
+	if (msg->whole)
+		return st;
+	msg->body = 0;
+	while (st == ST_OK) {
+		bool ended;
+
+		st = fill(msg, err);
+		ended = msg->whole;
+		msg->whole = false;	/* the buffer has the end only */
+		if (st != ST_OK)
+			break;
+		account(msg, msg->buf, msg->len, &msg->last);
+		st = write_all(fds, n, msg->buf, msg->len, err);
+		if (ended)
+			break;
+	}
+	if (st == ST_OK)
+		close_account(msg);
+	return st;
+}
+
+void
+message_key(const struct message *msg, const char *recipient,
+    const char *mailbox, unsigned ordinal, unsigned char key[MESSAGE_DIGEST])
+{
+	XXH128_canonical_t c;
+	XXH3_state_t state;
+
+	(void)XXH3_128bits_reset(&state);
+	(void)XXH3_128bits_update(&state, msg->digest, sizeof(msg->digest));
+	(void)XXH3_128bits_update(&state, recipient, strlen(recipient) + 1);
+	(void)XXH3_128bits_update(&state, mailbox, strlen(mailbox) + 1);
+	(void)XXH3_128bits_update(&state, &ordinal, sizeof(ordinal));
+	XXH128_canonicalFromHash(&c, XXH3_128bits_digest(&state));
+	memcpy(key, c.digest, MESSAGE_DIGEST);
+}

@@ -1,0 +1,261 @@
+/*
+ * maildir.c - the files of one Maildir: named, found, copied
+ */
+#include "lda/store/maildir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "maps/base/file.h"
+
+#define HOST_MAX 80			/* leaves room for ,S= and ,W= */
+
+char *
+maildir_unique(TALLOC_CTX *ctx)
+{
+	static unsigned count;
+	char host[HOST_MAX + 8], *out = host;
+	struct utsname uts;
+	struct timespec ts;
+	unsigned random;
+	const char *p;
+
+	if (uname(&uts) == -1 || uts.nodename[0] == '\0')
+		(void)snprintf(uts.nodename, sizeof(uts.nodename), "localhost");
+	for (p = uts.nodename; *p != '\0' && out < host + HOST_MAX; p++) {
+		if (*p == '/' || *p == ':' || *p == ',' || *p <= ' ')
+			out += snprintf(out, 8, "\\%03o", (unsigned char)*p);
+		else
+			*out++ = *p;
+	}
+	*out = '\0';
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	if (getentropy(&random, sizeof(random)) == -1)
+		random = (unsigned)ts.tv_nsec;
+	return must(talloc_asprintf(ctx, "%lld.M%ldP%ldQ%uR%08x.%s",
+	    (long long)ts.tv_sec, ts.tv_nsec / 1000, (long)getpid(), ++count,
+	    random, host));
+}
+
+/* Calls until fn says so; a directory of our own descriptor, read afresh. */
+static enum status
+look_through(int at, bool (*fn)(const char *name, void *arg), void *arg,
+    bool *found, struct err *err)
+{
+	int fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+	enum status st = ST_OK;
+	struct dirent *de;
+
+	*found = false;
+	if (dir == NULL) {
+		st = err_sys(err, "read a directory");
+		if (fd != -1)
+			(void)close(fd);
+		return st;
+	}
+	for (errno = 0; !*found && (de = readdir(dir)) != NULL; errno = 0)
+		*found = fn(de->d_name, arg);
+	if (!*found && errno != 0)
+		st = err_sys(err, "read a directory");
+	(void)closedir(dir);
+	return st;
+}
+
+static bool
+is_file(const char *name, void *arg)
+{
+	(void)arg;
+	return name[0] != '.';
+}
+
+static bool
+is_index(const char *name, void *arg)
+{
+	(void)arg;
+	return strncmp(name, "dovecot.index", 13) == 0;
+}
+
+enum status
+maildir_empty(const struct maildir *md, bool *empty, struct err *err)
+{
+	bool found = false;
+	enum status st;
+
+	st = look_through(md->cur, is_file, NULL, &found, err);
+	if (st == ST_OK && !found)
+		st = look_through(md->new, is_file, NULL, &found, err);
+	if (st == ST_OK && !found && md->idx != -1)
+		st = look_through(md->idx, is_index, NULL, &found, err);
+	*empty = !found;
+	return st;
+}
+
+static bool
+exists(int at, const char *name)
+{
+	struct stat sb;
+
+	return fstatat(at, name, &sb, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+struct finding {
+	TALLOC_CTX	*ctx;
+	const char	*base;
+	size_t		 len;
+	char		*file;
+};
+
+static bool
+is_base(const char *name, void *arg)
+{
+	struct finding *f = arg;
+
+	if (strncmp(name, f->base, f->len) != 0 || (name[f->len] != ':' &&
+	    name[f->len] != '\0'))
+		return false;
+	f->file = must(talloc_strdup(f->ctx, name));
+	return true;
+}
+
+enum status
+maildir_find(TALLOC_CTX *ctx, const struct maildir *md, const char *base,
+    const char **sub, char **file, struct err *err)
+{
+	static const char *const usual[] = { ":2,S", ":2,", "" };
+	struct finding f = { ctx, base, strlen(base), NULL };
+	enum status st;
+	bool found;
+	size_t i;
+	int tries;
+
+	for (tries = 0; tries < 2; tries++) {
+		if (exists(md->new, base)) {
+			*sub = "new";
+			*file = must(talloc_strdup(ctx, base));
+			return ST_OK;
+		}
+		*sub = "cur";
+		for (i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
+			*file = must(talloc_asprintf(ctx, "%s%s", base, usual[i]));
+			if (exists(md->cur, *file))
+				return ST_OK;
+			talloc_free(*file);
+		}
+		*file = NULL;
+		st = look_through(md->cur, is_base, &f, &found, err);
+		if (st != ST_OK)
+			return st;
+		if (found) {
+			*file = f.file;
+			return ST_OK;
+		}
+	}
+	return ST_NONE;
+}
+
+enum status
+maildir_in_tmp(const struct maildir *md, const char *name, bool *there,
+    struct err *err)
+{
+	int fd = openat(md->tmp, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
+	    O_CLOEXEC);
+
+	*there = fd != -1;
+	if (fd != -1)
+		(void)close(fd);
+	else if (errno != ENOENT)
+		return err_sys(err, "%s: open tmp/%s", md->path, name);
+	return ST_OK;
+}
+
+static enum status
+copy_bytes(int from, int to, struct err *err)
+{
+	char buf[32 * 1024];
+	off_t off = 0;
+	ssize_t n;
+
+	while ((n = pread(from, buf, sizeof(buf), off)) > 0) {
+		if (file_write(to, buf, (size_t)n) == -1)
+			return err_sys(err, "write");
+		off += n;
+	}
+	return n == -1 ? err_sys(err, "read") : ST_OK;
+}
+
+enum status
+maildir_copy_in(const struct maildir *md, int from, const char *name,
+    const char *sub, const char *file, struct err *err)
+{
+	int dst = strcmp(sub, "new") == 0 ? md->new : md->cur, fd;
+	struct timespec ts[2];
+	enum status st;
+	struct stat sb;
+
+	(void)unlinkat(md->tmp, name, 0);	/* of a try before this one */
+	fd = openat(md->tmp, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
+	    O_CLOEXEC, 0600);
+	if (fd == -1)
+		return err_sys(err, "%s: create tmp/%s", md->path, name);
+	st = copy_bytes(from, fd, err);
+	if (st == ST_OK && ((md->gid != (gid_t)-1 &&
+	    fchown(fd, (uid_t)-1, md->gid) == -1) ||
+	    fchmod(fd, md->fmode) == -1 || fstat(from, &sb) == -1))
+		st = err_sys(err, "mode");
+	if (st == ST_OK) {
+		ts[0] = ts[1] = sb.st_mtim;
+		if (futimens(fd, ts) == -1 || fsync(fd) == -1)
+			st = err_sys(err, "sync");
+	}
+	if (close(fd) == -1 && st == ST_OK)
+		st = err_sys(err, "close");
+	if (st == ST_OK && renameat(md->tmp, name, dst, file) == -1)
+		st = err_sys(err, "rename to %s/%s", sub, file);
+	if (st == ST_OK && fsync(dst) == -1)
+		st = err_sys(err, "fsync %s/", sub);
+	if (st == ST_OK)
+		return st;
+	(void)unlinkat(md->tmp, name, 0);
+	return err_wrap(err, st, "%s: copy tmp/%s", md->path, name);
+}
+
+char *
+maildir_without_keywords(TALLOC_CTX *ctx, const char *file)
+{
+	char *copy = must(talloc_strdup(ctx, file)), *in, *out;
+
+	in = out = strstr(copy, ":2,");
+	if (in == NULL)
+		return copy;
+	for (; *in != '\0'; in++)
+		if (*in < 'a' || *in > 'z')
+			*out++ = *in;
+	*out = '\0';
+	return copy;
+}
+
+enum status
+maildir_count(const struct maildir *md, off_t bytes, int count,
+    struct err *err)
+{
+	enum status st = ST_OK;
+	char line[64];
+	int fd, len;
+
+	fd = openat(md->root, "maildirsize",
+	    O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		return errno == ENOENT ? ST_OK : err_sys(err, "maildirsize");
+	len = snprintf(line, sizeof(line), "%lld %d\n", (long long)bytes, count);
+	if (write(fd, line, (size_t)len) != len)
+		st = err_sys(err, "maildirsize");
+	(void)close(fd);
+	return st;
+}

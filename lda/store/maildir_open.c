@@ -1,0 +1,300 @@
+/*
+ * maildir_open.c - the directories of one mailbox: opened, or made as Dovecot would
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "lda/store/maildir.h"
+
+#define NFS_MAGIC	0x6969
+#define DIR_FLAGS	(O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+
+enum status
+filer_check(const char *filer, struct err *err)
+{
+	struct stat sb;
+	char *marker;
+	int rc;
+
+	if (filer == NULL)
+		return ST_OK;
+	marker = must(talloc_asprintf(NULL, "%s/%s", filer, FILER_MARKER));
+	rc = lstat(marker, &sb);
+	talloc_free(marker);
+	if (rc == 0 && S_ISREG(sb.st_mode) &&
+	    (sb.st_uid == 0 || sb.st_uid == geteuid()))
+		return ST_OK;
+	return err_set(err, ST_AGAIN, "%s has no %s: it is not mounted, or "
+	    "`mailferry doctor --init` was never run", filer, FILER_MARKER);
+}
+
+static int
+maildir_destroy(struct maildir *md)
+{
+	const int fds[] = { md->root, md->dir, md->tmp, md->new, md->cur, md->ctl,
+	    md->idx };
+	size_t i;
+
+	for (i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (fds[i] != -1)
+			(void)close(fds[i]);
+	return 0;
+}
+
+/* Is `path` below the mount point? */
+static bool
+is_below(const char *path, const char *filer)
+{
+	size_t len = filer == NULL ? 0 : strlen(filer);
+
+	return len > 0 && strncmp(path, filer, len) == 0 && path[len] == '/';
+}
+
+/* Mode and group as the parent has them; the umask does not count. */
+static enum status
+make_dir(int at, const char *name, const struct stat *parent, struct err *err)
+{
+	mode_t mode = (parent->st_mode & 0777) | 0700;
+	struct stat sb;
+
+	if (mkdirat(at, name, mode) == -1)
+		return errno == EEXIST ? ST_OK : err_sys(err, "mkdir %s", name);
+	if (fstatat(at, name, &sb, AT_SYMLINK_NOFOLLOW) == -1)
+		return err_sys(err, "stat %s", name);
+	if ((parent->st_mode & S_ISGID) == 0 && sb.st_gid != parent->st_gid &&
+	    fchownat(at, name, (uid_t)-1, parent->st_gid,
+	    AT_SYMLINK_NOFOLLOW) == -1)
+		mode &= (mode_t)~070;	/* not our group: not its mail, then */
+	if ((sb.st_mode & 0777) != mode && fchmodat(at, name, mode, 0) == -1)
+		return err_sys(err, "chmod %s", name);
+	return ST_OK;
+}
+
+/* A path whose parents may be missing: made below the recipient's own, or below
+ * a filer that is mounted, and nowhere else. */
+static enum status
+make_path(const char *path, const char *filer, struct err *err)
+{
+	char *copy = must(talloc_strdup(NULL, path)), *parent = dirname(copy);
+	enum status st = ST_OK;
+	struct stat sb;
+
+	if (stat(path, &sb) == 0)
+		goto out;
+	if (stat(parent, &sb) == -1) {
+		if (errno != ENOENT || strcmp(parent, "/") == 0)
+			st = err_sys(err, "%s", parent);
+		else
+			st = make_path(parent, filer, err);
+		if (st == ST_OK && stat(parent, &sb) == -1)
+			st = err_sys(err, "%s", parent);
+	}
+	if (st == ST_OK && sb.st_uid != geteuid() && !is_below(path, filer))
+		st = err_set(err, ST_AGAIN, "%s is missing and %s is not the "
+		    "recipient's: is the file system mounted?", path, parent);
+	if (st == ST_OK)
+		st = make_dir(AT_FDCWD, path, &sb, err);
+out:
+	talloc_free(copy);
+	return st;
+}
+
+/* A directory below; ST_NONE where it is not there and is not to be made. */
+static enum status
+sub_dir(int at, const char *name, bool make, int *fd, struct err *err)
+{
+	struct stat parent;
+	enum status st;
+
+	*fd = openat(at, name, DIR_FLAGS | O_NOFOLLOW);
+	if (*fd != -1)
+		return ST_OK;
+	if (errno != ENOENT)
+		return err_sys(err, "open %s", name);
+	if (!make)
+		return ST_NONE;
+	if (fstat(at, &parent) == -1)
+		return err_sys(err, "stat the parent of %s", name);
+	st = make_dir(at, name, &parent, err);
+	if (st == ST_OK &&
+	    (*fd = openat(at, name, DIR_FLAGS | O_NOFOLLOW)) == -1)
+		st = err_sys(err, "open %s", name);
+	return st;
+}
+
+static enum status
+open_root(const char *path, const char *filer, bool make, int *fd,
+    struct err *err)
+{
+	enum status st;
+
+	*fd = open(path, DIR_FLAGS);
+	if (*fd != -1)
+		return ST_OK;
+	if (errno != ENOENT)
+		return err_sys(err, "open %s", path);
+	if (!make)
+		return ST_NONE;
+	st = make_path(path, filer, err);
+	if (st == ST_OK && (*fd = open(path, DIR_FLAGS)) == -1)
+		st = err_sys(err, "open %s", path);
+	return st;
+}
+
+/* CONTROL=DIR and INDEX=DIR keep a directory for each mailbox: .INBOX, .Sub. */
+static enum status
+open_beside(const struct maildir *md, const char *base, const char *filer,
+    bool make, int otherwise, int *fd, struct err *err)
+{
+	enum status st;
+	int root = -1;
+
+	if (base == NULL) {
+		*fd = fcntl(otherwise, F_DUPFD_CLOEXEC, 3);
+		return *fd == -1 ? err_sys(err, "dup") : ST_OK;
+	}
+	st = open_root(base, filer, make, &root, err);
+	if (st == ST_OK)
+		st = sub_dir(root, md->folder[0] == '\0' ? ".INBOX" : md->folder,
+		    make, fd, err);
+	if (root != -1)
+		(void)close(root);
+	return st;
+}
+
+static enum status
+read_mode(struct maildir *md, struct err *err)
+{
+	struct statfs fs;
+	struct stat sb;
+
+	if (fstat(md->dir, &sb) == -1 || fstatfs(md->dir, &fs) == -1)
+		return err_sys(err, "stat %s", md->path);
+	md->fmode = (sb.st_mode & 0666) | 0600;
+	md->dmode = (sb.st_mode & 0777) | 0700;
+	md->gid = (sb.st_mode & S_ISGID) != 0 || sb.st_gid == getegid() ?
+	    (gid_t)-1 : sb.st_gid;
+	md->on_nfs = fs.f_type == NFS_MAGIC;
+	return ST_OK;
+}
+
+static enum status
+open_subs(struct maildir *md, bool make, struct err *err)
+{
+	enum status st;
+
+	st = sub_dir(md->dir, "cur", make, &md->cur, err);
+	if (st == ST_OK)
+		st = sub_dir(md->dir, "new", true, &md->new, err);
+	if (st == ST_OK)
+		st = sub_dir(md->dir, "tmp", true, &md->tmp, err);
+	return st;
+}
+
+static enum status
+open_folder(struct maildir *md, bool make, struct err *err)
+{
+	enum status st;
+	int fd;
+
+	if (md->folder[0] == '\0') {
+		md->dir = fcntl(md->root, F_DUPFD_CLOEXEC, 3);
+		return md->dir == -1 ? err_sys(err, "dup") : ST_OK;
+	}
+	st = sub_dir(md->root, md->folder, make, &md->dir, err);
+	if (st == ST_OK && make) {	/* the mark of a Maildir++ folder */
+		fd = openat(md->dir, "maildirfolder",
+		    O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (fd != -1)
+			(void)close(fd);
+	}
+	return st;
+}
+
+enum status
+maildir_open(TALLOC_CTX *ctx, const struct location *loc, const char *folder,
+    const char *filer, bool make, struct maildir **out, struct err *err)
+{
+	struct maildir *md = must(talloc_zero(ctx, struct maildir));
+	enum status st;
+
+	md->root = md->dir = md->tmp = md->new = md->cur = md->ctl = md->idx = -1;
+	talloc_set_destructor(md, maildir_destroy);
+	md->folder = must(talloc_strdup(md, folder));
+	md->path = must(talloc_asprintf(md, "%s%s%s", loc->mail,
+	    folder[0] == '\0' ? "" : "/", folder));
+	st = open_root(loc->mail, filer, make, &md->root, err);
+	if (st == ST_OK)
+		st = open_folder(md, make, err);
+	if (st == ST_OK)
+		st = open_subs(md, make, err);
+	if (st == ST_OK)
+		st = read_mode(md, err);
+	if (st == ST_OK)
+		st = open_beside(md, loc->control, filer, make, md->dir, &md->ctl,
+		    err);
+	if (st == ST_OK) {
+		st = open_beside(md, loc->index, filer, false, md->ctl, &md->idx,
+		    err);
+		if (st == ST_NONE)	/* Dovecot makes it when it needs it */
+			st = ST_OK;
+	}
+	if (st == ST_OK)
+		*out = md;
+	else {
+		if (st != ST_NONE)
+			(void)err_wrap(err, st, "%s", md->path);
+		talloc_free(md);
+	}
+	return st;
+}
+
+enum status
+maildir_reopen(struct maildir *md, struct err *err)
+{
+	(void)close(md->cur);
+	(void)close(md->new);
+	md->cur = md->new = -1;
+	return open_subs(md, true, err);
+}
+
+enum status
+maildir_list(TALLOC_CTX *ctx, const struct location *loc,
+    const char ***folders, struct err *err)
+{
+	enum status st = ST_OK;
+	struct dirent *de;
+	size_t n = 1;
+	DIR *dir = opendir(loc->mail);
+	struct stat sb;
+
+	if (dir == NULL)
+		return errno == ENOENT ? ST_NONE : err_sys(err, "%s", loc->mail);
+	*folders = must(talloc_zero_array(ctx, const char *, 2));
+	(*folders)[0] = "";
+	for (errno = 0; (de = readdir(dir)) != NULL; errno = 0) {
+		char *cur;
+
+		if (de->d_name[0] != '.' || strcmp(de->d_name, ".") == 0 ||
+		    strcmp(de->d_name, "..") == 0)
+			continue;
+		cur = must(talloc_asprintf(ctx, "%s/cur", de->d_name));
+		if (fstatat(dirfd(dir), cur, &sb, AT_SYMLINK_NOFOLLOW) == -1 ||
+		    !S_ISDIR(sb.st_mode))
+			continue;
+		*folders = must(talloc_realloc(ctx, *folders, const char *,
+		    (unsigned)n + 2));
+		(*folders)[n++] = must(talloc_strdup(ctx, de->d_name));
+		(*folders)[n] = NULL;
+	}
+	if (errno != 0)
+		st = err_sys(err, "read %s", loc->mail);
+	(void)closedir(dir);
+	return st;
+}

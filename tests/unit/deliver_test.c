@@ -1,0 +1,399 @@
+/*
+ * deliver_test.c - whole deliveries: a real map, two Maildirs, kills
+ */
+#include "tests/unit/test.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lda/store/barrier.h"
+#include "lda/store/mailbox.h"
+#include "lda/transaction.h"
+#include "maps/transition.h"
+
+static char dir[] = "/tmp/mfdeliver.XXXXXX";
+static struct conf *conf;
+static const char *no_address[] = { NULL };
+
+static void
+shell(const char *fmt, ...)
+{
+	char cmd[600];
+	va_list ap;
+	pid_t pid;
+	int status;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(cmd, sizeof(cmd), fmt, ap);
+	va_end(ap);
+	pid = fork();
+	if (pid == 0) {
+		(void)execl("/bin/sh", "sh", "-c", cmd, (char *)NULL);
+		_exit(127);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static struct map *
+open_map(void)
+{
+	struct map *map = NULL;
+	struct err err;
+
+	if (map_open(NULL, conf, MAP_OWNER | MAP_CREATE, &map, &err) != ST_OK)
+		fail_msg("%s", err.text);
+	return map;
+}
+
+/* A user in `state` and nothing on either filer. */
+static void
+begin(enum state state)
+{
+	struct record rec = { .user = "u", .uid = -1, .state = state,
+	    .version = 1, .address = no_address, .by = "", .why = "",
+	    .unknown = "" };
+	struct map *map;
+	struct err err;
+
+	shell("rm -rf %s/old %s/new %s/map; mkdir -m 700 %s/old %s/new %s/map", dir,
+	    dir, dir, dir, dir, dir);
+	map = open_map();
+	if (map_replace(map, NULL, &rec, &(struct change_by){ "t", time(NULL),
+	    "" }, NULL, &err) != ST_OK)
+		fail_msg("%s", err.text);
+	talloc_free(map);
+}
+
+/* One run of the LDA's middle, from the map to the mailbox. */
+static enum status
+run(const char *text, size_t len, struct delivery *dv, struct err *err)
+{
+	TALLOC_CTX *ctx = talloc_new(NULL);
+	struct envelope env = { .sender = "s@x.test" };
+	struct record *rec = NULL;
+	struct message *msg = NULL;
+	struct timespec ts;
+	FILE *in = tmpfile();
+	enum status st;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	(void)fwrite(text, 1, len, in);
+	(void)fflush(in);
+	(void)lseek(fileno(in), 0, SEEK_SET);
+	*dv = (struct delivery){ .ctx = ctx, .map = open_map(), .conf = conf,
+	    .user = "u", .recipient = "u@x.test", .folder = "", .uids = true,
+	    .until = ts.tv_sec * 1000LL + 100000 };
+	st = map_get(dv->map, ctx, "u", NULL, time(NULL), &rec, err);
+	if (st == ST_OK)
+		st = message_begin(ctx, &env, fileno(in), &msg, err);
+	if (st == ST_OK)
+		st = deliver(dv, rec, msg, err);
+	(void)alarm(0);
+	(void)fclose(in);
+	talloc_free(dv->map);
+	talloc_free(ctx);
+	return st;
+}
+
+static char *
+mail(int n)
+{
+	return talloc_asprintf(conf, "From s@x.test  Mon Jan  1 00:00:0%d 2026\n"
+	    "Received: by mx.x.test (Postfix)\n\tid 4XYZ%06d; Mon\n"
+	    "Subject: %d\n\nbody %d\n", n % 10, n, n, n);
+}
+
+static void
+send_mail(int n, struct delivery *dv)
+{
+	struct err err;
+	char *text = mail(n);
+
+	if (run(text, strlen(text), dv, &err) != ST_OK)
+		fail_msg("%s", err.text);
+}
+
+/* Files in new/ and cur/ whose uidlist line has a UID; -1 where one lacks it. */
+static int
+count(const char *side, uint32_t *next)
+{
+	char path[200];
+	struct uidlist_line *lines;
+	struct uidlist ul;
+	struct dirent *de;
+	struct err err;
+	size_t n, i;
+	int fd, files = 0, k;
+	DIR *d;
+
+	(void)snprintf(path, sizeof(path), "%s/%s/u", dir, side);
+	fd = open(path, O_RDONLY | O_DIRECTORY);
+	if (fd == -1)
+		return 0;
+	if (uidlist_read(&ul, fd, &err) != ST_OK) {
+		(void)close(fd);
+		return 0;
+	}
+	assert_int_equal(uidlist_from(conf, &ul, 1, &lines, &n, &err), ST_OK);
+	if (next != NULL)
+		*next = ul.next;
+	for (k = 0; k < 2; k++) {
+		d = fdopendir(openat(fd, k ? "cur" : "new", O_RDONLY));
+		while ((de = readdir(d)) != NULL) {
+			if (de->d_name[0] == '.')
+				continue;
+			for (i = 0; i < n; i++)
+				if (strncmp(lines[i].name, de->d_name,
+				    strlen(lines[i].name)) == 0)
+					break;
+			files = i == n ? -1000 : files + 1;
+		}
+		(void)closedir(d);
+	}
+	uidlist_close(&ul);
+	(void)close(fd);
+	return files;
+}
+
+/* The same files with the same UIDs and bytes on both sides. */
+static void
+sides_agree(void)
+{
+	shell("cd %s && diff -r old/u/new new/u/new && diff -r old/u/cur new/u/cur "
+	    "&& ls old/u/new | while read f; do "
+	    "a=$(grep -F \":$f\" old/u/dovecot-uidlist) && "
+	    "b=$(grep -F \":$f\" new/u/dovecot-uidlist) && [ \"$a\" = \"$b\" ] && "
+	    "[ $(stat -c %%Y \"old/u/new/$f\") = $(stat -c %%Y \"new/u/new/$f\") ] "
+	    "|| exit 1; done", dir);
+}
+
+static void
+one_side_then_both(void **state)
+{
+	struct delivery dv;
+	uint32_t a, b;
+	struct map *map;
+	struct record *was, *is;
+	struct err err;
+
+	(void)state;
+	begin(STATE_OLD);
+	send_mail(1, &dv);
+	assert_int_equal(dv.uid, 1);
+	assert_int_equal(count("old", &a), 1);
+	assert_int_equal(count("new", NULL), 0);
+	map = open_map();
+	assert_int_equal(map_get(map, conf, "u", NULL, 0, &was, &err), ST_OK);
+	assert_int_equal(transition_step(conf, was, STATE_OVERLAP, 0, 0, 0, &is,
+	    &err), ST_OK);
+	assert_int_equal(map_replace(map, was, is, &(struct change_by){ "t",
+	    time(NULL), "" }, NULL, &err), ST_OK);
+	talloc_free(map);
+	send_mail(2, &dv);
+	assert_int_equal(dv.uid, 2);
+	assert_int_equal(count("old", &a), 2);
+	assert_int_equal(count("new", &b), 1);
+	assert_int_equal(a, 3);
+	assert_int_equal(b, 3);
+}
+
+static void
+retry_is_known(void **state)
+{
+	struct delivery dv;
+
+	(void)state;
+	begin(STATE_OVERLAP);
+	send_mail(1, &dv);
+	assert_false(dv.known);
+	shell("rm %s/old/u/new/*", dir);	/* the client was faster */
+	send_mail(1, &dv);
+	assert_true(dv.known);
+	assert_int_equal(count("old", NULL), 0);
+	assert_int_equal(count("new", NULL), 1);
+	send_mail(2, &dv);
+	assert_false(dv.known);
+}
+
+static void
+catches_up(void **state)
+{
+	struct delivery dv;
+
+	(void)state;
+	begin(STATE_OVERLAP);
+	send_mail(1, &dv);
+	/* What Dovecot does for an APPEND: a file with flags, and its line. */
+	shell("cd %s/old/u && printf 'x\\n' >cur/123.appended:2,FS && "
+	    "echo '7 :123.appended' >>dovecot-uidlist", dir);
+	send_mail(2, &dv);
+	assert_int_equal(dv.uid, 8);
+	sides_agree();
+	assert_int_equal(count("new", NULL), 3);
+}
+
+static void
+never_served_is_set_aside(void **state)
+{
+	struct delivery dv;
+
+	(void)state;
+	begin(STATE_OVERLAP);
+	send_mail(1, &dv);
+	shell("sed -i '1s/ V[0-9]*/ V5/' %s/new/u/dovecot-uidlist", dir);
+	send_mail(2, &dv);
+	assert_int_equal(dv.uid, 2);
+	assert_int_equal(count("new", NULL), 1);
+	shell("cd %s/new/u && ls mailferry-aside.*/new/* >/dev/null && "
+	    "test $(head -n 1 dovecot-uidlist | cut -d' ' -f2) = "
+	    "$(head -n 1 ../../old/u/dovecot-uidlist | cut -d' ' -f2)", dir);
+}
+
+static void
+large_and_odd(void **state)
+{
+	size_t len = 300 * 1024 + 7, i;
+	char *text = talloc_size(conf, len);
+	struct delivery dv;
+	struct err err;
+
+	(void)state;
+	begin(STATE_OVERLAP);
+	for (i = 0; i < len; i++)
+		text[i] = (char)(i * 31 % 256);
+	memcpy(text, "A: b\n\n", 6);
+	assert_int_equal(run(text, len, &dv, &err), ST_OK);
+	assert_int_equal(run("", 0, &dv, &err), ST_OK);
+	sides_agree();
+	shell("ls %s/old/u/new | grep -q ',S=%zu,W='", dir, len);
+	assert_int_equal(count("old", NULL), 2);
+}
+
+/* In the child: stop at the nth system call, and die there. */
+static bool
+killed_at(int nth, const char *text)
+{
+	struct delivery dv;
+	struct err err;
+	int status, n = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		(void)ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		(void)raise(SIGSTOP);
+		_exit(run(text, strlen(text), &dv, &err) == ST_OK ? 0 : 75);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	for (;;) {
+		(void)ptrace(PTRACE_SYSCALL, pid, NULL, NULL);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		if (WIFEXITED(status)) {
+			assert_int_equal(WEXITSTATUS(status), 0);
+			return false;
+		}
+		if (++n == nth) {
+			(void)kill(pid, SIGKILL);
+			(void)waitpid(pid, &status, 0);
+			return true;
+		}
+	}
+}
+
+/* A lock left behind is stale after two seconds: those are not waited here. */
+static void
+age_locks(void)
+{
+	shell("rm -f %s/old/u/dovecot-uidlist.lock %s/new/u/dovecot-uidlist.lock",
+	    dir, dir);
+}
+
+/* Wherever it dies, on entry to a system call or behind it: after the retry the
+ * message is once on each side, with one UID, and nothing lacks a line. */
+static void
+killed_anywhere(void **state)
+{
+	struct delivery dv;
+	bool died = true;
+	uint32_t a, b;
+	int n, from;
+
+	(void)state;
+	for (n = 20; died; n++) {
+		begin(STATE_OVERLAP);
+		send_mail(1, &dv);
+		died = killed_at(n, mail(2));
+		assert_true(count("old", NULL) >= 1);
+		age_locks();
+		from = count("old", NULL);
+		assert_true(from == 1 || from == 2);
+		send_mail(2, &dv);
+		if (count("old", &a) != 2 || count("new", &b) != 2 || a != b)
+			fail_msg("killed at %d: %d and %d, next %u and %u", n,
+			    count("old", NULL), count("new", NULL), a, b);
+		sides_agree();
+	}
+	print_message("# %d places\n", n - 20);
+	assert_true(n > 100);
+}
+
+static void
+barrier_hands_over(void **state)
+{
+	struct floor *floors = NULL;
+	struct delivery dv;
+	struct record *rec;
+	struct map *map;
+	struct err err;
+	uint32_t next;
+	size_t n = 0;
+
+	(void)state;
+	begin(STATE_OVERLAP);
+	send_mail(1, &dv);
+	/* UIDs that were used and expunged on the leader: N says so. */
+	shell("sed -i '1s/ N[0-9]*/ N124/' %s/old/u/dovecot-uidlist", dir);
+	map = open_map();
+	assert_int_equal(map_get(map, conf, "u", NULL, 0, &rec, &err), ST_OK);
+	talloc_free(map);
+	if (barrier(conf, rec, conf, NEW, &floors, &n, &err) != ST_OK)
+		fail_msg("%s", err.text);
+	assert_int_equal(n, 1);
+	assert_int_equal(floors[0].next, 124);
+	assert_int_equal(count("new", &next), 1);
+	assert_int_equal(next, 124);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_side_then_both),
+		cmocka_unit_test(retry_is_known), cmocka_unit_test(catches_up),
+		cmocka_unit_test(never_served_is_set_aside),
+		cmocka_unit_test(large_and_odd), cmocka_unit_test(killed_anywhere),
+		cmocka_unit_test(barrier_hands_over),
+	};
+	char text[400];
+	struct err err;
+	int rc;
+
+	if (mkdtemp(dir) == NULL)
+		return 1;
+	(void)snprintf(text, sizeof(text), "map = tdb:%s/map/map.tdb\n"
+	    "old_mail = %s/old/%%u\nnew_mail = %s/new/%%u\nlog = none\n", dir, dir,
+	    dir);
+	if (conf_parse(NULL, "test", text, strlen(text), &conf, &err) != ST_OK)
+		return 1;
+	rc = cmocka_run_group_tests(tests, NULL, NULL);
+	shell("rm -rf %s", dir);
+	talloc_free(conf);
+	return rc;
+}
