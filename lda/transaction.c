@@ -13,20 +13,12 @@
 
 #include "lda/commit.h"
 #include "lda/store/catchup.h"
+#include "maps/base/clock.h"
 #include "maps/location.h"
 
 #define LOCK_MARGIN	20000	/* ms before the deadline to give up waiting */
 #define PLAIN_WAIT	10000	/* ms for a lock that is not needed */
 #define CATCHUP_MARGIN	15000	/* ms of MAILBOX_LOCKED left after catching up */
-
-static long long
-now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static const char *
 mailbox_name(const char *folder)
@@ -146,7 +138,7 @@ under_lock(struct commit *c, struct delivery *dv, const struct plan *plan,
     const struct record *rec, const struct message *msg, struct record **now,
     struct err *err)
 {
-	long long until = now_ms() + MAILBOX_LOCKED * 1000 - CATCHUP_MARGIN;
+	long long until = clock_ms() + MAILBOX_LOCKED * 1000 - CATCHUP_MARGIN;
 	enum status st;
 
 	st = ask_again(dv, c, plan, rec, now, err);
@@ -189,7 +181,7 @@ choose_key(struct commit *c, const struct delivery *dv,
 static enum status
 lock(struct commit *c, const struct delivery *dv, struct err *err)
 {
-	long wait = (long)(dv->until - LOCK_MARGIN - now_ms());
+	long wait = (long)(dv->until - LOCK_MARGIN - clock_ms());
 	enum status st;
 
 	if (!dv->uids) {
@@ -207,7 +199,7 @@ lock(struct commit *c, const struct delivery *dv, struct err *err)
 static void
 set_alarm(const struct delivery *dv, unsigned most)
 {
-	long long left = (dv->until - now_ms()) / 1000 + 1;
+	long long left = (dv->until - clock_ms()) / 1000 + 1;
 
 	(void)alarm(left < 1 ? 1 : left < (long long)most ? (unsigned)left :
 	    most);
@@ -272,7 +264,7 @@ deliver(struct delivery *dv, const struct record *rec, struct message *msg,
 		st = attempt(dv, &dv->plan, rec, msg, &src, &now, err);
 		if (st != ST_NONE)
 			break;
-		if (now_ms() + LOCK_MARGIN > dv->until) {
+		if (clock_ms() + LOCK_MARGIN > dv->until) {
 			st = err_set(err, ST_AGAIN,
 			    "the map's record of %s keeps changing", dv->user);
 			break;

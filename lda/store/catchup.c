@@ -12,14 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static bool
-late(long long until)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000 >= until;
-}
+#include "maps/base/clock.h"
 
 static bool
 same_mailbox(const struct uidlist *a, const struct uidlist *b)
@@ -233,7 +226,7 @@ catch_up(struct mailboxes *set, long long until, struct err *err)
 	ctx = must(talloc_new(NULL));
 	st = uidlist_from(ctx, &lead->uids, follow->uids.next, &lines, &n, err);
 	for (i = 0; i < n && st == ST_OK; i++) {
-		if (late(until))
+		if (clock_ms() >= until)
 			st = err_set(err, ST_AGAIN, "%s: %zu messages more to "
 			    "catch up, the next delivery goes on",
 			    follow->md->path, n - i);

@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "maps/base/clock.h"
+
 #define NFS_MAGIC	0x6969
 #define DEAD_HOLDER	2		/* seconds */
 #define CONTENT		160
@@ -29,19 +31,10 @@ struct taking {				/* one dotlock_take() */
 	time_t		 now;		/* by the file server's clock */
 };
 
-static long long
-now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static void
 nap(long tries)
 {
-	long ms = 5 + tries * 5 + (now_ms() ^ getpid()) % 15;
+	long ms = 5 + tries * 5 + (clock_ms() ^ getpid()) % 15;
 	struct timespec ts = { 0, (ms > 100 ? 100 : ms) * 1000000L };
 
 	(void)nanosleep(&ts, NULL);
@@ -62,7 +55,7 @@ make_file(struct taking *tk, struct err *err)
 	if (tk->fd == -1 && (errno == EOPNOTSUPP || errno == EISDIR ||
 	    errno == ENOENT || errno == EINVAL)) {
 		(void)snprintf(tk->temp, sizeof(tk->temp), "%s.%s.%ld.%lld",
-		    tk->lk->name, tk->host, (long)getpid(), now_ms());
+		    tk->lk->name, tk->host, (long)getpid(), clock_ms());
 		tk->fd = openat(tk->lk->dirfd, tk->temp,
 		    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	}
@@ -199,7 +192,7 @@ try_until(struct taking *tk, long long end, struct err *err)
 			break_lock(tk, &sb);
 			continue;
 		}
-		if (now_ms() >= end)
+		if (clock_ms() >= end)
 			return err_set(err, ST_AGAIN, "%s is held by %s, for %lld s",
 			    tk->lk->name, content[0] == '\0' ? "somebody" :
 			    content, (long long)(tk->now - changed(&sb)));
@@ -228,7 +221,7 @@ dotlock_take(struct dotlock *lk, int dirfd, const char *name,
 	tk.host = tk.content + len;
 	st = make_file(&tk, err);
 	if (st == ST_OK)
-		st = try_until(&tk, now_ms() + wait, err);
+		st = try_until(&tk, clock_ms() + wait, err);
 	if (tk.temp[0] != '\0')
 		(void)unlinkat(dirfd, tk.temp, 0);
 	lk->held = st == ST_OK;
@@ -236,7 +229,7 @@ dotlock_take(struct dotlock *lk, int dirfd, const char *name,
 		lk->fd = tk.fd;
 	else if (tk.fd != -1)
 		(void)close(tk.fd);
-	lk->touched = now_ms();
+	lk->touched = clock_ms();
 	return st;
 }
 
@@ -261,11 +254,11 @@ dotlock_keep(struct dotlock *lk, struct err *err)
 {
 	enum status st = dotlock_check(lk, err);
 
-	if (st != ST_OK || now_ms() - lk->touched < DOTLOCK_TOUCH * 1000)
+	if (st != ST_OK || clock_ms() - lk->touched < DOTLOCK_TOUCH * 1000)
 		return st;
 	if (utimensat(lk->dirfd, lk->name, NULL, AT_SYMLINK_NOFOLLOW) == -1)
 		return err_sys(err, "touch %s", lk->name);
-	lk->touched = now_ms();
+	lk->touched = clock_ms();
 	return ST_OK;
 }
 

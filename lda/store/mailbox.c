@@ -7,16 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "maps/base/clock.h"
+
 #define SECOND_WAIT	1000L		/* ms for the second lock */
-
-static long long
-now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* A moment that differs between processes, lest two go in step for ever. */
 static void
@@ -24,7 +17,7 @@ rest(void)
 {
 	struct timespec ts = { 0, 0 };
 
-	ts.tv_nsec = (20 + (now_ms() ^ getpid()) % 60) * 1000000L;
+	ts.tv_nsec = (20 + (clock_ms() ^ getpid()) % 60) * 1000000L;
 	(void)nanosleep(&ts, NULL);
 }
 
@@ -53,7 +46,7 @@ enum status
 mailboxes_lock(struct mailboxes *set, long wait, struct err *err)
 {
 	struct mailbox *first = by_side(set, OLD), *second = by_side(set, NEW);
-	long long end = now_ms() + wait;
+	long long end = clock_ms() + wait;
 	enum status st;
 	long left;
 
@@ -62,18 +55,18 @@ mailboxes_lock(struct mailboxes *set, long wait, struct err *err)
 		second = NULL;
 	}
 	for (;;) {
-		left = (long)(end - now_ms());
+		left = (long)(end - clock_ms());
 		st = lock_one(first, left > 0 ? left : 0, err);
 		if (st != ST_OK || second == NULL)
 			return st;
-		left = (long)(end - now_ms());
+		left = (long)(end - clock_ms());
 		if (left > SECOND_WAIT)
 			left = SECOND_WAIT;
 		st = lock_one(second, left > 0 ? left : 0, err);
 		if (st == ST_OK)
 			return st;
 		dotlock_drop(&first->lock);
-		if (st != ST_AGAIN || now_ms() >= end)
+		if (st != ST_AGAIN || clock_ms() >= end)
 			return st;
 		rest();
 	}
