@@ -22,7 +22,7 @@ static char dir[] = "/tmp/mfdeliver.XXXXXX";
 static struct conf *conf;
 static const char *no_address[] = { NULL };
 
-static void
+static void PRINTF(1, 2)
 shell(const char *fmt, ...)
 {
 	char cmd[600];
