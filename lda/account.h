@@ -32,7 +32,7 @@ enum status	account_find(TALLOC_CTX *ctx, const char *name, uid_t uid,
 		    MUST_CHECK;
 
 /*
- * Become that user: supplementary groups (by `id -G`, else the primary alone), gid, uid.
+ * Become that user: his primary group alone (local(8) does the same), gid, uid.
  * Only root can; verified afterwards.
  */
 enum status	account_become(const struct account *acct, struct err *err)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lda/both.h"
+#include "maps/base/file.h"
 
 void
 commit_init(struct commit *c, const struct delivery *dv)
@@ -32,10 +33,8 @@ create(struct target *t, const char *name, struct err *err)
 	if (t->fd == -1)
 		return err_sys(err, "%s: create tmp/%s", md->path, name);
 	t->in_tmp = true;
-	if ((md->gid != (gid_t)-1 && fchown(t->fd, (uid_t)-1, md->gid) == -1) ||
-	    (md->fmode != 0600 && fchmod(t->fd, md->fmode) == -1))
-		return err_sys(err, "%s: mode of tmp/%s", md->path, name);
-	return ST_OK;
+	return file_permit(t->fd, md->fmode, md->gid) == -1 ?
+	    err_sys(err, "%s: mode of tmp/%s", md->path, name) : ST_OK;
 }
 
 /* From the file of an attempt before: input was read already. */

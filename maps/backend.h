@@ -84,13 +84,19 @@ struct map_ops {
 	enum status	(*tick)(struct map *, struct err *);
 };
 
-extern const struct map_ops map_tdb, map_none;
+extern const struct map_ops map_tdb, map_none, map_socket;
 
 /*
  * The backends that can own a map's data, for the table in map.c: the LDA is
  * linked without them, and without their libraries.
  */
 extern const struct map_ops *const map_owners[];
+
+/*
+ * map_get() without the templates: for mapd, which knows nobody's home.
+ */
+enum status	map_get_open(struct map *map, TALLOC_CTX *ctx, const char *user,
+		    time_t now, struct record **rec, struct err *err) MUST_CHECK;
 
 /*
  * transition_check() with what the map knows; the judge of every change that

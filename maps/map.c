@@ -10,7 +10,7 @@
 
 #define DUE_TRIES 5			/* a window begins and ends: two; races */
 
-static const struct map_ops *const asking[] = { &map_none, NULL };
+static const struct map_ops *const asking[] = { &map_none, &map_socket, NULL };
 
 static const struct map_ops *
 find_backend(const struct map_ops *const *list, const char *scheme)
@@ -141,19 +141,28 @@ settle(struct map *map, TALLOC_CTX *ctx, const char *user, time_t now,
 }
 
 enum status
-map_get(struct map *map, TALLOC_CTX *ctx, const char *user, const char *home,
-    time_t now, struct record **rec, struct err *err)
+map_get_open(struct map *map, TALLOC_CTX *ctx, const char *user, time_t now,
+    struct record **rec, struct err *err)
 {
 	enum status st;
 
 	if (!record_user_valid(user) && strcmp(user, RECORD_DEFAULT) != 0)
 		return err_set(err, ST_NEVER, "%s: not a user's name", user);
 	st = settle(map, ctx, user, now, rec, err);
-	if (st == ST_NONE && !map->settled)
-		st = get_default(map, ctx, user, rec, err);
-	else if (st == ST_NONE)		/* mapd always has an answer */
-		st = err_set(err, ST_AGAIN, "mailferry-mapd has no answer for %s",
-		    user);
+	if (st != ST_NONE)
+		return st;
+	return map->settled ? err_set(err, ST_AGAIN,	/* mapd always has one */
+	    "mailferry-mapd has no answer for %s", user) :
+	    get_default(map, ctx, user, rec, err);
+}
+
+enum status
+map_get(struct map *map, TALLOC_CTX *ctx, const char *user, const char *home,
+    time_t now, struct record **rec, struct err *err)
+{
+	enum status st;
+
+	st = map_get_open(map, ctx, user, now, rec, err);
 	if (st != ST_OK || strcmp(user, RECORD_DEFAULT) == 0)
 		return st;
 	return record_locate(*rec, map->conf, home, err);

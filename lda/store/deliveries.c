@@ -224,8 +224,7 @@ tmp_make(int ctlfd, uint32_t buckets, uint64_t led, mode_t mode, gid_t gid,
 	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (*fd == -1)
 		return err_sys(err, "create %s.tmp", DELIVERIES_NAME);
-	if ((gid != (gid_t)-1 && fchown(*fd, (uid_t)-1, gid) == -1) ||
-	    fchmod(*fd, mode) == -1)
+	if (file_permit(*fd, mode, gid) == -1)
 		return err_sys(err, "chmod %s.tmp", DELIVERIES_NAME);
 	head_fill(&head, buckets, led);
 	memcpy(page, &head, sizeof(head));
@@ -456,15 +455,10 @@ grow(struct deliveries *d, int ctlfd, uint32_t buckets, const struct age *age,
 		return err_sys(err, "stat %s", DELIVERIES_NAME);
 	big.fd = -1;
 	big.buckets = buckets;
-	st = tmp_make(ctlfd, buckets, d->led, sb.st_mode & 0777, (gid_t)-1,
+	st = tmp_make(ctlfd, buckets, d->led, sb.st_mode & 0777, sb.st_gid,
 	    &big.fd, err);
 	if (st != ST_OK)
 		goto fail;
-	/* Ours may be another group than the file's; it must stay readable. */
-	if (fchown(big.fd, (uid_t)-1, sb.st_gid) == -1 && errno != EPERM) {
-		st = err_sys(err, "chown %s.tmp", DELIVERIES_NAME);
-		goto fail;
-	}
 	for (i = 0; i < DELIVERIES_SLOTS && st == ST_OK; i++)
 		if (big.slot_seq[i] != 0)
 			st = slot_store(&big, i, err);

@@ -205,9 +205,8 @@ maildir_copy_in(const struct maildir *md, int from, const char *name,
 	if (fd == -1)
 		return err_sys(err, "%s: create tmp/%s", md->path, name);
 	st = copy_bytes(from, fd, err);
-	if (st == ST_OK && ((md->gid != (gid_t)-1 &&
-	    fchown(fd, (uid_t)-1, md->gid) == -1) ||
-	    fchmod(fd, md->fmode) == -1 || fstat(from, &sb) == -1))
+	if (st == ST_OK && (file_permit(fd, md->fmode, md->gid) == -1 ||
+	    fstat(from, &sb) == -1))
 		st = err_sys(err, "mode");
 	if (st == ST_OK) {
 		ts[0] = ts[1] = sb.st_mtim;

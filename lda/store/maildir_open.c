@@ -178,8 +178,9 @@ read_mode(struct maildir *md, struct err *err)
 		return err_sys(err, "stat %s", md->path);
 	md->fmode = (sb.st_mode & 0666) | 0600;
 	md->dmode = (sb.st_mode & 0777) | 0700;
-	md->gid = (sb.st_mode & S_ISGID) != 0 || sb.st_gid == getegid() ?
-	    (gid_t)-1 : sb.st_gid;
+	/* A group that may do what everybody may does not matter. */
+	md->gid = (sb.st_mode & S_ISGID) != 0 || sb.st_gid == getegid() ||
+	    ((sb.st_mode >> 3) & 7) == (sb.st_mode & 7) ? (gid_t)-1 : sb.st_gid;
 	md->on_nfs = fs.f_type == NFS_MAGIC;
 	return ST_OK;
 }

@@ -52,8 +52,7 @@ create(int ctlfd, mode_t mode, gid_t gid, struct err *err)
 		(void)err_sys(err, "create %s", TMP);
 		return -1;
 	}
-	if ((gid != (gid_t)-1 && fchown(fd, (uid_t)-1, gid) == -1) ||
-	    fchmod(fd, mode) == -1) {
+	if (file_permit(fd, mode, gid) == -1) {
 		(void)err_sys(err, "chmod %s", TMP);
 		(void)close(fd);
 		(void)unlinkat(ctlfd, TMP, 0);
@@ -149,10 +148,9 @@ rewrite(struct uidlist *ul, int ctlfd, const struct rewriting *rw,
 
 	if (fstat(ul->fd, &sb) == -1)
 		return err_sys(err, "stat %s", UIDLIST_NAME);
-	fd = create(ctlfd, sb.st_mode & 0777, (gid_t)-1, err);
+	fd = create(ctlfd, sb.st_mode & 0777, sb.st_gid, err);
 	if (fd == -1)
 		return ST_AGAIN;
-	(void)!fchown(fd, (uid_t)-1, sb.st_gid);
 	rfd = openat(ctlfd, UIDLIST_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	in = rfd == -1 ? NULL : fdopen(rfd, "r");
 	wfd = dup(fd);

@@ -43,7 +43,8 @@ file_read(TALLOC_CTX *ctx, int dirfd, const char *name, size_t limit,
 	int fd;
 
 	/* O_NONBLOCK: a fifo in a file's place must not hang us. */
-	fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	fd = openat(dirfd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC |
+	    (dirfd == AT_FDCWD ? 0 : O_NOFOLLOW));
 	if (fd == -1)
 		return errno == ENOENT ? ST_NONE : err_sys(err, "open %s", name);
 	if (fstat(fd, &st) == -1) {
@@ -111,4 +112,15 @@ file_replace(int dirfd, const char *name, const void *data, size_t len,
 free:
 	talloc_free(tmp);
 	return status;
+}
+
+int
+file_permit(int fd, mode_t mode, gid_t gid)
+{
+	if (gid != (gid_t)-1 && fchown(fd, (uid_t)-1, gid) == -1) {
+		if (errno != EPERM)
+			return -1;
+		mode &= (mode_t)~070;
+	}
+	return mode == 0600 ? 0 : fchmod(fd, mode);
 }

@@ -1,8 +1,9 @@
 /*
  * file.h - whole files, whole writes, directories that are synced
  *
- * Every name is relative to a directory descriptor and no link is followed in
- * its last component: below it may lie what a user controls.
+ * Every name is relative to a directory descriptor, below which may lie what a
+ * user controls: no link is followed in its last component.  A path from
+ * AT_FDCWD is the admin's, and followed.
  */
 #ifndef MAPS_BASE_FILE_H
 #define MAPS_BASE_FILE_H
@@ -34,5 +35,12 @@ enum status	file_read(TALLOC_CTX *ctx, int dirfd, const char *name,
  */
 enum status	file_replace(int dirfd, const char *name, const void *data,
 		    size_t len, mode_t mode, struct err *err) MUST_CHECK;
+
+/*
+ * Give a new file, made 0600, its mode and group (gid -1: leave it).  Who is not
+ * in that group keeps it to himself: the group's bits are left out then, as no
+ * other group is meant to have them.
+ */
+int		file_permit(int fd, mode_t mode, gid_t gid) MUST_CHECK;
 
 #endif

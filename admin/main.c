@@ -1,0 +1,176 @@
+/*
+ * main.c - mailferry: the admin's hand on the map
+ */
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "admin/admin.h"
+
+#ifndef VERSION
+#define VERSION "0.1"
+#endif
+
+static const struct verb {
+	const char	*name;
+	verb_fn		*run;
+	const char	*usage;
+} verbs[] = {
+	{ "add", verb_add, "USER [--state S] [--old MAILDIR] [--new MAILDIR] [--address A]..." },
+	{ "show", verb_show, "USER" },
+	{ "list", verb_list, "" },
+	{ "step", verb_step, "USER STATE [--for SECONDS | --window BEGIN END]" },
+	{ "default", verb_default, "" },
+	{ "delete", verb_delete, "USER" },
+	{ "history", verb_history, "[USER]" },
+};
+
+#define NVERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+static void
+usage(FILE *out)
+{
+	size_t i;
+
+	(void)fputs("usage: mailferry [--config FILE] VERB ... [--why TEXT] "
+	    "[--dry-run]\n", out);
+	for (i = 0; i < NVERBS; i++)
+		(void)fprintf(out, "       mailferry %s %s\n", verbs[i].name,
+		    verbs[i].usage);
+}
+
+int
+admin_status(enum status st)
+{
+	switch (st) {
+	case ST_OK:
+		return EXIT_DONE;
+	case ST_AGAIN:
+		return EXIT_LATER;
+	case ST_NONE:
+	case ST_NEVER:
+		break;
+	}
+	return EXIT_REFUSED;
+}
+
+struct change_by
+admin_by(TALLOC_CTX *ctx, const struct admin *ad)
+{
+	const char *sudo = getenv("SUDO_USER");
+	struct passwd *pw = getpwuid(getuid());
+
+	return (struct change_by){ must(talloc_strdup(ctx, sudo != NULL &&
+	    getuid() == 0 ? sudo : pw != NULL ? pw->pw_name : "?")), time(NULL),
+	    ad->why };
+}
+
+const char *
+admin_home(TALLOC_CTX *ctx, const char *user, long *uid)
+{
+	struct passwd *pw = getpwnam(user);
+
+	*uid = pw == NULL ? -1 : (long)pw->pw_uid;
+	return pw == NULL ? NULL : must(talloc_strdup(ctx, pw->pw_dir));
+}
+
+/* Options of all verbs are taken out of argv, wherever they stand. */
+static int
+common_options(struct admin *ad, int argc, char **argv, const char **config)
+{
+	int i, n = 0;
+
+	ad->argv = must(talloc_zero_array(NULL, char *, (unsigned)argc + 1));
+	for (i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--dry-run") == 0)
+			ad->dry_run = true;
+		else if (strncmp(argv[i], "--config=", 9) == 0)
+			*config = argv[i] + 9;
+		else if (strcmp(argv[i], "--config") == 0 && i + 1 < argc)
+			*config = argv[++i];
+		else if (strcmp(argv[i], "--why") == 0 && i + 1 < argc)
+			ad->why = argv[++i];
+		else
+			ad->argv[n++] = argv[i];
+	}
+	ad->argc = n;
+	return n;
+}
+
+/* Where no mapd answers and the file is ours the command opens it itself: for
+ * the first set-up, and for repair. */
+static enum status
+open_map(struct admin *ad, struct err *err)
+{
+	struct record *probe;
+	struct map *own;
+	struct err first;
+	enum status st;
+
+	st = map_open(NULL, ad->conf, 0, &ad->map, err);
+	if (st != ST_OK || strncmp(ad->conf->map, "tdb:", 4) != 0)
+		return st;
+	st = map_get_stored(ad->map, ad->map, RECORD_DEFAULT, &probe, &first);
+	if (st == ST_OK || st == ST_NONE || geteuid() != 0)
+		return ST_OK;
+	if (map_open(NULL, ad->conf, MAP_OWNER | MAP_CREATE, &own, err) != ST_OK)
+		return ST_OK;		/* mapd's own error says more */
+	talloc_free(ad->map);
+	ad->map = own;
+	return ST_OK;
+}
+
+static int
+run(struct admin *ad, const char *config, const struct verb *v)
+{
+	struct err err;
+	enum status st;
+	int rc;
+
+	st = conf_load(NULL, config, &ad->conf, &err);
+	if (st == ST_OK)
+		st = open_map(ad, &err);
+	rc = st == ST_OK ? v->run(ad, &err) : admin_status(st);
+	if (rc == EXIT_USAGE)
+		(void)fprintf(stderr, "usage: mailferry %s %s\n", v->name, v->usage);
+	else if (rc != EXIT_DONE)
+		(void)fprintf(stderr, "mailferry: %s\n", err.text);
+	talloc_free(ad->map);
+	if (fflush(stdout) != 0 && rc == EXIT_DONE)
+		rc = EXIT_LATER;
+	return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct admin ad = { .why = "" };
+	const char *config = NULL;
+	size_t i;
+
+	must_exit(EXIT_LATER);
+	if (common_options(&ad, argc, argv, &config) == 0) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(ad.argv[0], "--help") == 0) {
+		usage(stdout);
+		return EXIT_DONE;
+	}
+	if (strcmp(ad.argv[0], "--version") == 0) {
+		(void)puts("mailferry " VERSION);
+		return EXIT_DONE;
+	}
+	for (i = 0; i < NVERBS; i++)
+		if (strcmp(ad.argv[0], verbs[i].name) == 0) {
+			ad.argv++;
+			ad.argc--;
+			return run(&ad, config, &verbs[i]);
+		}
+	(void)fprintf(stderr, "mailferry: no such verb: %s\n", ad.argv[0]);
+	usage(stderr);
+	return EXIT_USAGE;
+}

@@ -1,0 +1,190 @@
+/*
+ * step.c - one step of a user, and the wait until everybody follows it
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin/admin.h"
+#include "lda/store/barrier.h"
+#include "maps/transition.h"
+
+struct stepping {
+	enum state	 to;
+	time_t		 begin, end;	/* of a cutover */
+	const char	*home;
+};
+
+/* 90, 90s, 5m, 2h, 1d. */
+static bool
+parse_seconds(const char *text, time_t *n)
+{
+	static const char units[] = "smhd";
+	static const long seconds[] = { 1, 60, 3600, 86400 };
+	const char *u;
+	char *end;
+	long v = strtol(text, &end, 10);
+
+	if (end == text || v <= 0 || v > 366L * 86400)
+		return false;
+	if (*end != '\0') {
+		u = strchr(units, *end);
+		if (u == NULL || end[1] != '\0')
+			return false;
+		v *= seconds[u - units];
+	}
+	*n = v;
+	return true;
+}
+
+/* Epoch seconds, +SECONDS from now, or RFC 3339 in UTC. */
+static bool
+parse_time(const char *text, time_t now, time_t *t)
+{
+	struct tm tm = { .tm_isdst = 0 };
+	const char *rest;
+	char *end;
+
+	if (*text == '+') {
+		if (!parse_seconds(text + 1, t))
+			return false;
+		*t += now;
+		return true;
+	}
+	rest = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	if (rest != NULL && *rest == '\0') {
+		*t = timegm(&tm);
+		return true;
+	}
+	*t = (time_t)strtoll(text, &end, 10);
+	return end != text && *end == '\0';
+}
+
+static bool
+parse_words(const struct admin *ad, time_t now, struct stepping *s)
+{
+	char **w = ad->argv + 2;
+
+	if (ad->argc < 2)
+		return false;
+	s->to = state_parse(ad->argv[1]);
+	if (s->to == STATE_NONE)
+		return false;
+	if (ad->argc == 2)
+		return s->to != STATE_CUTOVER;
+	if (s->to != STATE_CUTOVER)
+		return false;
+	if (ad->argc == 4 && strcmp(w[0], "--for") == 0) {
+		s->begin = now;
+		if (!parse_seconds(w[1], &s->end))
+			return false;
+		s->end += now;
+		return true;
+	}
+	return ad->argc == 5 && strcmp(w[0], "--window") == 0 &&
+	    parse_time(w[1], now, &s->begin) && parse_time(w[2], now, &s->end);
+}
+
+/* Each floor into the record: a mailbox's own is raised, never lowered. */
+static void
+merge_floors(struct record *rec, const struct floor *f, size_t n)
+{
+	size_t i, k;
+
+	for (i = 0; i < n; i++) {
+		for (k = 0; k < rec->nfloor; k++)
+			if (rec->floor[k].validity == f[i].validity &&
+			    strcmp(rec->floor[k].guid, f[i].guid) == 0)
+				break;
+		if (k == rec->nfloor) {
+			rec->floor = must(talloc_realloc(rec, rec->floor,
+			    struct floor, (unsigned)k + 1));
+			rec->floor[k] = f[i];
+			rec->nfloor++;
+		} else if (rec->floor[k].next < f[i].next)
+			rec->floor[k].next = f[i].next;
+	}
+}
+
+static enum status
+wait_for_all(const struct admin *ad, struct record *rec, const char *home,
+    struct err *err)
+{
+	struct floor *floors;
+	enum status st;
+	size_t n;
+
+	st = record_locate(rec, ad->conf, home, err);
+	if (st == ST_OK)
+		st = barrier(rec, rec, ad->conf, SIDE_NONE, &floors, &n, err);
+	return st == ST_OK ? st : err_wrap(err, ST_AGAIN, "%s is in %s, but a "
+	    "delivery by its former state may be under way; run the same step "
+	    "again", rec->user, state_name(rec->state));
+}
+
+/* The leader changes: the next one is made ready while nobody delivers, and only
+ * then the map says so. */
+static enum status
+hand_over(const struct admin *ad, struct record *was, struct record *is,
+    struct err *err)
+{
+	struct floor *floors;
+	enum status st;
+	size_t n;
+
+	st = barrier(is, was, ad->conf, record_leader(is), &floors, &n, err);
+	if (st == ST_OK)
+		merge_floors(is, floors, n);
+	return st;
+}
+
+static enum status
+take_step(struct admin *ad, struct record *was, const struct stepping *s,
+    time_t now, struct err *err)
+{
+	struct change_by by = admin_by(was, ad);
+	struct record *is = NULL;
+	enum status st;
+
+	st = transition_step(was, was, s->to, s->begin, s->end, now, &is, err);
+	if (st != ST_OK)
+		return st;
+	if (ad->dry_run) {
+		(void)printf("%s would step from %s to %s\n", was->user,
+		    state_name(was->state), state_name(s->to));
+		return ST_OK;
+	}
+	if (record_leader(is) != record_leader(was))
+		st = hand_over(ad, was, is, err);
+	if (st == ST_OK)
+		st = map_replace(ad->map, was, is, &by, NULL, err);
+	/* A window that is only planned changes nothing yet. */
+	if (st == ST_OK && is->state != was->state)
+		st = wait_for_all(ad, is, s->home, err);
+	return st;
+}
+
+int
+verb_step(struct admin *ad, struct err *err)
+{
+	struct stepping s = { .begin = 0, .end = 0 };
+	struct record *was = NULL;
+	time_t now = time(NULL);
+	enum status st;
+	long uid;
+
+	if (!parse_words(ad, now, &s))
+		return EXIT_USAGE;
+	s.home = admin_home(ad->conf, ad->argv[0], &uid);
+	st = map_get(ad->map, ad->conf, ad->argv[0], s.home, now, &was, err);
+	if (st == ST_OK && was->is_default)
+		st = err_set(err, ST_NEVER, "%s has no record: add one first "
+		    "(mailferry add %s)", ad->argv[0], ad->argv[0]);
+	if (st != ST_OK)
+		return admin_status(st);
+	/* There already, perhaps since a barrier that failed: once more that. */
+	if (was->state == s.to && s.to != STATE_CUTOVER)
+		return admin_status(ad->dry_run ? ST_OK :
+		    wait_for_all(ad, was, s.home, err));
+	return admin_status(take_step(ad, was, &s, now, err));
+}

@@ -1,0 +1,262 @@
+/*
+ * main.c - mailferry-lda: one message from the mail system to its mailbox
+ *
+ * An edge: it logs, and turns an outcome into an exit status and, before a
+ * deferral, into one `4.x.x` line.  With a map it exits 0 or 75, nothing else.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "lda/account.h"
+#include "lda/envelope.h"
+#include "lda/message.h"
+#include "lda/transaction.h"
+#include "maps/base/clock.h"
+#include "maps/base/log.h"
+
+#ifndef VERSION
+#define VERSION "0.1"
+#endif
+
+extern char **environ;
+
+struct run {
+	struct envelope	*env;
+	struct conf	*conf;
+	struct map	*map;
+	struct record	*rec;
+	struct message	*msg;
+	struct delivery	 dv;
+	const char	*user, *home;
+	bool		 mapped;	/* a map is configured */
+};
+
+/* Postfix takes what is written to either as the reason. */
+static bool
+output_is_postfix(void)
+{
+	struct stat a, b;
+
+	return fstat(STDOUT_FILENO, &a) == 0 && fstat(STDERR_FILENO, &b) == 0 &&
+	    S_ISFIFO(a.st_mode) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+static void
+say(int fd, const char *code, const char *text)
+{
+	char line[700];
+	int len = snprintf(line, sizeof(line), "%s %s\n", code, text);
+
+	(void)!write(fd, line, (size_t)len);
+}
+
+static int
+defer(const struct run *r, const char *code, const struct err *err)
+{
+	struct logline l;
+
+	log_begin(&l, LOG_WARNING, "deferred");
+	log_str(&l, "user", r->user != NULL ? r->user : "?");
+	if (r->rec != NULL)
+		log_str(&l, "state", state_name(r->rec->state));
+	if (r->dv.plan.retry_after != 0)
+		log_num(&l, "retry", r->dv.plan.retry_after);
+	log_str(&l, "why", err->text);
+	log_end(&l);
+	if (r->mapped || output_is_postfix())
+		say(STDOUT_FILENO, code, err->text);
+	else
+		say(STDERR_FILENO, "mailferry-lda:", err->text);
+	return EX_TEMPFAIL;
+}
+
+static int
+delivered(const struct run *r)
+{
+	struct logline l;
+
+	log_begin(&l, LOG_INFO, r->dv.known ? "known" : "delivered");
+	log_str(&l, "user", r->user);
+	log_str(&l, "state", state_name(r->dv.state));
+	log_str(&l, "to", r->dv.path);
+	log_num(&l, "uid", r->dv.uid);
+	log_num(&l, "bytes", r->msg->size);
+	log_end(&l);
+	return EX_OK;
+}
+
+/* -d USER: root becomes him; who is not root asks in his name, and mapd says
+ * whether he may. */
+static enum status
+recipient(struct run *r, struct err *err)
+{
+	struct account *a;
+	enum status st;
+
+	r->user = r->env->recipient_user;
+	r->home = r->env->home;
+	if (geteuid() != 0)
+		return ST_OK;
+	st = account_find(r->env, r->user, 0, NULL, &a, err);
+	if (st == ST_NONE)
+		return err_set(err, ST_NEVER, "no such user: %s", r->user);
+	if (st == ST_OK)
+		st = account_become(a, err);
+	if (st == ST_OK)
+		r->home = a->home;
+	return st;
+}
+
+static enum status
+who(struct run *r, struct err *err)
+{
+	struct account *a;
+	enum status st;
+
+	if (r->env->recipient_user != NULL)
+		return recipient(r, err);
+	r->home = r->env->home;
+	r->user = r->env->env_user;
+	if (r->mapped && r->user == NULL)
+		return err_set(err, ST_NEVER, "for whom? neither -d nor LOGNAME");
+	if (r->mapped)
+		return ST_OK;		/* the record's uid is compared */
+	/* procmail's place: whose uid it is, whatever the environment says. */
+	st = account_find(r->env, NULL, getuid(), r->user, &a, err);
+	if (st == ST_NONE)
+		return err_set(err, ST_NEVER, "uid %ld is no user",
+		    (long)getuid());
+	if (st != ST_OK)
+		return st;
+	if (r->user != NULL && strcmp(r->user, a->name) != 0)
+		return err_set(err, ST_NEVER, "the environment says %s, but uid %ld "
+		    "is %s: an alias for %s is missing", r->user, (long)getuid(),
+		    a->name, r->user);
+	r->user = a->name;
+	if (r->home == NULL)
+		r->home = a->home;
+	return ST_OK;
+}
+
+/* Postfix runs the LDA for root as nobody, with root in the environment. */
+static enum status
+is_himself(const struct run *r, struct err *err)
+{
+	struct account *a;
+	enum status st;
+
+	if (r->env->recipient_user != NULL)
+		return ST_OK;
+	if (r->rec->uid != -1)
+		return (uid_t)r->rec->uid == getuid() ? ST_OK : err_set(err,
+		    ST_NEVER, "we run as uid %ld, but %s is uid %ld",
+		    (long)getuid(), r->user, r->rec->uid);
+	st = account_find(r->env, NULL, getuid(), r->user, &a, err);
+	if (st != ST_OK && st != ST_NONE)
+		return st;
+	return st == ST_OK && strcmp(a->name, r->user) == 0 ? ST_OK :
+	    err_set(err, ST_NEVER, "we run as uid %ld, which is not %s's: an alias "
+	    "for %s is missing", (long)getuid(), r->user, r->user);
+}
+
+static enum status
+no_rcfile(const char *path, struct err *err)
+{
+	struct stat sb;
+
+	if (stat(path, &sb) == -1 || sb.st_size == 0)
+		return ST_OK;
+	return err_set(err, ST_NEVER, "%s is there, and this version cannot run "
+	    "it: its mail waits, so that no filter is lost", path);
+}
+
+/* Rules that we cannot run must not be lost in silence. */
+static enum status
+no_rules(const struct run *r, struct err *err)
+{
+	enum status st;
+	char *rc;
+
+	if (r->env->mailfilter || r->env->rcfiles[0] != NULL)
+		return err_set(err, ST_NEVER,
+		    "this version cannot run rc files");
+	st = no_rcfile("/etc/procmailrc", err);
+	if (st != ST_OK || r->home == NULL)
+		return st;
+	rc = must(talloc_asprintf(r->env, "%s/.procmailrc", r->home));
+	return no_rcfile(rc, err);
+}
+
+static enum status
+run_delivery(struct run *r, struct err *err)
+{
+	enum status st;
+
+	st = message_begin(r->env, r->env, STDIN_FILENO, &r->msg, err);
+	if (st == ST_OK)
+		st = map_open(r->env, r->conf, 0, &r->map, err);
+	if (st == ST_OK)
+		st = map_get(r->map, r->env, r->user, r->home, time(NULL), &r->rec,
+		    err);
+	if (st == ST_OK && r->mapped)
+		st = is_himself(r, err);
+	if (st != ST_OK)
+		return st;
+	if (!r->mapped && r->conf->mail[OLD] == NULL)
+		return err_set(err, ST_NEVER, "old_mail is not set in %s: this "
+		    "version delivers to Maildirs only", r->conf->path);
+	r->dv = (struct delivery){ .ctx = r->env, .map = r->map, .conf = r->conf,
+	    .user = r->user, .home = r->home, .recipient =
+	    r->env->recipient != NULL ? r->env->recipient : r->user,
+	    .folder = "", .uids = r->mapped,
+	    .until = clock_ms() + r->conf->deadline * 1000LL };
+	return deliver(&r->dv, r->rec, r->msg, err);
+}
+
+static const char usage[] =
+    "usage: mailferry-lda [--config FILE] [-ptoYm] [-f sender] [-a argument]...\n"
+    "                     [-d user] [VAR=value]... [rcfile]...\n";
+
+int
+main(int argc, char **argv)
+{
+	struct run r = { .mapped = false };
+	struct err err;
+	enum status st;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)umask(077);
+	if (envelope_read(NULL, argc, argv, environ, &r.env, &err) != ST_OK) {
+		r.mapped = output_is_postfix();
+		return defer(&r, "4.3.5", &err);
+	}
+	if (r.env->help || r.env->version) {
+		(void)!write(STDOUT_FILENO, r.env->help ? usage :
+		    "mailferry-lda " VERSION "\n", strlen(r.env->help ? usage :
+		    "mailferry-lda " VERSION "\n"));
+		return EX_OK;
+	}
+	r.user = r.env->recipient_user;
+	st = conf_load(r.env, r.env->config, &r.conf, &err);
+	if (st == ST_OK) {
+		(void)log_open("mailferry-lda", r.conf->log, r.conf->debug ?
+		    LOG_DEBUG : LOG_INFO);
+		/* Its default action is the deadline: it ends us even where a
+		 * filer hangs, and death by a signal defers. */
+		(void)alarm((unsigned)r.conf->deadline);
+		r.mapped = strcmp(r.conf->map, "none") != 0;
+		st = who(&r, &err);
+	}
+	if (st == ST_OK)
+		st = no_rules(&r, &err);
+	if (st == ST_OK)
+		st = run_delivery(&r, &err);
+	if (st == ST_OK)
+		return delivered(&r);
+	return defer(&r, r.dv.plan.retry_after != 0 ? "4.2.1" : err_dsn(&err),
+	    &err);
+}

@@ -1,0 +1,281 @@
+/*
+ * wire.c - what mailferry-mapd answers to LDA, milter and command
+ */
+#include "maps/wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "maps/backend.h"
+#include "maps/change.h"
+
+#define BATCH_MAX	(128 * 1024)	/* bytes of one answer to each */
+#define HISTORY_MAX	1000
+
+struct asking {
+	TALLOC_CTX		*ctx;
+	struct map		*map;
+	const struct wire_peer	*peer;
+	char			*word[4];	/* verb and arguments, "" where none */
+	char			*body;		/* behind the line's LF; "" */
+	char			*out;
+	bool			 watch;
+};
+
+static enum status
+denied(struct err *err)
+{
+	return err_set(err, ST_NEVER, "not permitted");
+}
+
+/* Whose record is it?  Without one there is nothing that is not everybody's. */
+static bool
+may_get(const struct wire_peer *peer, const struct record *rec)
+{
+	return peer->admin || peer->trusted || rec->is_default ||
+	    (rec->uid >= 0 && (uid_t)rec->uid == peer->uid);
+}
+
+static enum status
+answer_get(struct asking *q, struct err *err)
+{
+	struct record *rec;
+	enum status st;
+
+	st = map_get_open(q->map, q->ctx, q->word[1], time(NULL), &rec, err);
+	if (st != ST_OK)
+		return q->peer->admin || st == ST_AGAIN ? st : denied(err);
+	if (!may_get(q->peer, rec))
+		return denied(err);
+	q->out = must(talloc_strdup_append_buffer(q->out,
+	    record_format(q->ctx, rec)));
+	return ST_OK;
+}
+
+static enum status
+answer_stored(struct asking *q, struct err *err)
+{
+	struct record *rec;
+	enum status st;
+
+	st = map_get_stored(q->map, q->ctx, q->word[1], &rec, err);
+	if (st == ST_OK)
+		q->out = must(talloc_strdup_append_buffer(q->out,
+		    record_format(q->ctx, rec)));
+	return st;
+}
+
+static char *
+cut_line(char **text)
+{
+	char *line = *text, *lf = strchr(line, '\n');
+
+	if (lf == NULL) {
+		*text = line + strlen(line);
+		return line;
+	}
+	*lf = '\0';
+	*text = lf + 1;
+	return line;
+}
+
+static enum status
+read_is(struct asking *q, const char *user, struct record **is,
+    struct err *err)
+{
+	*is = NULL;
+	if (q->body[0] == '\0')
+		return ST_OK;
+	return record_parse(q->ctx, user, q->body, strlen(q->body), is, err);
+}
+
+static enum status
+answer_replace(struct asking *q, struct err *err)
+{
+	uint64_t was_version = strtoull(q->word[2], NULL, 10), version = 0;
+	struct record *was = NULL, *is;
+	struct change_by by;
+	char *text;
+	enum status st;
+
+	by.at = (time_t)strtoll(q->word[3], NULL, 10);
+	change_unescape(text = cut_line(&q->body));
+	by.by = text;
+	change_unescape(text = cut_line(&q->body));
+	by.why = text;
+	st = read_is(q, q->word[1], &is, err);
+	if (st == ST_OK)
+		st = map_get_stored(q->map, q->ctx, q->word[1], &was, err);
+	if (st == ST_NONE)
+		st = ST_OK;
+	if (st != ST_OK)
+		return st;
+	if ((was == NULL ? 0 : was->version) != was_version)
+		return err_set(err, ST_AGAIN, "somebody else changed the record of "
+		    "%s", q->word[1]);
+	if (was == NULL && is == NULL)
+		return ST_NONE;
+	st = map_replace(q->map, was, is, &by, &version, err);
+	if (st == ST_OK)
+		q->out = must(talloc_asprintf_append_buffer(q->out, "%llu",
+		    (unsigned long long)version));
+	return st;
+}
+
+static enum status
+put_record(const struct record *rec, void *arg, struct err *err)
+{
+	struct asking *q = arg;
+	char *text = record_format(q->ctx, rec);
+
+	(void)err;
+	q->out = must(talloc_asprintf_append_buffer(q->out, "%zu\n%s",
+	    strlen(text), text));
+	talloc_free(text);
+	return strlen(q->out) < BATCH_MAX ? ST_OK : ST_NONE;
+}
+
+static enum status
+answer_each(struct asking *q, struct err *err)
+{
+	char *cursor = must(talloc_strdup(q->ctx, q->word[1]));
+	char *head = q->out;
+	enum status st;
+
+	if (q->map->ops->each == NULL)
+		return ST_NONE;
+	q->out = must(talloc_strdup(q->ctx, ""));
+	st = q->map->ops->each(q->map, q->ctx, &cursor, put_record, q, err);
+	q->out = must(talloc_asprintf(q->ctx, "%s%s\n%s", head, cursor, q->out));
+	return st;
+}
+
+static enum status
+put_change(const struct change *ch, void *arg, struct err *err)
+{
+	struct asking *q = arg;
+	size_t len;
+	char *text = change_format(q->ctx, ch, 0, &len);
+
+	(void)err;
+	q->out = must(talloc_asprintf_append_buffer(q->out, "%zu\n%s", len, text));
+	talloc_free(text);
+	return strlen(q->out) < BATCH_MAX ? ST_OK : ST_NONE;
+}
+
+static enum status
+answer_history(struct asking *q, struct err *err)
+{
+	const char *user = strcmp(q->word[1], "*") == 0 ? NULL :
+	    strcmp(q->word[1], "**") == 0 ? RECORD_DEFAULT : q->word[1];
+	int limit = atoi(q->word[2]);
+
+	return map_history(q->map, user, limit < 1 || limit > HISTORY_MAX ?
+	    HISTORY_MAX : limit, put_change, q, err);
+}
+
+static enum status
+answer_watch(struct asking *q, struct err *err)
+{
+	(void)err;
+	q->watch = true;
+	return ST_OK;
+}
+
+static const struct verb {
+	const char	 *name;
+	enum status	(*answer)(struct asking *, struct err *);
+	bool		  anyone;	/* not only admins */
+} verbs[] = {
+	{ "get",	answer_get,	true },
+	{ "stored",	answer_stored,	false },
+	{ "replace",	answer_replace,	false },
+	{ "each",	answer_each,	false },
+	{ "history",	answer_history,	false },
+	{ "watch",	answer_watch,	false },
+};
+
+static enum status
+dispatch(struct asking *q, struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (strcmp(q->word[0], verbs[i].name) == 0)
+			return verbs[i].anyone || q->peer->admin ?
+			    verbs[i].answer(q, err) : denied(err);
+	return q->peer->admin ? err_set(err, ST_NEVER,
+	    "no such request: is mailferry-mapd older than you?") : denied(err);
+}
+
+/* The line's words; a user's name has no blank. */
+static void
+split(struct asking *q, char *text)
+{
+	char *line = cut_line(&text);
+	int i;
+
+	q->body = text;
+	for (i = 0; i < 4; i++) {
+		q->word[i] = line;
+		line += strcspn(line, " ");
+		if (*line != '\0')
+			*line++ = '\0';
+	}
+}
+
+void
+wire_answer(TALLOC_CTX *ctx, struct map *map, const struct wire_peer *peer,
+    const char *request, size_t len, char **answer, size_t *alen, bool *watch)
+{
+	struct asking q = { .ctx = ctx, .map = map, .peer = peer };
+	enum status st;
+	struct err err;
+
+	q.out = must(talloc_strdup(ctx, "OK\n"));
+	if (memchr(request, '\0', len) != NULL)
+		st = err_set(&err, ST_NEVER, "a NUL in the request");
+	else {
+		split(&q, must(talloc_strndup(ctx, request, len)));
+		st = dispatch(&q, &err);
+	}
+	if (st == ST_NONE)
+		q.out = must(talloc_strdup(ctx, "NONE"));
+	else if (st != ST_OK)
+		q.out = must(talloc_asprintf(ctx, "%s %s", st == ST_AGAIN ?
+		    "AGAIN" : "NEVER", err.text));
+	*watch = q.watch;
+	*answer = q.out;
+	*alen = strlen(q.out);
+}
+
+char *
+wire_change(TALLOC_CTX *ctx, const struct change *ch, size_t *alen)
+{
+	size_t len;
+	char *text = change_format(ctx, ch, 0, &len);
+	char *out = must(talloc_asprintf(ctx, "OK\n%zu\n%s", len, text));
+
+	*alen = strlen(out);
+	return out;
+}
+
+enum status
+wire_result(const char *answer, size_t len, const char **body, size_t *blen,
+    struct err *err)
+{
+	if (len >= 3 && memcmp(answer, "OK\n", 3) == 0) {
+		*body = answer + 3;
+		*blen = len - 3;
+		return ST_OK;
+	}
+	if (len == 4 && memcmp(answer, "NONE", 4) == 0)
+		return ST_NONE;
+	if (len > 6 && memcmp(answer, "AGAIN ", 6) == 0)
+		return err_set(err, ST_AGAIN, "map: %.*s", (int)len - 6,
+		    answer + 6);
+	if (len > 6 && memcmp(answer, "NEVER ", 6) == 0)
+		return err_set(err, ST_NEVER, "map: %.*s", (int)len - 6,
+		    answer + 6);
+	return err_set(err, ST_AGAIN, "map: an answer that is none");
+}

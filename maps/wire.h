@@ -1,0 +1,66 @@
+/*
+ * wire.h - what mailferry-mapd answers to LDA, milter and command
+ *
+ * Netstrings both ways on a unix stream socket, answers in the order of the
+ * requests.  A request is a line of words, and for some a body behind its LF:
+ *
+ *	get USER			the record as it stands now, dues written
+ *	stored USER			the stored record alone
+ *	replace USER WAS AT LF BY LF WHY LF RECORD
+ *					compare and swap: WAS is the version that is
+ *					replaced, 0 none; no RECORD: delete it
+ *	each CURSOR			records from a cursor on; none: the first
+ *	history USER LIMIT		changes, the latest first; `*`: of everybody,
+ *					`**`: of the map's default
+ *	watch				every change from now on
+ *
+ * BY and WHY have LF and backslash escaped.  An answer is one of
+ *
+ *	OK LF BODY	NONE	AGAIN TEXT	NEVER TEXT
+ *
+ * The body of get and stored is a record, of replace the new version, of each
+ * CURSOR LF and then, as of history and watch, texts of `LENGTH LF BYTES`.  A
+ * watcher gets such an answer for every change until it closes the connection.
+ *
+ * A record whose user has none of his own comes with `default yes` and without
+ * locations: whoever asks fills in the templates of his configuration.
+ */
+#ifndef MAPS_WIRE_H
+#define MAPS_WIRE_H
+
+#include <sys/types.h>
+
+#include "maps/map.h"
+
+#define WIRE_REQUEST_MAX (RECORD_TEXT_MAX + 4096)	/* bytes */
+#define WIRE_ANSWER_MAX	 (1024 * 1024)			/* bytes */
+
+/* Who asks, as the kernel says. */
+struct wire_peer {
+	uid_t	 uid;
+	bool	 trusted;		/* may get everyone */
+	bool	 admin;			/* may do everything */
+};
+
+/*
+ * Answer one request.  Pure but for the map.
+ *
+ * answer  talloc child of ctx, `*alen` bytes.
+ * watch   set where the peer is to be told of changes from now on.
+ */
+void		wire_answer(TALLOC_CTX *ctx, struct map *map,
+		    const struct wire_peer *peer, const char *request,
+		    size_t len, char **answer, size_t *alen, bool *watch);
+
+/* The answer that tells a watcher of a change; as above. */
+char	       *wire_change(TALLOC_CTX *ctx, const struct change *ch,
+		    size_t *alen);
+
+/*
+ * Take an answer apart: its outcome, and with ST_OK its body in place.
+ * ST_AGAIN also for anything that is no answer.
+ */
+enum status	wire_result(const char *answer, size_t len, const char **body,
+		    size_t *blen, struct err *err) MUST_CHECK;
+
+#endif
