@@ -109,6 +109,20 @@ tdb_close_map(struct map *map)
 	map->handle = NULL;
 }
 
+/*
+ * tdb_open() with O_CREAT writes an empty database over whatever it cannot read
+ * the header of: a damaged map, or one read(2) that failed.  So it is told to
+ * create only where there is nothing.
+ */
+static int
+create_flag(const char *path, int flags)
+{
+	struct stat sb;
+
+	return (flags & MAP_CREATE) != 0 && stat(path, &sb) == -1 &&
+	    errno == ENOENT ? O_CREAT : 0;
+}
+
 static enum status
 tdb_open_map(struct map *map, const char *arg, int flags, struct err *err)
 {
@@ -123,8 +137,7 @@ tdb_open_map(struct map *map, const char *arg, int flags, struct err *err)
 		st = lock_owner(tm, err);
 	if (st != ST_OK)
 		goto out;
-	tm->tdb = tdbm_open(arg, HASH_SIZE, O_RDWR |
-	    (flags & MAP_CREATE ? O_CREAT : 0));
+	tm->tdb = tdbm_open(arg, HASH_SIZE, O_RDWR | create_flag(arg, flags));
 	if (tm->tdb == NULL) {
 		st = errno == EIO || errno == EINVAL ? err_set(err, ST_NEVER,
 		    "%s: not a tdb file, or a damaged one: restore it", arg) :

@@ -119,7 +119,8 @@ mailbox_read(struct mailbox *box, bool v3_only, struct err *err)
 	st = uidlist_read(&box->uids, box->md->ctl, err);
 	if (st == ST_OK && box->uids.torn > 0)
 		st = uidlist_mend(&box->uids, err);
-	if (st == ST_NONE || (st == ST_NEVER && !v3_only))
+	/* Another version only: what could not be read may well be one of ours. */
+	if (st == ST_NONE || (st == ST_NEVER && err->code == 0 && !v3_only))
 		box->uids.fd = -1;
 	else if (st != ST_OK)
 		return err_wrap(err, st, "%s", box->md->path);

@@ -355,7 +355,7 @@ ask_damaged(int u)
 	char user[16];
 	int answered = 0;
 
-	if (map_open(NULL, conf, MAP_OWNER, &map, &err) != ST_OK)
+	if (map_open(NULL, conf, MAP_OWNER | MAP_CREATE, &map, &err) != ST_OK)
 		return 0;
 	(void)snprintf(user, sizeof(user), "u%d", u);
 	if (map_get(map, NULL, user, NULL, 0, &rec, &err) == ST_OK) {
@@ -410,6 +410,7 @@ damage_is_never_an_answer(void **state)
 		write_file(data, size * (size_t)n / 50);
 		(void)ask_damaged(n % 20);
 	}
+	(void)unlink(path);
 	free(data);
 }
 
@@ -428,7 +429,7 @@ cut_file_is_refused(void **state)
 	assert_int_equal(map_get(map, NULL, "alice", NULL, 0, &rec, &err),
 	    ST_AGAIN);
 	talloc_free(map);
-	if (map_open(NULL, conf, MAP_OWNER, &map, &err) == ST_OK) {
+	if (map_open(NULL, conf, MAP_OWNER | MAP_CREATE, &map, &err) == ST_OK) {
 		assert_int_not_equal(map_get(map, NULL, "alice", NULL, 0, &rec,
 		    &err), ST_OK);
 		talloc_free(map);
