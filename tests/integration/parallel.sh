@@ -1,0 +1,73 @@
+#!/bin/sh
+# parallel.sh - eight deliverers at once to both sides, beside two live IMAP sessions
+#
+# MESSAGES (default 400) of them in all; afterwards both sides must be one mailbox.
+set -u
+. "$(dirname "$0")/../lib/site.sh"
+site_begin
+user_add 1
+u=mferry1
+each=$((${MESSAGES:-400} / 8))
+mapd_start
+dovecot_start && mailferry add $u && mailferry step $u overlap
+ok $? "a user in overlap"
+
+deliver()	# WORKER
+{
+	i=0
+	while [ $i -lt $each ]; do
+		i=$((i + 1))
+		printf 'From s@x.test  Mon Jan  1 00:00:00 2026\nReceived: by mx (Postfix)\n\tid 4XY%dZ%05d; Mon\nSubject: m-%d-%d\n\ntext\n' \
+			"$1" $i "$1" $i >"$t/m$1"
+		env -i ASAN_OPTIONS=$ASAN_OPTIONS USER=$u LOGNAME=$u HOME="$t/home/$u" \
+			RECIPIENT=$u@example.test setpriv --reuid=$u --regid=nogroup --clear-groups \
+			"$BUILD/lda/mailferry-lda" --config "$conf" <"$t/m$1" >"$t/d$1" 2>&1 ||
+			{ echo "m-$1-$i: $(cat "$t/d$1")" >>"$t/deferred"; i=$((i - 1)); sleep 0.2; }
+	done
+	echo done >"$t/done$1"
+}
+: >"$t/deferred"
+chmod 666 "$t/deferred"
+for w in 1 2 3 4 5 6 7 8; do deliver $w & done
+# Watches UIDNEXT, appends, copies, expunges what it appended, idles.
+for s in 1 2; do
+	python3 "$here/tests/lib/session.py" "$imap" $u "$s" "$t/stop" >"$t/session$s" 2>&1 &
+	eval "session$s=$!"
+done
+i=0
+while [ "$(cat "$t"/done? 2>/dev/null | wc -l)" -lt 8 ] && [ $i -lt 3000 ]; do sleep 0.1; i=$((i + 1)); done
+touch "$t/stop"
+is "$(cat "$t"/done? | wc -l)" 8
+ok $? "all were delivered"
+# shellcheck disable=SC2154
+wait "$session1"; s1=$?
+# shellcheck disable=SC2154
+wait "$session2"; s2=$?
+cat "$t/session1" "$t/session2" >"$t/out"
+is "$s1 $s2" "0 0"
+ok $? "no session saw UIDNEXT shrink, a UID twice or one that changed its message"
+sed 's/^/# deferred /' "$t/deferred" | tail -n 3
+
+imap $u uids >"$t/uids"
+cut -d' ' -f2 "$t/uids" | grep '^m-' | sort >"$t/a"
+for w in 1 2 3 4 5 6 7 8; do i=0; while [ $i -lt $each ]; do i=$((i + 1)); echo "m-$w-$i"; done; done |
+	sort >"$t/b"
+cmp -s "$t/a" "$t/b" || diff "$t/a" "$t/b" | head -n 5 >>"$t/out"
+cmp -s "$t/a" "$t/b"
+ok $? "each message once"
+
+# Every message that the leader has, the follower has under the same UID: up to
+# what a client has put on the leader since the last delivery.
+last=$(uidnext $u new)
+messages $u old | awk -v last="$last" '$1 < last' >"$t/a"
+messages $u new >"$t/b"
+cut -d' ' -f1-3 "$t/a" | sort >"$t/as"
+cut -d' ' -f1-3 "$t/b" | sort >"$t/bs"
+comm -23 "$t/as" "$t/bs" | head -n 5 >>"$t/out"
+is "$(comm -23 "$t/as" "$t/bs" | wc -l)" 0
+ok $? "leader and follower agree on UID, name and bytes"
+is "$(cut -d' ' -f1 "$t/b" | uniq -d | wc -l)" 0
+ok $? "no UID twice on the follower"
+! grep -E 'Error|Warning|Panic|Fatal' "$t/dovecot.log" >>"$t/out"
+ok $? "nothing that Dovecot would warn of"
+echo "1..$n"
