@@ -64,23 +64,24 @@ struct map_ops {
 			    map_change_fn *, void *arg, struct err *);
 	enum status	(*watch)(struct map *, map_change_fn *, void *arg,
 			    struct err *);
-	/*
-	 * An import, all or nothing; see map.h.  NULL: not supported.  commit
-	 * says ST_NONE while there is work to be done by tick().
-	 */
-	enum status	(*import_begin)(struct map *, struct err *);
-	enum status	(*import_put)(struct map *, const char *user,
+	/* An import, all or nothing; see map.h.  NULL: not supported. */
+	enum status	(*import_begin)(struct map *, TALLOC_CTX *, char **id,
+			    struct err *);
+	enum status	(*import_put)(struct map *, const char *id,
 			    uint64_t was_version, const struct record *is,
 			    const struct change_by *, struct err *);
-	enum status	(*import_commit)(struct map *, struct err *);
-	void		(*import_abort)(struct map *);
-	/*
-	 * mapd only, NULL elsewhere.  `user` of an address (folded); work that
-	 * waits (an import's copying, retention), at most about a millisecond
-	 * of it at a call: ST_OK there is more, ST_NONE nothing to do.
-	 */
+	enum status	(*import_commit)(struct map *, const char *id,
+			    uint64_t *left, struct err *);
+	enum status	(*import_abort)(struct map *, const char *id,
+			    struct err *);
+	/* `user` of an address that is folded already. */
 	enum status	(*by_address)(struct map *, TALLOC_CTX *, const char *addr,
 			    char **user, struct err *);
+	/*
+	 * Owners only, NULL elsewhere.  Work that waits (an import's records,
+	 * retention), a few milliseconds of it at a call: ST_OK there is more,
+	 * ST_NONE nothing to do.
+	 */
 	enum status	(*tick)(struct map *, struct err *);
 };
 

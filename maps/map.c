@@ -268,35 +268,75 @@ map_watch(struct map *map, map_change_fn *fn, void *arg, struct err *err)
 	    map->ops->watch(map, fn, arg, err);
 }
 
+/* The local part, too: who wrote the record folded it, who asks may not have. */
 enum status
-map_import_begin(struct map *map, struct err *err)
+map_by_address(struct map *map, TALLOC_CTX *ctx, const char *address,
+    char **user, struct err *err)
 {
-	return map->ops->import_begin == NULL ? unsupported(map, err) :
-	    map->ops->import_begin(map, err);
+	char *folded = must(talloc_strdup(ctx, address)), *p;
+	enum status st;
+
+	for (p = folded; *p != '\0'; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p - 'A' + 'a');
+	if (strpbrk(folded, " \n") != NULL || *folded == '\0')
+		st = ST_NONE;
+	else
+		st = map->ops->by_address == NULL ? unsupported(map, err) :
+		    map->ops->by_address(map, ctx, folded, user, err);
+	talloc_free(folded);
+	return st;
 }
 
 enum status
-map_import_put(struct map *map, const char *user, uint64_t was_version,
+map_import_begin(struct map *map, TALLOC_CTX *ctx, char **id, struct err *err)
+{
+	return map->ops->import_begin == NULL ? unsupported(map, err) :
+	    map->ops->import_begin(map, ctx, id, err);
+}
+
+enum status
+map_import_put(struct map *map, const char *id, uint64_t was_version,
     const struct record *is, const struct change_by *by, struct err *err)
 {
-	return map->ops->import_put(map, user, was_version, is, by, err);
+	struct record *was = NULL;
+	enum status st = ST_OK;
+
+	if (!map->settled) {		/* else mapd judges */
+		st = map_get_stored(map, NULL, is->user, &was, err);
+		if (st == ST_OK || st == ST_NONE)
+			st = (was == NULL ? 0 : was->version) != was_version ?
+			    err_set(err, ST_AGAIN, "somebody else changed the "
+			    "record of %s", is->user) :
+			    map_judge(map, was, is, err);
+		talloc_free(was);
+	}
+	return st == ST_OK ? map->ops->import_put(map, id, was_version, is, by,
+	    err) : st;
 }
 
 /* An owner without a loop of its own does the waiting work here. */
 enum status
-map_import_commit(struct map *map, struct err *err)
+map_import_commit(struct map *map, const char *id, uint64_t *left,
+    struct err *err)
 {
 	enum status st;
 
-	while ((st = map->ops->import_commit(map, err)) == ST_NONE)
-		if (map->ops->tick != NULL)
-			(void)!map->ops->tick(map, err);
+	st = map->ops->import_commit(map, id, left, err);
+	if (st == ST_OK && *left > 0 && map->changed == NULL &&
+	    map->ops->tick != NULL) {
+		st = map->ops->tick(map, err);
+		if (st == ST_NONE)
+			st = ST_OK;
+	}
 	return st;
 }
 
 void
-map_import_abort(struct map *map)
+map_import_abort(struct map *map, const char *id)
 {
+	struct err err;
+
 	if (map->ops->import_abort != NULL)
-		map->ops->import_abort(map);
+		(void)!map->ops->import_abort(map, id, &err);
 }

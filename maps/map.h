@@ -29,6 +29,7 @@ struct change {
 	struct change_by by;
 	const struct record *was;	/* NULL: was added */
 	const struct record *is;	/* NULL: was deleted */
+	bool		 imported;	/* one of many: nothing for a log */
 };
 
 /* Return ST_OK to go on; anything else ends the walk and is its result. */
@@ -93,16 +94,31 @@ enum status	map_history(struct map *map, const char *user, int limit,
 enum status	map_watch(struct map *map, map_change_fn *fn, void *arg,
 		    struct err *err) MUST_CHECK;
 
+/* Whose address it is, compared folded to lower case.  ST_NONE: nobody's. */
+enum status	map_by_address(struct map *map, TALLOC_CTX *ctx,
+		    const char *address, char **user, struct err *err) MUST_CHECK;
+
 /*
- * Many changes, all or nothing, while look-ups go on.  was_version 0: add.  A
- * change that another made meanwhile to one of the same users makes the commit
- * fail, ST_AGAIN.  Begin and commit may take seconds; only one at a time.
+ * Many changes, all or nothing, while look-ups go on.  One import at a time; one
+ * that nothing was put into for IMPORT_IDLE seconds makes room for the next.
+ *
+ * id     names the import; talloc child of ctx.
+ * was_version  of the stored record that `is` replaces; 0: there is none.
+ * left   records that are decided but not yet in their place: look-ups answer
+ *        with them already.  The import stands, whatever happens, as soon as
+ *        commit says ST_OK; call it again until nothing is left.
+ *
+ * ST_AGAIN  of commit: somebody else changed one of the records since; nothing
+ *           of the import stands.
  */
-enum status	map_import_begin(struct map *map, struct err *err) MUST_CHECK;
-enum status	map_import_put(struct map *map, const char *user,
+#define IMPORT_IDLE	60
+enum status	map_import_begin(struct map *map, TALLOC_CTX *ctx, char **id,
+		    struct err *err) MUST_CHECK;
+enum status	map_import_put(struct map *map, const char *id,
 		    uint64_t was_version, const struct record *is,
 		    const struct change_by *by, struct err *err) MUST_CHECK;
-enum status	map_import_commit(struct map *map, struct err *err) MUST_CHECK;
-void		map_import_abort(struct map *map);
+enum status	map_import_commit(struct map *map, const char *id,
+		    uint64_t *left, struct err *err) MUST_CHECK;
+void		map_import_abort(struct map *map, const char *id);
 
 #endif

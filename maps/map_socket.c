@@ -213,6 +213,17 @@ socket_get_stored(struct map *map, TALLOC_CTX *ctx, const char *user,
 	return ask_record(map, ctx, "stored", user, rec, err);
 }
 
+/* `HEAD` and behind it what replace and put have in common, as WIRE.H says. */
+static char *
+change_request(TALLOC_CTX *ctx, char *head, const struct change_by *by,
+    const struct record *is)
+{
+	return must(talloc_asprintf(ctx, "%s%lld\n%s\n%s\n%s", head,
+	    (long long)by->at, change_escape(ctx, by->by),
+	    change_escape(ctx, by->why), is == NULL ? "" :
+	    record_format(ctx, is)));
+}
+
 static enum status
 socket_replace(struct map *map, const struct record *was,
     const struct record *is, const struct change_by *by, uint64_t *version,
@@ -223,18 +234,85 @@ socket_replace(struct map *map, const struct record *was,
 	enum status st;
 	size_t blen;
 
-	request = must(talloc_asprintf(ctx, "replace %s %llu %lld\n%s\n%s\n%s",
-	    is != NULL ? is->user : was->user,
-	    (unsigned long long)(was == NULL ? 0 : was->version),
-	    (long long)by->at, change_escape(ctx, by->by),
-	    change_escape(ctx, by->why), is == NULL ? "" :
-	    record_format(ctx, is)));
+	request = change_request(ctx, must(talloc_asprintf(ctx,
+	    "replace %s %llu ", is != NULL ? is->user : was->user,
+	    (unsigned long long)(was == NULL ? 0 : was->version))), by, is);
 	st = ask(map, ctx, request, strlen(request), true, &body, &blen, err);
 	if (st == ST_OK && version != NULL)
 		*version = strtoull(body, NULL, 10);
 	if (st == ST_NONE)
 		st = err_set(err, ST_AGAIN, "there is no such record any more");
 	talloc_free(ctx);
+	return st;
+}
+
+/* One word, and a word back; *answer is a talloc child of ctx. */
+static enum status
+ask_word(struct map *map, TALLOC_CTX *ctx, const char *verb, const char *word,
+    char **answer, struct err *err)
+{
+	char *request = must(talloc_asprintf(ctx, "%s %s", verb, word));
+	enum status st;
+	size_t len;
+
+	st = ask(map, ctx, request, strlen(request), false, answer, &len, err);
+	talloc_free(request);
+	return st;
+}
+
+static enum status
+socket_by_address(struct map *map, TALLOC_CTX *ctx, const char *addr,
+    char **user, struct err *err)
+{
+	return ask_word(map, ctx, "address", addr, user, err);
+}
+
+static enum status
+socket_import_begin(struct map *map, TALLOC_CTX *ctx, char **id,
+    struct err *err)
+{
+	return ask_word(map, ctx, "begin", "", id, err);
+}
+
+static enum status
+socket_import_put(struct map *map, const char *id, uint64_t was_version,
+    const struct record *is, const struct change_by *by, struct err *err)
+{
+	TALLOC_CTX *ctx = must(talloc_new(NULL));
+	char *request, *body = NULL;
+	enum status st;
+	size_t blen;
+
+	request = change_request(ctx, must(talloc_asprintf(ctx,
+	    "put %s %s %llu\n", id, is->user,
+	    (unsigned long long)was_version)), by, is);
+	st = ask(map, ctx, request, strlen(request), true, &body, &blen, err);
+	talloc_free(ctx);
+	return st;
+}
+
+static enum status
+socket_import_commit(struct map *map, const char *id, uint64_t *left,
+    struct err *err)
+{
+	char *answer = NULL;
+	enum status st;
+
+	st = ask_word(map, map->handle, "commit", id, &answer, err);
+	if (st == ST_OK)
+		*left = strtoull(answer, NULL, 10);
+	talloc_free(answer);
+	return st;
+}
+
+static enum status
+socket_import_abort(struct map *map, const char *id, struct err *err)
+{
+	char *answer = NULL;
+	enum status st;
+
+	st = ask_word(map, map->handle, "abort", id, &answer, err);
+	talloc_free(answer);
 	return st;
 }
 
@@ -390,4 +468,7 @@ const struct map_ops map_socket = {
 	.get = socket_get, .get_stored = socket_get_stored,
 	.replace = socket_replace, .each = socket_each,
 	.history = socket_history, .watch = socket_watch,
+	.by_address = socket_by_address, .import_begin = socket_import_begin,
+	.import_put = socket_import_put, .import_commit = socket_import_commit,
+	.import_abort = socket_import_abort,
 };

@@ -101,6 +101,7 @@ tdb_close_map(struct map *map)
 
 	if (tm == NULL)
 		return;
+	tdbm_import_close(tm);
 	if (tm->tdb != NULL)
 		(void)tdb_close(tm->tdb);
 	if (tm->lock != -1)
@@ -146,6 +147,8 @@ tdb_open_map(struct map *map, const char *arg, int flags, struct err *err)
 	}
 	tm->fd = tdb_fd(tm->tdb);
 	tm->whole = is_whole(tm->tdb);
+	if (tm->whole)
+		st = tdbm_import_resume(map, err);
 out:
 	if (st != ST_OK)
 		tdb_close_map(map);
@@ -311,6 +314,8 @@ tdb_get(struct map *map, TALLOC_CTX *ctx, const char *user,
 
 	st = still_there(tm, err);
 	if (st == ST_OK)
+		st = tdbm_import_settle(map, user, err);
+	if (st == ST_OK)
 		st = tdbm_record(tm->tdb, ctx, user, rec, err);
 	if (st != ST_NONE)
 		return st;
@@ -349,11 +354,16 @@ tdb_replace(struct map *map, const struct record *was, const struct record *is,
 
 	if (!tm->whole)
 		st = err_set(err, ST_AGAIN, "%s is damaged: restore it", tm->path);
+	else
+		st = tdbm_import_meet(map, is != NULL ? is->user : was->user, is,
+		    err);
+	if (st != ST_OK)
+		;
 	else if (tdb_transaction_start(tm->tdb) == -1)
 		st = tdbm_error(tm->tdb, err, "begin a transaction");
 	else {
 		st = tdbm_apply(tm->tdb, ctx, is != NULL ? is->user : was->user,
-		    was == NULL ? 0 : was->version, is, by, &ch, err);
+		    was == NULL ? 0 : was->version, is, by, false, &ch, err);
 		if (st == ST_OK)
 			st = tdbm_prune(map, 2, err);
 		if (st != ST_OK)
@@ -375,9 +385,17 @@ tdb_by_address(struct map *map, TALLOC_CTX *ctx, const char *addr, char **user,
 {
 	struct tdbmap *tm = map->handle;
 	char *key = must(talloc_asprintf(ctx, "a:%s", addr));
+	enum status st;
 	size_t len;
 
-	return tdbm_fetch(tm->tdb, ctx, key, user, &len, err);
+	st = tdbm_import_address(tm, ctx, addr, user, err);
+	if (st == ST_OK)
+		st = tdbm_import_settle(map, *user, err);
+	else if (st == ST_NONE)
+		st = ST_OK;
+	if (st == ST_OK)
+		st = tdbm_fetch(tm->tdb, ctx, key, user, &len, err);
+	return st;
 }
 
 /* tdb_nextkey() goes on from a key that is still there. */
@@ -404,6 +422,9 @@ tdb_each(struct map *map, TALLOC_CTX *ctx, char **cursor, map_each_fn *fn,
 	char *name;
 	TDB_DATA key;
 
+	if (tdbm_import_pending(tm))
+		return err_set(err, ST_AGAIN,
+		    "an import is being written: once more in a few seconds");
 	while (st == ST_OK) {
 		st = next_key(tm, *cursor, &key, err);
 		if (st != ST_OK)
@@ -430,6 +451,25 @@ tdb_each(struct map *map, TALLOC_CTX *ctx, char **cursor, map_each_fn *fn,
 }
 
 static enum status
+tdb_history(struct map *map, const char *user, int limit, map_change_fn *fn,
+    void *arg, struct err *err)
+{
+	enum status st = user == NULL ? ST_OK :
+	    tdbm_import_settle(map, user, err);
+
+	return st == ST_OK ? tdbm_history(map, user, limit, fn, arg, err) : st;
+}
+
+/* Waiting work: an import first, then what is too old to be kept. */
+static enum status
+tdb_tick(struct map *map, struct err *err)
+{
+	struct tdbmap *tm = map->handle;
+
+	return tdbm_import_pending(tm) ? tdbm_import_roll(map, err) : ST_NONE;
+}
+
+static enum status
 tdb_watch(struct map *map, map_change_fn *fn, void *arg, struct err *err)
 {
 	(void)map;
@@ -442,6 +482,8 @@ tdb_watch(struct map *map, map_change_fn *fn, void *arg, struct err *err)
 const struct map_ops map_tdb = {
 	.scheme = "tdb", .open = tdb_open_map, .close = tdb_close_map,
 	.get = tdb_get, .buried = tdb_buried, .replace = tdb_replace,
-	.each = tdb_each, .history = tdbm_history, .watch = tdb_watch,
-	.by_address = tdb_by_address,
+	.each = tdb_each, .history = tdb_history, .watch = tdb_watch,
+	.by_address = tdb_by_address, .tick = tdb_tick,
+	.import_begin = tdbm_import_begin, .import_put = tdbm_import_put,
+	.import_commit = tdbm_import_commit, .import_abort = tdbm_import_abort,
 };

@@ -3,8 +3,8 @@
  *
  * Keys: `u:USER` the record; `c:USER` what is to be known of a user beside it
  * (is there a record, the last version, the last change); `a:ADDRESS` whose it is;
- * `h:SEQ` the history; `m:seq` its latest and first numbers.  Every value is
- * sealed (maps/seal.h).
+ * `h:SEQ` the history; `m:seq` its latest and first numbers; `m:import` the last
+ * import that was decided.  Every value is sealed (maps/seal.h).
  */
 #ifndef MAPS_MAP_TDB_H
 #define MAPS_MAP_TDB_H
@@ -21,6 +21,7 @@ struct tdbmap {
 	int			 fd;		/* the tdb's own, borrowed */
 	off_t			 size;		/* it never shrinks */
 	bool			 whole;		/* tdb_check() was content */
+	struct staging		*import;	/* NULL: there is none */
 };
 
 struct card {				/* `c:USER` */
@@ -50,12 +51,18 @@ enum status	tdbm_record(struct tdb_context *tdb, TALLOC_CTX *ctx,
 enum status	tdbm_seq(struct tdb_context *tdb, uint64_t *last,
 		    uint64_t *first, struct err *err) MUST_CHECK;
 
-/* One change with its history, inside a transaction or in a file that nobody
- * else has seen.  `ch` is filled in for whoever listens; children of ctx. */
+/*
+ * One change with its history, inside a transaction.  `ch` is filled in for
+ * whoever listens; children of ctx.
+ *
+ * decided  part of an import that stands: an address of another user's is taken,
+ *          he gives it up in the same import.
+ */
 enum status	tdbm_apply(struct tdb_context *tdb, TALLOC_CTX *ctx,
 		    const char *user, uint64_t was_version,
 		    const struct record *is, const struct change_by *by,
-		    struct change *ch, struct err *err) MUST_CHECK;
+		    bool decided, struct change *ch, struct err *err)
+		    MUST_CHECK;
 
 /* Open PATH with the flags that every open here has; NULL: errno says why. */
 struct tdb_context *tdbm_open(const char *path, int hash_size, int open_flags);
@@ -65,5 +72,38 @@ enum status	tdbm_prune(struct map *map, int most, struct err *err) MUST_CHECK;
 
 enum status	tdbm_history(struct map *map, const char *user, int limit,
 		    map_change_fn *fn, void *arg, struct err *err);
+
+/*
+ * An import (map_tdb_import.c): staged in a file of its own, PATH.import, decided
+ * by one small transaction in the map, and brought to its places in batches.
+ */
+enum status	tdbm_import_begin(struct map *map, TALLOC_CTX *ctx, char **id,
+		    struct err *err);
+enum status	tdbm_import_put(struct map *map, const char *id,
+		    uint64_t was_version, const struct record *is,
+		    const struct change_by *by, struct err *err);
+enum status	tdbm_import_commit(struct map *map, const char *id,
+		    uint64_t *left, struct err *err);
+enum status	tdbm_import_abort(struct map *map, const char *id,
+		    struct err *err);
+
+/* At the opening: go on with an import that was decided, drop one that was not. */
+enum status	tdbm_import_resume(struct map *map, struct err *err) MUST_CHECK;
+void		tdbm_import_close(struct tdbmap *tm);
+
+/* Is one decided, and not yet in its places? */
+bool		tdbm_import_pending(const struct tdbmap *tm);
+/* Bring one user's record to its place before anybody looks at it. */
+enum status	tdbm_import_settle(struct map *map, const char *user,
+		    struct err *err) MUST_CHECK;
+/* A batch; ST_NONE: nothing is left. */
+enum status	tdbm_import_roll(struct map *map, struct err *err) MUST_CHECK;
+/* Somebody changes a record: an import of the same user, or of one of its
+ * addresses, that is not decided can not be any more; one that is comes first. */
+enum status	tdbm_import_meet(struct map *map, const char *user,
+		    const struct record *is, struct err *err) MUST_CHECK;
+/* The staged owner of an address.  ST_NONE: none. */
+enum status	tdbm_import_address(struct tdbmap *tm, TALLOC_CTX *ctx,
+		    const char *addr, char **user, struct err *err) MUST_CHECK;
 
 #endif

@@ -76,14 +76,14 @@ has_address(const struct record *rec, const char *addr)
 /* An address is one user's: who has it already is named. */
 static enum status
 claim(struct tdb_context *tdb, TALLOC_CTX *ctx, const char *addr,
-    const char *user, struct err *err)
+    const char *user, bool decided, struct err *err)
 {
 	char *key = must(talloc_asprintf(ctx, "a:%s", addr)), *owner = NULL;
 	enum status st;
 	size_t len;
 
 	st = tdbm_fetch(tdb, ctx, key, &owner, &len, err);
-	if (st == ST_OK && strcmp(owner, user) != 0)
+	if (st == ST_OK && !decided && strcmp(owner, user) != 0)
 		return err_set(err, ST_NEVER, "%s: the address %s is %s's", user,
 		    addr, owner);
 	if (st != ST_OK && st != ST_NONE)
@@ -91,9 +91,25 @@ claim(struct tdb_context *tdb, TALLOC_CTX *ctx, const char *addr,
 	return tdbm_store(tdb, key, user, strlen(user), err);
 }
 
+/* It may be another's by now, who took it over in the same import. */
+static enum status
+give_up(struct tdb_context *tdb, TALLOC_CTX *ctx, const char *addr,
+    const char *user, struct err *err)
+{
+	char *key = must(talloc_asprintf(ctx, "a:%s", addr)), *owner = NULL;
+	enum status st;
+	size_t len;
+
+	st = tdbm_fetch(tdb, ctx, key, &owner, &len, err);
+	if (st == ST_OK && strcmp(owner, user) == 0)
+		st = tdbm_delete(tdb, key, err);
+	return st == ST_NONE ? ST_OK : st;
+}
+
 static enum status
 change_addresses(struct tdb_context *tdb, TALLOC_CTX *ctx,
-    const struct record *was, const struct record *is, struct err *err)
+    const struct record *was, const struct record *is, bool decided,
+    struct err *err)
 {
 	enum status st = ST_OK;
 	const char **a;
@@ -101,12 +117,11 @@ change_addresses(struct tdb_context *tdb, TALLOC_CTX *ctx,
 	for (a = was == NULL ? NULL : was->address; a != NULL && *a != NULL &&
 	    st == ST_OK; a++)
 		if (!has_address(is, *a))
-			st = tdbm_delete(tdb, must(talloc_asprintf(ctx, "a:%s",
-			    *a)), err);
+			st = give_up(tdb, ctx, *a, was->user, err);
 	for (a = is == NULL ? NULL : is->address; a != NULL && *a != NULL &&
 	    st == ST_OK; a++)
 		if (!has_address(was, *a))
-			st = claim(tdb, ctx, *a, is->user, err);
+			st = claim(tdb, ctx, *a, is->user, decided, err);
 	return st;
 }
 
@@ -167,7 +182,7 @@ finish_record(TALLOC_CTX *ctx, const struct record *is, uint64_t before,
 enum status
 tdbm_apply(struct tdb_context *tdb, TALLOC_CTX *ctx, const char *user,
     uint64_t was_version, const struct record *is, const struct change_by *by,
-    struct change *ch, struct err *err)
+    bool decided, struct change *ch, struct err *err)
 {
 	struct record *was = NULL;
 	struct card card;
@@ -186,8 +201,9 @@ tdbm_apply(struct tdb_context *tdb, TALLOC_CTX *ctx, const char *user,
 		is = finish_record(ctx, is, card.version, by);
 	card.live = is != NULL;
 	card.version = is != NULL ? is->version : card.version + 1;
-	*ch = (struct change){ 0, must(talloc_strdup(ctx, user)), *by, was, is };
-	st = change_addresses(tdb, ctx, was, is, err);
+	*ch = (struct change){ 0, must(talloc_strdup(ctx, user)), *by, was, is,
+	    decided };
+	st = change_addresses(tdb, ctx, was, is, decided, err);
 	if (st == ST_OK)
 		st = store_record(tdb, ctx, user, is, err);
 	return st == ST_OK ? store_change(tdb, ctx, ch, &card, err) : st;

@@ -57,7 +57,7 @@ struct server {
 	struct map		*map;
 	struct peer_rules	*rules;
 	struct event_base	*base;
-	struct event		*listening, *each_second, *resting;
+	struct event		*listening, *each_second, *resting, *working;
 	struct event		*on_term, *on_int, *on_hup;
 	int			 fd;
 	char			*path;
@@ -316,6 +316,25 @@ on_rested(evutil_socket_t fd, short what, void *arg)
 	(void)event_add(srv->listening, NULL);
 }
 
+/* A batch of the map's waiting work, then whoever asks, then the next. */
+static void
+on_working(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval breath = { 0, 200 };
+	struct server *srv = arg;
+	enum status st = ST_NONE;
+	struct err err;
+
+	(void)fd;
+	(void)what;
+	if (srv->map->ops->tick != NULL)
+		st = srv->map->ops->tick(srv->map, &err);
+	if (st == ST_OK)
+		(void)event_add(srv->working, &breath);
+	else if (st != ST_NONE)		/* on_second tries again */
+		log_why(LOG_ERR, "unfinished", err.text);
+}
+
 /* The list is in the order of activity: only the silent are looked at. */
 static void
 on_second(evutil_socket_t fd, short what, void *arg)
@@ -324,8 +343,7 @@ on_second(evutil_socket_t fd, short what, void *arg)
 	long long now = clock_ms();
 	struct client *cl, *next;
 
-	(void)fd;
-	(void)what;
+	on_working(fd, what, srv);
 	for (cl = TAILQ_FIRST(&srv->clients); cl != NULL; cl = next) {
 		next = TAILQ_NEXT(cl, entry);
 		if (now - cl->seen < srv->conf->idle_timeout * 1000LL)
@@ -335,17 +353,11 @@ on_second(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-/* Every change is a line of the log, and news for who watches. */
-static enum status
-on_change(const struct change *ch, void *arg, struct err *err)
+static void
+log_change(const struct change *ch)
 {
-	struct server *srv = arg;
-	struct client *cl, *next;
 	struct logline l;
-	size_t alen;
-	char *answer = wire_change(NULL, ch, &alen);
 
-	(void)err;
 	log_begin(&l, LOG_INFO, ch->is == NULL ? "deleted" : "changed");
 	log_str(&l, "user", ch->user);
 	log_str(&l, "from", ch->was == NULL ? "none" : state_name(ch->was->state));
@@ -356,6 +368,20 @@ on_change(const struct change *ch, void *arg, struct err *err)
 	log_str(&l, "by", ch->by.by);
 	log_str(&l, "why", ch->by.why);
 	log_end(&l);
+}
+
+/* Every change is a line of the log, and news for who watches. */
+static enum status
+on_change(const struct change *ch, void *arg, struct err *err)
+{
+	struct server *srv = arg;
+	struct client *cl, *next;
+	size_t alen;
+	char *answer = wire_change(NULL, ch, &alen);
+
+	(void)err;
+	if (!ch->imported)		/* there may be 100,000 of those */
+		log_change(ch);
 	for (cl = TAILQ_FIRST(&srv->clients); cl != NULL; cl = next) {
 		next = TAILQ_NEXT(cl, entry);
 		if (!cl->watching)
@@ -446,7 +472,7 @@ static int
 server_destroy(struct server *srv)
 {
 	struct event **const all[] = { &srv->listening, &srv->each_second,
-	    &srv->resting, &srv->on_term, &srv->on_int, &srv->on_hup };
+	    &srv->resting, &srv->working, &srv->on_term, &srv->on_int, &srv->on_hup };
 	size_t i;
 
 	srv->map->changed = NULL;
@@ -473,6 +499,7 @@ make_events(struct server *srv)
 	srv->listening = must(event_new(srv->base, srv->fd, EV_READ | EV_PERSIST,
 	    on_listening, srv));
 	srv->resting = must(evtimer_new(srv->base, on_rested, srv));
+	srv->working = must(evtimer_new(srv->base, on_working, srv));
 	srv->each_second = must(event_new(srv->base, -1, EV_PERSIST, on_second,
 	    srv));
 	srv->on_term = must(evsignal_new(srv->base, SIGTERM, on_end, srv));

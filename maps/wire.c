@@ -89,20 +89,25 @@ read_is(struct asking *q, const char *user, struct record **is,
 	return record_parse(q->ctx, user, q->body, strlen(q->body), is, err);
 }
 
+/* `BY LF WHY LF`, cut off the body. */
+static struct change_by
+read_by(struct asking *q, const char *at)
+{
+	char *by = cut_line(&q->body), *why = cut_line(&q->body);
+
+	change_unescape(by);
+	change_unescape(why);
+	return (struct change_by){ by, (time_t)strtoll(at, NULL, 10), why };
+}
+
 static enum status
 answer_replace(struct asking *q, struct err *err)
 {
 	uint64_t was_version = strtoull(q->word[2], NULL, 10), version = 0;
+	struct change_by by = read_by(q, q->word[3]);
 	struct record *was = NULL, *is;
-	struct change_by by;
-	char *text;
 	enum status st;
 
-	by.at = (time_t)strtoll(q->word[3], NULL, 10);
-	change_unescape(text = cut_line(&q->body));
-	by.by = text;
-	change_unescape(text = cut_line(&q->body));
-	by.why = text;
 	st = read_is(q, q->word[1], &is, err);
 	if (st == ST_OK)
 		st = map_get_stored(q->map, q->ctx, q->word[1], &was, err);
@@ -182,6 +187,66 @@ answer_watch(struct asking *q, struct err *err)
 	return ST_OK;
 }
 
+static enum status
+answer_address(struct asking *q, struct err *err)
+{
+	char *user = NULL;
+	enum status st;
+
+	st = map_by_address(q->map, q->ctx, q->word[1], &user, err);
+	if (st == ST_OK)
+		q->out = must(talloc_strdup_append_buffer(q->out, user));
+	return st;
+}
+
+static enum status
+answer_begin(struct asking *q, struct err *err)
+{
+	char *id = NULL;
+	enum status st;
+
+	st = map_import_begin(q->map, q->ctx, &id, err);
+	if (st == ST_OK)
+		q->out = must(talloc_strdup_append_buffer(q->out, id));
+	return st;
+}
+
+static enum status
+answer_put(struct asking *q, struct err *err)
+{
+	const char *user = q->word[2], *at = cut_line(&q->body);
+	struct change_by by = read_by(q, at);
+	struct record *is;
+	enum status st;
+
+	st = read_is(q, user, &is, err);
+	if (st == ST_OK && is == NULL)
+		st = err_set(err, ST_NEVER, "an import deletes nobody");
+	return st == ST_OK ? map_import_put(q->map, q->word[1],
+	    strtoull(q->word[3], NULL, 10), is, &by, err) : st;
+}
+
+static enum status
+answer_commit(struct asking *q, struct err *err)
+{
+	uint64_t left;
+	enum status st;
+
+	st = map_import_commit(q->map, q->word[1], &left, err);
+	if (st == ST_OK)
+		q->out = must(talloc_asprintf_append_buffer(q->out, "%llu",
+		    (unsigned long long)left));
+	return st;
+}
+
+static enum status
+answer_abort(struct asking *q, struct err *err)
+{
+	(void)err;
+	map_import_abort(q->map, q->word[1]);
+	return ST_OK;
+}
+
 static const struct verb {
 	const char	 *name;
 	enum status	(*answer)(struct asking *, struct err *);
@@ -193,6 +258,11 @@ static const struct verb {
 	{ "each",	answer_each,	false },
 	{ "history",	answer_history,	false },
 	{ "watch",	answer_watch,	false },
+	{ "address",	answer_address,	false },
+	{ "begin",	answer_begin,	false },
+	{ "put",	answer_put,	false },
+	{ "commit",	answer_commit,	false },
+	{ "abort",	answer_abort,	false },
 };
 
 static enum status

@@ -13,12 +13,20 @@
  *	history USER LIMIT		changes, the latest first; `*`: of everybody,
  *					`**`: of the map's default
  *	watch				every change from now on
+ *	address ADDRESS			whose it is
+ *	begin				an import: its ID
+ *	put ID USER WAS LF AT LF BY LF WHY LF RECORD
+ *					one change of it, as replace
+ *	commit ID			all of it, or nothing; again, until nothing is
+ *					left to be written
+ *	abort ID			nothing of it
  *
  * BY and WHY have LF and backslash escaped.  An answer is one of
  *
  *	OK LF BODY	NONE	AGAIN TEXT	NEVER TEXT
  *
- * The body of get and stored is a record, of replace the new version, of each
+ * The body of get and stored is a record, of replace the new version, of address
+ * a user, of begin the ID, of commit how many records are left, of each
  * CURSOR LF and then, as of history and watch, texts of `LENGTH LF BYTES`.  A
  * watcher gets such an answer for every change until it closes the connection.
  *
