@@ -19,13 +19,19 @@ static const struct verb {
 	verb_fn		*run;
 	const char	*usage;
 } verbs[] = {
-	{ "add", verb_add, "USER [--state S] [--old MAILDIR] [--new MAILDIR] [--address A]..." },
+	{ "add", verb_add, "USER [--state STATE] [--old MAILDIR] [--new MAILDIR] [--address A]..." },
 	{ "show", verb_show, "USER" },
-	{ "list", verb_list, "" },
+	{ "list", verb_list, "[STATE]" },
 	{ "step", verb_step, "USER STATE [--for SECONDS | --window BEGIN END]" },
-	{ "default", verb_default, "" },
+	{ "undo", verb_undo, "USER" },
 	{ "delete", verb_delete, "USER" },
-	{ "history", verb_history, "[USER]" },
+	{ "default", verb_default, "[old | new]" },
+	{ "import", verb_import, "[--format jsonl|csv] FILE" },
+	{ "export", verb_export, "[--format jsonl|csv] [FILE]" },
+	{ "history", verb_history, "[--limit N] [USER]" },
+	{ "watch", verb_watch, "[USER]" },
+	{ "explain", verb_explain, "USER | ADDRESS" },
+	{ "doctor", verb_doctor, "[--init]" },
 };
 
 #define NVERBS (sizeof(verbs) / sizeof(verbs[0]))
@@ -36,7 +42,7 @@ usage(FILE *out)
 	size_t i;
 
 	(void)fputs("usage: mailferry [--config FILE] VERB ... [--why TEXT] "
-	    "[--dry-run]\n", out);
+	    "[--dry-run] [--json]\n", out);
 	for (i = 0; i < NVERBS; i++)
 		(void)fprintf(out, "       mailferry %s %s\n", verbs[i].name,
 		    verbs[i].usage);
@@ -77,6 +83,16 @@ admin_home(TALLOC_CTX *ctx, const char *user, long *uid)
 	return pw == NULL ? NULL : must(talloc_strdup(ctx, pw->pw_dir));
 }
 
+enum status
+admin_get(struct admin *ad, const char *user, struct record **rec,
+    struct err *err)
+{
+	long uid;
+	const char *home = admin_home(ad->conf, user, &uid);
+
+	return map_get(ad->map, ad->conf, user, home, time(NULL), rec, err);
+}
+
 /* Options of all verbs are taken out of argv, wherever they stand. */
 static int
 common_options(struct admin *ad, int argc, char **argv, const char **config)
@@ -87,6 +103,8 @@ common_options(struct admin *ad, int argc, char **argv, const char **config)
 	for (i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--dry-run") == 0)
 			ad->dry_run = true;
+		else if (strcmp(argv[i], "--json") == 0)
+			ad->json = true;
 		else if (strncmp(argv[i], "--config=", 9) == 0)
 			*config = argv[i] + 9;
 		else if (strcmp(argv[i], "--config") == 0 && i + 1 < argc)

@@ -1,11 +1,12 @@
 /*
- * show.c - show, list, history, default: what the map says
+ * show.c - show, list, history, watch: what the map says
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "admin/admin.h"
+#include "admin/form.h"
 #include "maps/route.h"
 
 char *
@@ -18,9 +19,8 @@ admin_time(TALLOC_CTX *ctx, time_t t)
 	return must(talloc_strdup(ctx, text));
 }
 
-/* The state that route() acts by: what is due counts as done. */
-static enum state
-effective(const struct record *rec, time_t now)
+enum state
+admin_effective(const struct record *rec, time_t now)
 {
 	struct plan plan;
 
@@ -49,7 +49,7 @@ admin_show(const struct record *rec, time_t now)
 	if (rec->uid != -1)
 		(void)printf("uid %ld\n", rec->uid);
 	put("state", state_name(rec->state));
-	put("effective", state_name(effective(rec, now)));
+	put("effective", state_name(admin_effective(rec, now)));
 	put("leader", side_name(record_leader(rec)));
 	(void)printf("version %llu\n", (unsigned long long)rec->version);
 	if (rec->end != 0)
@@ -79,26 +79,38 @@ verb_show(struct admin *ad, struct err *err)
 {
 	struct record *rec;
 	enum status st;
-	const char *home;
-	long uid;
 
 	if (ad->argc != 1)
 		return EXIT_USAGE;
-	home = admin_home(ad->conf, ad->argv[0], &uid);
-	st = map_get(ad->map, ad->conf, ad->argv[0], home, time(NULL), &rec, err);
-	if (st == ST_OK)
+	st = admin_get(ad, ad->argv[0], &rec, err);
+	if (st == ST_OK && ad->json)
+		form_print(stdout, form_shown(rec, time(NULL)));
+	else if (st == ST_OK)
 		admin_show(rec, time(NULL));
 	return admin_status(st);
 }
 
+struct listing {
+	const struct admin	*ad;
+	enum state		 only;	/* STATE_NONE: all */
+};
+
 static enum status
 list_one(const struct record *rec, void *arg, struct err *err)
 {
-	(void)arg;
+	const struct listing *l = arg;
+	time_t now = time(NULL);
+
 	(void)err;
-	(void)printf("%s %s %s %llu\n", rec->user,
-	    state_name(effective(rec, time(NULL))),
-	    side_name(record_leader(rec)), (unsigned long long)rec->version);
+	if (l->only != STATE_NONE && admin_effective(rec, now) != l->only)
+		return ST_OK;
+	if (l->ad->json)
+		form_print(stdout, form_shown(rec, now));
+	else
+		(void)printf("%s %s %s %llu\n", rec->user,
+		    state_name(admin_effective(rec, now)),
+		    side_name(record_leader(rec)),
+		    (unsigned long long)rec->version);
 	return ST_OK;
 }
 
@@ -106,18 +118,27 @@ list_one(const struct record *rec, void *arg, struct err *err)
 int
 verb_list(struct admin *ad, struct err *err)
 {
-	if (ad->argc != 0)
+	struct listing l = { ad, STATE_NONE };
+
+	if (ad->argc > 1)
 		return EXIT_USAGE;
-	return admin_status(map_each(ad->map, list_one, NULL, err));
+	if (ad->argc == 1 && (l.only = state_parse(ad->argv[0])) == STATE_NONE)
+		return EXIT_USAGE;
+	return admin_status(map_each(ad->map, list_one, &l, err));
 }
 
 static enum status
 show_change(const struct change *ch, void *arg, struct err *err)
 {
-	char *at = admin_time(NULL, ch->by.at);
+	const struct admin *ad = arg;
+	char *at;
 
-	(void)arg;
 	(void)err;
+	if (ad->json) {
+		form_print(stdout, form_change(ch));
+		return ST_OK;
+	}
+	at = admin_time(NULL, ch->by.at);
 	(void)printf("%s %s %s -> %s by %s%s%s\n", at, ch->user,
 	    ch->was == NULL ? "none" : state_name(ch->was->state),
 	    ch->is == NULL ? "none" : state_name(ch->is->state), ch->by.by,
@@ -126,27 +147,52 @@ show_change(const struct change *ch, void *arg, struct err *err)
 	return ST_OK;
 }
 
-int
-verb_history(struct admin *ad, struct err *err)
+/* The default's are kept under a name that no shell should have to quote. */
+static const char *
+whose(struct admin *ad, int i)
 {
-	if (ad->argc > 1)
-		return EXIT_USAGE;
-	return admin_status(map_history(ad->map, ad->argc == 0 ? NULL :
-	    ad->argv[0], 1000, show_change, NULL, err));
+	return ad->argc == i ? NULL : strcmp(ad->argv[i], "default") == 0 ?
+	    RECORD_DEFAULT : ad->argv[i];
 }
 
 int
-verb_default(struct admin *ad, struct err *err)
+verb_history(struct admin *ad, struct err *err)
 {
-	struct record *rec = NULL;
-	enum status st;
+	int limit = 1000, i = 0;
 
-	if (ad->argc != 0)
+	if (ad->argc >= 2 && strcmp(ad->argv[0], "--limit") == 0) {
+		limit = atoi(ad->argv[1]);
+		i = 2;
+	}
+	if (ad->argc > i + 1 || limit < 1)
 		return EXIT_USAGE;
-	st = map_get_stored(ad->map, ad->conf, RECORD_DEFAULT, &rec, err);
-	if (st == ST_OK)
-		admin_show(rec, time(NULL));
-	else if (st == ST_NONE)
-		(void)puts("user *\nstate old\nleader old\nversion 0");
-	return st == ST_NONE ? EXIT_DONE : admin_status(st);
+	return admin_status(map_history(ad->map, whose(ad, i), limit,
+	    show_change, ad, err));
+}
+
+struct watching {
+	struct admin	*ad;
+	const char	*user;		/* NULL: everybody */
+};
+
+static enum status
+watch_change(const struct change *ch, void *arg, struct err *err)
+{
+	const struct watching *w = arg;
+	enum status st = ST_OK;
+
+	if (w->user == NULL || strcmp(w->user, ch->user) == 0)
+		st = show_change(ch, w->ad, err);
+	return fflush(stdout) == 0 ? st : ST_NONE;	/* nobody reads */
+}
+
+int
+verb_watch(struct admin *ad, struct err *err)
+{
+	struct watching w = { ad, NULL };
+
+	if (ad->argc > 1)
+		return EXIT_USAGE;
+	w.user = whose(ad, 0);
+	return admin_status(map_watch(ad->map, watch_change, &w, err));
 }

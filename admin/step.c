@@ -6,13 +6,13 @@
 #include <string.h>
 
 #include "admin/admin.h"
+#include "admin/form.h"
 #include "lda/store/barrier.h"
 #include "maps/transition.h"
 
 struct stepping {
 	enum state	 to;
 	time_t		 begin, end;	/* of a cutover */
-	const char	*home;
 };
 
 /* 90, 90s, 5m, 2h, 1d. */
@@ -37,29 +37,6 @@ parse_seconds(const char *text, time_t *n)
 	return true;
 }
 
-/* Epoch seconds, +SECONDS from now, or RFC 3339 in UTC. */
-static bool
-parse_time(const char *text, time_t now, time_t *t)
-{
-	struct tm tm = { .tm_isdst = 0 };
-	const char *rest;
-	char *end;
-
-	if (*text == '+') {
-		if (!parse_seconds(text + 1, t))
-			return false;
-		*t += now;
-		return true;
-	}
-	rest = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-	if (rest != NULL && *rest == '\0') {
-		*t = timegm(&tm);
-		return true;
-	}
-	*t = (time_t)strtoll(text, &end, 10);
-	return end != text && *end == '\0';
-}
-
 static bool
 parse_words(const struct admin *ad, time_t now, struct stepping *s)
 {
@@ -82,7 +59,7 @@ parse_words(const struct admin *ad, time_t now, struct stepping *s)
 		return true;
 	}
 	return ad->argc == 5 && strcmp(w[0], "--window") == 0 &&
-	    parse_time(w[1], now, &s->begin) && parse_time(w[2], now, &s->end);
+	    form_time(w[1], now, &s->begin) && form_time(w[2], now, &s->end);
 }
 
 /* Each floor into the record: a mailbox's own is raised, never lowered. */
@@ -106,14 +83,16 @@ merge_floors(struct record *rec, const struct floor *f, size_t n)
 	}
 }
 
-static enum status
-wait_for_all(const struct admin *ad, struct record *rec, const char *home,
-    struct err *err)
+enum status
+admin_wait(const struct admin *ad, struct record *rec, struct err *err)
 {
 	struct floor *floors;
 	enum status st;
+	const char *home;
 	size_t n;
+	long uid;
 
+	home = admin_home(rec, rec->user, &uid);
 	st = record_locate(rec, ad->conf, home, err);
 	if (st == ST_OK)
 		st = barrier(rec, rec, ad->conf, SIDE_NONE, &floors, &n, err);
@@ -138,20 +117,20 @@ hand_over(const struct admin *ad, struct record *was, struct record *is,
 	return st;
 }
 
-static enum status
-take_step(struct admin *ad, struct record *was, const struct stepping *s,
-    time_t now, struct err *err)
+enum status
+admin_step(struct admin *ad, struct record *was, enum state to, time_t begin,
+    time_t end, struct err *err)
 {
 	struct change_by by = admin_by(was, ad);
 	struct record *is = NULL;
 	enum status st;
 
-	st = transition_step(was, was, s->to, s->begin, s->end, now, &is, err);
+	st = transition_step(was, was, to, begin, end, by.at, &is, err);
 	if (st != ST_OK)
 		return st;
 	if (ad->dry_run) {
 		(void)printf("%s would step from %s to %s\n", was->user,
-		    state_name(was->state), state_name(s->to));
+		    state_name(was->state), state_name(to));
 		return ST_OK;
 	}
 	if (record_leader(is) != record_leader(was))
@@ -160,7 +139,7 @@ take_step(struct admin *ad, struct record *was, const struct stepping *s,
 		st = map_replace(ad->map, was, is, &by, NULL, err);
 	/* A window that is only planned changes nothing yet. */
 	if (st == ST_OK && is->state != was->state)
-		st = wait_for_all(ad, is, s->home, err);
+		st = admin_wait(ad, is, err);
 	return st;
 }
 
@@ -169,14 +148,11 @@ verb_step(struct admin *ad, struct err *err)
 {
 	struct stepping s = { .begin = 0, .end = 0 };
 	struct record *was = NULL;
-	time_t now = time(NULL);
 	enum status st;
-	long uid;
 
-	if (!parse_words(ad, now, &s))
+	if (!parse_words(ad, time(NULL), &s))
 		return EXIT_USAGE;
-	s.home = admin_home(ad->conf, ad->argv[0], &uid);
-	st = map_get(ad->map, ad->conf, ad->argv[0], s.home, now, &was, err);
+	st = admin_get(ad, ad->argv[0], &was, err);
 	if (st == ST_OK && was->is_default)
 		st = err_set(err, ST_NEVER, "%s has no record: add one first "
 		    "(mailferry add %s)", ad->argv[0], ad->argv[0]);
@@ -185,6 +161,6 @@ verb_step(struct admin *ad, struct err *err)
 	/* There already, perhaps since a barrier that failed: once more that. */
 	if (was->state == s.to && s.to != STATE_CUTOVER)
 		return admin_status(ad->dry_run ? ST_OK :
-		    wait_for_all(ad, was, s.home, err));
-	return admin_status(take_step(ad, was, &s, now, err));
+		    admin_wait(ad, was, err));
+	return admin_status(admin_step(ad, was, s.to, s.begin, s.end, err));
 }

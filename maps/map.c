@@ -268,17 +268,15 @@ map_watch(struct map *map, map_change_fn *fn, void *arg, struct err *err)
 	    map->ops->watch(map, fn, arg, err);
 }
 
-/* The local part, too: who wrote the record folded it, who asks may not have. */
+/* The local part, too: the record's is folded, who asks may not have. */
 enum status
 map_by_address(struct map *map, TALLOC_CTX *ctx, const char *address,
     char **user, struct err *err)
 {
-	char *folded = must(talloc_strdup(ctx, address)), *p;
+	char *folded = must(talloc_strdup(ctx, address));
 	enum status st;
 
-	for (p = folded; *p != '\0'; p++)
-		if (*p >= 'A' && *p <= 'Z')
-			*p = (char)(*p - 'A' + 'a');
+	record_fold_address(folded);
 	if (strpbrk(folded, " \n") != NULL || *folded == '\0')
 		st = ST_NONE;
 	else

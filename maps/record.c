@@ -215,11 +215,20 @@ add_floor(struct record *rec, char *value)
 	return true;
 }
 
+void
+record_fold_address(char *address)
+{
+	for (; *address != '\0'; address++)
+		if (*address >= 'A' && *address <= 'Z')
+			*address = (char)(*address - 'A' + 'a');
+}
+
 static bool
-add_address(struct record *rec, const char *value)
+add_address(struct record *rec, char *value)
 {
 	size_t n = 0;
 
+	record_fold_address(value);
 	if (*value == '\0' || strlen(value) > 320 || !text_valid(value, false))
 		return false;
 	while (rec->address[n] != NULL)

@@ -84,6 +84,9 @@ enum side	record_leader(const struct record *rec);
  */
 bool		record_user_valid(const char *user);
 
+/* Addresses are compared, and kept, in lower case (ASCII); in place. */
+void		record_fold_address(char *address);
+
 /*
  * Parse a text form.
  *

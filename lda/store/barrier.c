@@ -3,18 +3,11 @@
  */
 #include "lda/store/barrier.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "lda/store/asuser.h"
 #include "lda/store/catchup.h"
 #include "maps/base/file.h"
 
@@ -175,7 +168,7 @@ hand_over(const struct visit *v, struct mailboxes *set, struct err *err)
 		st = deliveries_lead(&lead->log, v->rec->version + 1, err);
 	if (st != ST_OK)
 		return st;
-	n = (uint32_t)snprintf(line, sizeof(line), "floor %s %lu %lu\n",
+	n = (uint32_t)snprintf(line, sizeof(line), ".floor %s %lu %lu\n",
 	    lead->uids.guid, (unsigned long)lead->uids.validity,
 	    (unsigned long)n);
 	return file_write(v->out, line, n) == -1 ?
@@ -211,96 +204,43 @@ out:
 	return st;
 }
 
+/* In the child. */
 static enum status
-visit_all(const struct visit *v, struct err *err)
+visit_all(void *arg, int out, struct err *err)
 {
+	struct visit *v = arg;
 	const char **all;
 	enum status st;
 
+	v->out = out;
 	st = list_mailboxes(v, &all, err);
 	for (; st == ST_OK && *all != NULL; all++)
 		st = visit(v, *all, err);
 	return st;
 }
 
-/* root_squash: on such a filer root is nobody, the user is himself. */
-static enum status
-become_user(const struct record *rec, struct err *err)
+struct found {
+	TALLOC_CTX	*ctx;
+	struct floor	**floors;
+	size_t		*n;
+};
+
+static void
+add_floor(const char *line, void *arg)
 {
-	struct passwd *pw;
-	gid_t gid;
-
-	if (geteuid() != 0 || rec->uid <= 0)
-		return ST_OK;
-	pw = getpwuid((uid_t)rec->uid);
-	if (pw == NULL)
-		return err_set(err, ST_NEVER, "uid %ld of %s is no system user",
-		    rec->uid, rec->user);
-	gid = pw->pw_gid;
-	if (initgroups(pw->pw_name, gid) == -1 || setgid(gid) == -1 ||
-	    setuid((uid_t)rec->uid) == -1)
-		return err_sys(err, "become uid %ld", rec->uid);
-	return ST_OK;
-}
-
-/* In the child: answers are lines, the last one `ok` or the outcome and why. */
-static void NORETURN
-child(struct visit *v)
-{
-	struct err err;
-	char line[sizeof(err.text) + 16];
-	enum status st;
-	int n;
-
-	umask(077);
-	(void)alarm((unsigned)v->conf->deadline);
-	st = become_user(v->rec, &err);
-	if (st == ST_OK)
-		st = visit_all(v, &err);
-	n = snprintf(line, sizeof(line), "%s %s\n", status_name(st),
-	    st == ST_OK ? "" : err.text);
-	_exit(file_write(v->out, line, (size_t)n) == -1);
-}
-
-static enum status
-add_floor(TALLOC_CTX *ctx, const char *line, struct floor **floors, size_t *n)
-{
+	struct found *to = arg;
 	unsigned long validity, next;
 	struct floor *f;
 	char guid[33];
 
 	if (sscanf(line, "floor %32[0-9a-f] %lu %lu", guid, &validity, &next) != 3)
-		return ST_NONE;
-	*floors = must(talloc_realloc(ctx, *floors, struct floor,
-	    (unsigned)*n + 1));
-	f = &(*floors)[(*n)++];
+		return;
+	*to->floors = must(talloc_realloc(to->ctx, *to->floors, struct floor,
+	    (unsigned)*to->n + 1));
+	f = &(*to->floors)[(*to->n)++];
 	memcpy(f->guid, guid, sizeof(guid));
 	f->validity = (uint32_t)validity;
 	f->next = (uint32_t)next;
-	return ST_OK;
-}
-
-/* The child's last line is the outcome; without one it died. */
-static enum status
-read_answer(TALLOC_CTX *ctx, FILE *in, struct floor **floors, size_t *n,
-    struct err *err)
-{
-	char line[sizeof(err->text) + 16];
-
-	while (fgets(line, sizeof(line), in) != NULL) {
-		line[strcspn(line, "\n")] = '\0';
-		if (add_floor(ctx, line, floors, n) == ST_OK)
-			continue;
-		if (strncmp(line, "ok", 2) == 0)
-			return ST_OK;
-		if (strncmp(line, "never ", 6) == 0)
-			return err_set(err, ST_NEVER, "%s", line + 6);
-		if (strncmp(line, "again ", 6) == 0)
-			return err_set(err, ST_AGAIN, "%s", line + 6);
-		break;
-	}
-	return err_set(err, ST_AGAIN, "the barrier did not end in time: a filer "
-	    "hangs, or a mailbox stays locked");
 }
 
 enum status
@@ -308,35 +248,9 @@ barrier(TALLOC_CTX *ctx, const struct record *rec, const struct conf *conf,
     enum side next, struct floor **floors, size_t *nfloors, struct err *err)
 {
 	struct visit v = { ctx, rec, conf, next, conf->deadline * 1000L, -1 };
-	int pipefd[2], status;
-	enum status st;
-	FILE *in;
-	pid_t pid;
+	struct found to = { ctx, floors, nfloors };
 
 	*floors = NULL;
 	*nfloors = 0;
-	if (pipe2(pipefd, O_CLOEXEC) == -1)
-		return err_sys(err, "pipe");
-	pid = fork();
-	if (pid == -1) {
-		st = err_sys(err, "fork");
-		(void)close(pipefd[0]);
-		(void)close(pipefd[1]);
-		return st;
-	}
-	if (pid == 0) {
-		(void)close(pipefd[0]);
-		v.out = pipefd[1];
-		child(&v);
-	}
-	(void)close(pipefd[1]);
-	in = fdopen(pipefd[0], "r");
-	st = in == NULL ? err_sys(err, "fdopen") :
-	    read_answer(ctx, in, floors, nfloors, err);
-	if (in != NULL)
-		(void)fclose(in);
-	(void)kill(pid, SIGKILL);	/* it has answered, or hangs in a filer */
-	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
-		continue;
-	return st;
+	return as_user(rec, conf->deadline, visit_all, &v, add_floor, &to, err);
 }

@@ -66,7 +66,7 @@ refuses(void **state)
 		{ "\n\nold_mial = /x\n", "f, line 3: old_mial: unknown key; did you mean \"old_mail\"?" },
 		{ "map = mysql:x\n", "f, line 1: map: is tdb" },
 		{ "map = tdb:relative\n", "is tdb" },
-		{ "deadline = 1000\n", "from 10 to 900" },
+		{ "deadline = 1000\n", "from 1 to 900" },
 		{ "deadline = 5x\n", "a time" },
 		{ "log_days = 4\n", "from 5" },
 		{ "log = file\n", "syslog, stderr" },

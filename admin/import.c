@@ -1,0 +1,399 @@
+/*
+ * import.c - many records from a file, and all records into one
+ *
+ * A line is what a record should be: keys it does not name stay as they are, and
+ * a user without a record gets one as `add` would make it.  Nobody is deleted.
+ * Every line is judged by the map while it is staged; the map takes all of them or
+ * none.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "admin/admin.h"
+#include "admin/form.h"
+#include "admin/lines.h"
+
+#define ERRORS_MAX	20		/* told before we give up */
+#define ADDED		"added"
+
+struct importing {
+	struct admin	*ad;
+	const char	*file;
+	char		*id;
+	enum side	 leads;		/* by the map's default */
+	struct change_by by;
+	bool		 terminal;	/* somebody watches: show progress */
+	unsigned long	 added, changed, same, wrong;
+	enum status	 st;		/* the worst of the lines that were wrong */
+	/* Users in another state than before: they get their barrier. */
+	char		**stepped;
+	unsigned	 nstepped;
+};
+
+static void
+progress(const struct importing *im, const char *what, unsigned long n)
+{
+	if (im->terminal)
+		(void)fprintf(stderr, "\r%lu %s ", n, what);
+}
+
+/* The same but for who changed it last. */
+static bool
+record_same(const struct record *a, const struct record *b)
+{
+	struct record x = *a, y = *b;
+	char *s, *t;
+	bool same;
+
+	x.by = y.by = x.why = y.why = "";
+	x.at = y.at = 0;
+	x.version = y.version = 1;
+	x.led = y.led = 0;
+	s = record_format(NULL, &x);
+	t = record_format(NULL, &y);
+	same = strcmp(s, t) == 0 && a->led == b->led;
+	talloc_free(s);
+	talloc_free(t);
+	return same;
+}
+
+static void
+preview(const struct importing *im, const struct record *was,
+    const struct record *is)
+{
+	if (!im->ad->dry_run)
+		return;
+	if (was == NULL)
+		(void)printf("+ %s %s\n", is->user, state_name(is->state));
+	else if (was->state != is->state)
+		(void)printf("~ %s %s -> %s\n", is->user, state_name(was->state),
+		    state_name(is->state));
+	else
+		(void)printf("~ %s\n", is->user);
+}
+
+/* A version in the file is the one it was exported with. */
+static enum status
+take_version(json_t *obj, const struct record *was, struct record *is,
+    struct err *err)
+{
+	if (was == NULL) {
+		if (is->version == 0)
+			is->version = 1;
+		if (json_object_get(obj, "led") == NULL &&
+		    record_leader(is) == NEW)
+			is->led = is->version;
+		return ST_OK;
+	}
+	if (json_object_get(obj, "version") != NULL && is->version !=
+	    was->version && !record_same(was, is))
+		return err_set(err, ST_NEVER, "%s is in version %llu by now, the "
+		    "line was written from version %llu", is->user,
+		    (unsigned long long)was->version,
+		    (unsigned long long)is->version);
+	is->version = was->version + 1;
+	return ST_OK;
+}
+
+static enum status
+make_record(struct importing *im, json_t *obj, TALLOC_CTX *ctx,
+    const struct record *was, const char *user, struct record **is,
+    struct err *err)
+{
+	const char *home = NULL;
+	enum status st;
+	long uid;
+
+	*is = was != NULL ? record_copy(ctx, was) :
+	    admin_record(ctx, user, &home);
+	st = form_apply(obj, *is, err);
+	if (st != ST_OK)
+		return st;
+	if (was == NULL || json_is_null(json_object_get(obj, "old")) ||
+	    json_is_null(json_object_get(obj, "new"))) {
+		if (was != NULL)
+			home = admin_home(ctx, user, &uid);
+		st = record_locate(*is, im->ad->conf, home, err);
+	}
+	if (st == ST_OK)
+		st = take_version(obj, was, *is, err);
+	if (st == ST_OK)
+		st = admin_check(*is, err);
+	/* One that has led before was exported: it knows where its mail is. */
+	if (st == ST_OK && was == NULL && json_object_get(obj, "led") == NULL)
+		st = admin_hides_mail(im->leads, *is, err);
+	return st;
+}
+
+static enum status
+take(struct importing *im, json_t *obj, TALLOC_CTX *ctx, struct err *err)
+{
+	const char *user = json_string_value(json_object_get(obj, "user"));
+	struct record *was = NULL, *is = NULL;
+	enum status st;
+
+	if (user == NULL)
+		return err_set(err, ST_NEVER, "the line names no user");
+	if (!record_user_valid(user))
+		return err_set(err, ST_NEVER, "%s: not a user's name", user);
+	st = map_get_stored(im->ad->map, ctx, user, &was, err);
+	if (st == ST_OK || st == ST_NONE)
+		st = make_record(im, obj, ctx, was, user, &is, err);
+	if (st != ST_OK)
+		return st;
+	if (was != NULL && record_same(was, is)) {
+		im->same++;
+		return ST_OK;
+	}
+	st = map_import_put(im->ad->map, im->id, was == NULL ? 0 : was->version,
+	    is, &im->by, err);
+	if (st != ST_OK)
+		return st;
+	preview(im, was, is);
+	if (was == NULL)
+		im->added++;
+	else
+		im->changed++;
+	if (was != NULL && was->state != is->state) {
+		im->stepped = must(talloc_realloc(im->ad->conf, im->stepped,
+		    char *, im->nstepped + 1));
+		im->stepped[im->nstepped++] = must(talloc_strdup(im->ad->conf,
+		    user));
+	}
+	return ST_OK;
+}
+
+static enum status
+on_line(json_t *obj, int line, void *arg, struct err *err)
+{
+	struct importing *im = arg;
+	TALLOC_CTX *ctx = must(talloc_new(NULL));
+	enum status st = take(im, obj, ctx, err);
+
+	talloc_free(ctx);
+	if (line % 1000 == 0)
+		progress(im, "lines read", (unsigned long)line);
+	if (st == ST_OK)
+		return ST_OK;
+	(void)fprintf(stderr, "%s:%d: %s\n", im->file, line, err->text);
+	im->st = im->st == ST_NEVER ? ST_NEVER : st;
+	im->wrong++;
+	return im->wrong < ERRORS_MAX ? ST_OK : ST_NONE;
+}
+
+/* Until every record is in its place. */
+static enum status
+commit(struct importing *im, struct err *err)
+{
+	uint64_t left = 1;
+	enum status st = ST_OK;
+
+	while (st == ST_OK && left > 0) {
+		st = map_import_commit(im->ad->map, im->id, &left, err);
+		progress(im, "records still to be written",
+		    (unsigned long)left);
+		if (left > 0 && im->ad->map != NULL)
+			(void)poll(NULL, 0, left > 1000 ? 20 : 2);
+	}
+	if (im->terminal)
+		(void)fputc('\n', stderr);
+	return st;
+}
+
+/* A change of state is done when nobody delivers by the former one. */
+static enum status
+wait_for_stepped(struct importing *im, struct err *err)
+{
+	struct record *rec;
+	enum status st = ST_OK, one;
+	unsigned i;
+
+	for (i = 0; i < im->nstepped; i++) {
+		one = admin_get(im->ad, im->stepped[i], &rec, err);
+		if (one == ST_OK)
+			one = admin_wait(im->ad, rec, err);
+		if (one == ST_OK)
+			continue;
+		(void)fprintf(stderr, "mailferry: %s\n", err->text);
+		st = err_set(err, ST_AGAIN, "imported; some deliveries may be under "
+		    "way by a former state: run `mailferry step` again for the "
+		    "users named above");
+	}
+	return st;
+}
+
+static void
+summary(const struct importing *im)
+{
+	(void)printf("%lu %s, %lu %s, %lu the same\n", im->added,
+	    im->ad->dry_run ? "would be added" : ADDED, im->changed,
+	    im->ad->dry_run ? "would be changed" : "changed", im->same);
+}
+
+static enum status
+import(struct importing *im, enum format format, struct err *err)
+{
+	enum status st;
+
+	st = admin_default_leader(im->ad, &im->leads, err);
+	if (st == ST_OK)
+		st = map_import_begin(im->ad->map, im->ad->conf, &im->id, err);
+	if (st != ST_OK)
+		return st;
+	st = lines_each(im->file, format, on_line, im, err);
+	if (st == ST_NONE || (st == ST_OK && im->wrong > 0))
+		st = err_set(err, im->st, "%s: %lu line%s wrong: nothing was "
+		    "imported", im->file, im->wrong, im->wrong == 1 ? " is" :
+		    "s or more are");
+	if (st != ST_OK || im->ad->dry_run || im->added + im->changed == 0) {
+		map_import_abort(im->ad->map, im->id);
+		if (st == ST_OK)
+			summary(im);
+		return st;
+	}
+	st = commit(im, err);
+	if (st == ST_OK) {
+		summary(im);
+		st = wait_for_stepped(im, err);
+	}
+	return st;
+}
+
+/* `--format F`, and else the name's ending; *file NULL where there is none. */
+static bool
+parse_words(const struct admin *ad, enum format *format, const char **file)
+{
+	int i = 0;
+
+	*format = FORMAT_JSONL;
+	*file = NULL;
+	if (ad->argc >= 2 && strcmp(ad->argv[0], "--format") == 0) {
+		if (!format_parse(ad->argv[1], format))
+			return false;
+		i = 2;
+	}
+	if (i < ad->argc)
+		*file = ad->argv[i++];
+	if (ad->argc >= i + 2 && strcmp(ad->argv[i], "--format") == 0) {
+		if (!format_parse(ad->argv[i + 1], format))
+			return false;
+		i += 2;
+	} else if (*file != NULL && i == 1 && strlen(*file) > 4 &&
+	    strcmp(*file + strlen(*file) - 4, ".csv") == 0)
+		*format = FORMAT_CSV;
+	return i == ad->argc;
+}
+
+int
+verb_import(struct admin *ad, struct err *err)
+{
+	struct importing im = { .ad = ad, .st = ST_OK };
+	enum format format;
+
+	if (!parse_words(ad, &format, &im.file) || im.file == NULL)
+		return EXIT_USAGE;
+	im.by = admin_by(ad->conf, ad);
+	im.terminal = isatty(STDERR_FILENO) == 1;
+	return admin_status(import(&im, format, err));
+}
+
+struct exporting {
+	FILE		*out;
+	enum format	 format;
+};
+
+/* One field of a row: a list's members with its separator between them. */
+static void
+put_field(FILE *out, const json_t *v, char sep)
+{
+	char *text = must(talloc_strdup(NULL, ""));
+	size_t i;
+
+	if (json_is_integer(v))
+		text = must(talloc_asprintf_append_buffer(text, "%lld",
+		    (long long)json_integer_value(v)));
+	else if (json_is_string(v))
+		text = must(talloc_strdup_append_buffer(text,
+		    json_string_value(v)));
+	for (i = 0; i < json_array_size(v); i++)
+		text = must(talloc_asprintf_append_buffer(text, "%.*s%s",
+		    i == 0 ? 0 : 1, &sep,
+		    json_string_value(json_array_get(v, i))));
+	lines_put_csv(out, text);
+	talloc_free(text);
+}
+
+static enum status
+export_one(const struct record *rec, void *arg, struct err *err)
+{
+	struct exporting *ex = arg;
+	json_t *obj = form_record(rec);
+	int i;
+
+	if (ex->format == FORMAT_JSONL)
+		form_print(ex->out, obj);
+	else {
+		for (i = 0; form_columns[i] != NULL; i++) {
+			if (i > 0)
+				(void)fputc(',', ex->out);
+			put_field(ex->out, json_object_get(obj, form_columns[i]),
+			    form_separator(form_columns[i]));
+		}
+		(void)fputc('\n', ex->out);
+		json_decref(obj);
+	}
+	return ferror(ex->out) ? err_sys(err, "write") : ST_OK;
+}
+
+static enum status
+export(struct admin *ad, struct exporting *ex, struct err *err)
+{
+	int i;
+
+	if (ex->format == FORMAT_CSV)
+		for (i = 0; form_columns[i] != NULL; i++)
+			(void)fprintf(ex->out, "%s%c", form_columns[i],
+			    form_columns[i + 1] == NULL ? '\n' : ',');
+	return map_each(ad->map, export_one, ex, err);
+}
+
+/* A file is there whole, or as it was before. */
+static enum status
+export_to(struct admin *ad, struct exporting *ex, const char *file,
+    struct err *err)
+{
+	char *tmp = must(talloc_asprintf(ad->conf, "%s.tmp", file));
+	enum status st;
+
+	ex->out = fopen(tmp, "we");
+	if (ex->out == NULL)
+		return err_sys(err, "create %s", tmp);
+	st = export(ad, ex, err);
+	if (st == ST_OK && (fflush(ex->out) != 0 ||
+	    fsync(fileno(ex->out)) == -1))
+		st = err_sys(err, "write %s", tmp);
+	if (fclose(ex->out) != 0 && st == ST_OK)
+		st = err_sys(err, "write %s", tmp);
+	if (st == ST_OK && rename(tmp, file) == -1)
+		st = err_sys(err, "rename %s", tmp);
+	if (st != ST_OK)
+		(void)unlink(tmp);
+	return st;
+}
+
+int
+verb_export(struct admin *ad, struct err *err)
+{
+	struct exporting ex = { .out = stdout };
+	const char *file;
+
+	if (!parse_words(ad, &ex.format, &file))
+		return EXIT_USAGE;
+	return admin_status(file == NULL || strcmp(file, "-") == 0 ?
+	    export(ad, &ex, err) : export_to(ad, &ex, file, err));
+}
