@@ -120,20 +120,38 @@ long_option(struct envelope *env, const char *p, char ***argv, struct err *err)
 	return ST_OK;
 }
 
-/* VAR=value anywhere behind the options; the rest are rc files. */
+/* VAR=value anywhere behind the options; the rest are rc files, or with -d more
+ * recipients. */
 static void
 operand(struct envelope *env, char *arg)
 {
 	char *eq = strchr(arg, '=');
 
 	if (eq == NULL || eq == arg) {
-		push(env, &env->rcfiles, arg);
+		if (env->recipient_user != NULL)
+			push(env, &env->more_users, arg);
+		else if (strcmp(arg, "/dev/null") != 0)
+			push(env, &env->rcfiles, arg);
+		else
+			env->no_rcfile = true;
 		return;
 	}
 	env->set = must(talloc_realloc(env, env->set, struct assignment,
 	    (unsigned)env->nset + 1));
 	env->set[env->nset++] = (struct assignment){ must(talloc_strndup(env, arg,
 	    (size_t)(eq - arg))), eq[1] == '\0' ? NULL : eq + 1 };
+}
+
+const char *
+envelope_set(const struct envelope *env, const char *name)
+{
+	size_t i = env->nset;
+
+	while (i-- > 0)
+		if (strcmp(env->set[i].name, name) == 0)
+			return env->set[i].value == NULL ? "" :
+			    env->set[i].value;
+	return NULL;
 }
 
 static void
@@ -163,6 +181,7 @@ envelope_read(TALLOC_CTX *ctx, int argc, char **argv, char **envp,
 	(void)argc;
 	env->args = must(talloc_zero_array(env, const char *, 1));
 	env->rcfiles = must(talloc_zero_array(env, const char *, 1));
+	env->more_users = must(talloc_zero_array(env, const char *, 1));
 	for (argv++; *argv != NULL && st == ST_OK && **argv == '-' &&
 	    (*argv)[1] != '\0'; argv++) {
 		if (strcmp(*argv, "--") == 0) {

@@ -26,6 +26,9 @@ struct assignment {
 struct envelope {
 	const char	*config;	/* --config FILE, or NULL */
 	const char	*recipient_user;	/* -d USER, or NULL */
+	const char     **more_users;	/* -d USER USER..., NULL-terminated */
+	const char	*invoker;	/* who called us, where -d made us another;
+					   NULL: not known; main() sets it */
 	const char	*env_user;	/* LOGNAME, else USER; NULL: neither */
 	const char	*home;		/* HOME, or NULL */
 	const char	*extension;	/* first -a, else EXTENSION; "" : none */
@@ -43,7 +46,12 @@ struct envelope {
 	struct assignment *set;		/* VAR=value, in order, `nset` */
 	size_t		 nset;
 	const char     **rcfiles;	/* NULL-terminated */
+	bool		 no_rcfile;	/* /dev/null in their place: not even the
+					   user's own */
 };
+
+/* The last VAR=value of that name: NULL where there is none, "" for `VAR=`. */
+const char     *envelope_set(const struct envelope *env, const char *name);
 
 /*
  * Read the command line and the environment.

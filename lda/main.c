@@ -4,18 +4,24 @@
  * An edge: it logs, and turns an outcome into an exit status and, before a
  * deferral, into one `4.x.x` line.  With a map it exits 0 or 75, nothing else.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "lda/account.h"
 #include "lda/envelope.h"
 #include "lda/message.h"
+#include "lda/place.h"
 #include "lda/transaction.h"
 #include "maps/base/clock.h"
+#include "maps/base/file.h"
 #include "maps/base/log.h"
 
 #ifndef VERSION
@@ -31,6 +37,7 @@ struct run {
 	struct record	*rec;
 	struct message	*msg;
 	struct delivery	 dv;
+	struct place	 place;		/* without a map */
 	const char	*user, *home;
 	bool		 mapped;	/* a map is configured */
 };
@@ -99,11 +106,24 @@ recipient(struct run *r, struct err *err)
 
 	r->user = r->env->recipient_user;
 	r->home = r->env->home;
-	if (geteuid() != 0)
+	if (getuid() == 0)
+		r->env->invoker = "root";
+	if (geteuid() != 0 && r->mapped)
 		return ST_OK;
 	st = account_find(r->env, r->user, 0, NULL, &a, err);
 	if (st == ST_NONE)
 		return err_set(err, ST_NEVER, "no such user: %s", r->user);
+	if (st == ST_OK && geteuid() != 0 && a->uid != getuid())
+		return err_set(err, ST_NEVER, "only root may deliver for %s",
+		    r->user);
+	if (st == ST_OK && geteuid() != 0) {
+		if (r->home == NULL)
+			r->home = a->home;
+		return ST_OK;
+	}
+	if (st == ST_OK && !r->mapped && r->conf->mail[OLD] == NULL &&
+	    envelope_set(r->env, "DEFAULT") == NULL)
+		st = place_make_mbox(a->name, a->uid, err);
 	if (st == ST_OK)
 		st = account_become(a, err);
 	if (st == ST_OK)
@@ -184,11 +204,52 @@ no_rules(const struct run *r, struct err *err)
 	if (r->env->mailfilter || r->env->rcfiles[0] != NULL)
 		return err_set(err, ST_NEVER,
 		    "this version cannot run rc files");
+	if (r->env->no_rcfile)
+		return ST_OK;
 	st = no_rcfile("/etc/procmailrc", err);
 	if (st != ST_OK || r->home == NULL)
 		return st;
 	rc = must(talloc_asprintf(r->env, "%s/.procmailrc", r->home));
 	return no_rcfile(rc, err);
+}
+
+static enum status
+into_mailbox(struct run *r, struct err *err)
+{
+	r->dv = (struct delivery){ .ctx = r->env, .map = r->map, .conf = r->conf,
+	    .user = r->user, .home = r->home, .recipient =
+	    r->env->recipient != NULL ? r->env->recipient : r->user,
+	    .folder = r->conf->extension_mailboxes ?
+	    place_folder(r->env, r->env->extension) : "", .uids = r->mapped,
+	    .until = clock_ms() + r->conf->deadline * 1000LL };
+	return deliver(&r->dv, r->rec, r->msg, err);
+}
+
+/* Without a map: where procmail would put it, or into the configured Maildir. */
+static enum status
+in_procmails_place(struct run *r, struct err *err)
+{
+	enum status st;
+
+	st = place_choose(r->env, r->env, r->user, r->home,
+	    r->rec->side[OLD].mail, &r->place, err);
+	if (st != ST_OK)
+		return st;
+	switch (r->place.kind) {
+	case PLACE_MAILDIR:
+		if (r->place.path != r->rec->side[OLD].mail)
+			r->rec->side[OLD] = (struct location){ r->place.path,
+			    NULL, NULL };
+		return into_mailbox(r, err);
+	case PLACE_MBOX:
+		r->dv.path = r->place.path;
+		return place_append(r->env, r->env, r->place.path, r->msg,
+		    r->conf->deadline * 750L, err);
+	case PLACE_NOWHERE:
+		r->dv.path = r->place.path;
+		break;
+	}
+	return ST_OK;
 }
 
 static enum status
@@ -202,31 +263,109 @@ run_delivery(struct run *r, struct err *err)
 	if (st == ST_OK)
 		st = map_get(r->map, r->env, r->user, r->home, time(NULL), &r->rec,
 		    err);
-	if (st == ST_OK && r->mapped)
+	if (st == ST_OK && !r->mapped)
+		return in_procmails_place(r, err);
+	if (st == ST_OK)
 		st = is_himself(r, err);
-	if (st != ST_OK)
-		return st;
-	if (!r->mapped && r->conf->mail[OLD] == NULL)
-		return err_set(err, ST_NEVER, "old_mail is not set in %s: this "
-		    "version delivers to Maildirs only", r->conf->path);
-	r->dv = (struct delivery){ .ctx = r->env, .map = r->map, .conf = r->conf,
-	    .user = r->user, .home = r->home, .recipient =
-	    r->env->recipient != NULL ? r->env->recipient : r->user,
-	    .folder = "", .uids = r->mapped,
-	    .until = clock_ms() + r->conf->deadline * 1000LL };
-	return deliver(&r->dv, r->rec, r->msg, err);
+	if (st == ST_OK)
+		st = place_check(r->env, r->env, r->home, r->rec, err);
+	return st == ST_OK ? into_mailbox(r, err) : st;
 }
 
 static const char usage[] =
     "usage: mailferry-lda [--config FILE] [-ptoYm] [-f sender] [-a argument]...\n"
     "                     [-d user] [VAR=value]... [rcfile]...\n";
 
+static int
+help(const struct envelope *env)
+{
+	const char *text = env->help ? usage : "mailferry-lda " VERSION "\n";
+
+	(void)!write(STDOUT_FILENO, text, strlen(text));
+	return EX_OK;
+}
+
+/* The delivery to one user, of the message on the standard input. */
+static int
+one_user(struct run *r)
+{
+	struct err err;
+	enum status st;
+
+	/* Its default action is the deadline: it ends us even where a filer
+	 * hangs, and death by a signal defers. */
+	(void)alarm((unsigned)r->conf->deadline);
+	r->user = r->env->recipient_user;
+	st = who(r, &err);
+	if (st == ST_OK)
+		st = no_rules(r, &err);
+	if (st == ST_OK)
+		st = run_delivery(r, &err);
+	if (st == ST_OK)
+		return delivered(r);
+	return defer(r, r->dv.plan.retry_after != 0 ? "4.2.1" : err_dsn(&err),
+	    &err);
+}
+
+/* The standard input in a file without a name, to be read several times. */
+static enum status
+spool_input(struct err *err)
+{
+	char buf[65536];
+	ssize_t n;
+	int fd;
+
+	fd = open("/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd == -1)
+		return err_sys(err, "a file in /var/tmp");
+	while ((n = read(STDIN_FILENO, buf, sizeof(buf))) != 0) {
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 || file_write(fd, buf, (size_t)n) == -1)
+			return err_sys(err, "copy the message");
+	}
+	if (message_orphaned())
+		return err_set(err, ST_AGAIN,
+		    "the mail system that sent the message is gone");
+	return dup2(fd, STDIN_FILENO) == -1 ? err_sys(err, "dup") : ST_OK;
+}
+
+/* -d with several users: each in a process of his own.  One that is deferred
+ * defers all of them, as there is one exit status. */
+static int
+several_users(struct run *r)
+{
+	const char **user = r->env->more_users;
+	int worst = EX_OK, status;
+	struct err err;
+	pid_t pid;
+
+	(void)alarm((unsigned)r->conf->deadline);
+	if (spool_input(&err) != ST_OK)
+		return defer(r, err_dsn(&err), &err);
+	(void)alarm(0);			/* each has his own */
+	do {
+		if (lseek(STDIN_FILENO, 0, SEEK_SET) == -1 || (pid = fork()) == -1) {
+			(void)err_sys(&err, "deliver to %s",
+			    r->env->recipient_user);
+			return defer(r, err_dsn(&err), &err);
+		}
+		if (pid == 0)
+			exit(one_user(r));
+		while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+			continue;
+		if (!WIFEXITED(status) || WEXITSTATUS(status) != EX_OK)
+			worst = EX_TEMPFAIL;
+		r->env->recipient_user = *user;
+	} while (*user++ != NULL);
+	return worst;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct run r = { .mapped = false };
 	struct err err;
-	enum status st;
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)umask(077);
@@ -234,29 +373,12 @@ main(int argc, char **argv)
 		r.mapped = output_is_postfix();
 		return defer(&r, "4.3.5", &err);
 	}
-	if (r.env->help || r.env->version) {
-		(void)!write(STDOUT_FILENO, r.env->help ? usage :
-		    "mailferry-lda " VERSION "\n", strlen(r.env->help ? usage :
-		    "mailferry-lda " VERSION "\n"));
-		return EX_OK;
-	}
-	r.user = r.env->recipient_user;
-	st = conf_load(r.env, r.env->config, &r.conf, &err);
-	if (st == ST_OK) {
-		(void)log_open("mailferry-lda", r.conf->log, r.conf->debug ?
-		    LOG_DEBUG : LOG_INFO);
-		/* Its default action is the deadline: it ends us even where a
-		 * filer hangs, and death by a signal defers. */
-		(void)alarm((unsigned)r.conf->deadline);
-		r.mapped = strcmp(r.conf->map, "none") != 0;
-		st = who(&r, &err);
-	}
-	if (st == ST_OK)
-		st = no_rules(&r, &err);
-	if (st == ST_OK)
-		st = run_delivery(&r, &err);
-	if (st == ST_OK)
-		return delivered(&r);
-	return defer(&r, r.dv.plan.retry_after != 0 ? "4.2.1" : err_dsn(&err),
-	    &err);
+	if (r.env->help || r.env->version)
+		return help(r.env);
+	if (conf_load(r.env, r.env->config, &r.conf, &err) != ST_OK)
+		return defer(&r, err_dsn(&err), &err);
+	(void)log_open("mailferry-lda", r.conf->log, r.conf->debug ? LOG_DEBUG :
+	    LOG_INFO);
+	r.mapped = strcmp(r.conf->map, "none") != 0;
+	return r.env->more_users[0] != NULL ? several_users(&r) : one_user(&r);
 }

@@ -123,16 +123,37 @@ close_account(struct message *msg)
 	memcpy(msg->digest, c.digest, sizeof(msg->digest));
 }
 
+/* The sender of a From_ line: its second word. */
 static const char *
-make_from_line(TALLOC_CTX *ctx, const struct envelope *env)
+sender_of(TALLOC_CTX *ctx, const char *line)
 {
-	const char *sender = env->from_sender != NULL ? env->from_sender :
-	    env->sender != NULL && *env->sender != '\0' ? env->sender :
-	    "MAILER-DAEMON";
+	const char *p = line + 5;
+
+	p += strspn(p, " \t");
+	return must(talloc_strndup(ctx, p, strcspn(p, " \t\r\n")));
+}
+
+/*
+ * The line that is there stays; with -f it gets the sender named, with `-f -` a
+ * new date.  Where there is none only -f and -d ask for one.
+ *
+ * Source: procmail 3.22, by what it writes.
+ */
+static const char *
+choose_from_line(TALLOC_CTX *ctx, const struct envelope *env, const char *line)
+{
+	const char *sender = env->from_sender;
 	time_t now = time(NULL);
 	char date[32];
 	struct tm tm;
 
+	if (env->from == FROM_KEEP && (*line != '\0' ||
+	    env->recipient_user == NULL))
+		return line;
+	if (sender == NULL)
+		sender = *line != '\0' ? sender_of(ctx, line) :
+		    env->invoker != NULL ? env->invoker :
+		    env->env_user != NULL ? env->env_user : "MAILER-DAEMON";
 	(void)strftime(date, sizeof(date), "%a %b %e %H:%M:%S %Y",
 	    localtime_r(&now, &tm));
 	return must(talloc_asprintf(ctx, "From %s  %s\n", sender, date));
@@ -157,13 +178,12 @@ message_begin(TALLOC_CTX *ctx, const struct envelope *env, int in,
 		return st;
 	}
 	msg->buf[msg->len] = '\0';
-	lf = msg->len > 5 && memcmp(msg->buf, "From ", 5) == 0 ?
-	    memchr(msg->buf, '\n', msg->len) : NULL;
-	if (lf != NULL)
-		msg->body = (size_t)(lf - msg->buf) + 1;
-	msg->from_line = lf != NULL && env->from == FROM_KEEP ?
-	    must(talloc_strndup(msg, msg->buf, msg->body)) :
-	    make_from_line(msg, env);
+	if (msg->len >= 5 && memcmp(msg->buf, "From ", 5) == 0) {
+		lf = memchr(msg->buf, '\n', msg->len);
+		msg->body = lf != NULL ? (size_t)(lf - msg->buf) + 1 : msg->len;
+	}
+	msg->from_line = choose_from_line(msg, env,
+	    must(talloc_strndup(msg, msg->buf, msg->body)));
 	msg->queued = find_queue_id(msg);
 	msg->hash = must(talloc_size(msg, sizeof(XXH3_state_t) + 64));
 	/* The state wants an alignment that talloc does not promise. */
@@ -177,26 +197,16 @@ message_begin(TALLOC_CTX *ctx, const struct envelope *env, int in,
 	return ST_OK;
 }
 
-static enum status
-write_all(const int *fds, int n, const char *p, size_t len, struct err *err)
-{
-	int i;
-
-	for (i = 0; i < n; i++)
-		if (file_write(fds[i], p, len) == -1)
-			return err_sys(err, "write the message");
-	return ST_OK;
-}
-
 enum status
-message_write(struct message *msg, const int *fds, int n, struct err *err)
+message_each(struct message *msg, message_sink_fn *sink, void *arg,
+    struct err *err)
 {
 	enum status st;
 
 	if (msg->used && !msg->whole)
 		return err_set(err, ST_AGAIN, "the message was read already");
 	msg->used = true;
-	st = write_all(fds, n, msg->buf + msg->body, msg->len - msg->body, err);
+	st = sink(arg, msg->buf + msg->body, msg->len - msg->body, err);
 	if (msg->whole)
 		return st;
 	msg->body = 0;
@@ -209,13 +219,38 @@ message_write(struct message *msg, const int *fds, int n, struct err *err)
 		if (st != ST_OK)
 			break;
 		account(msg, msg->buf, msg->len, &msg->last);
-		st = write_all(fds, n, msg->buf, msg->len, err);
+		st = sink(arg, msg->buf, msg->len, err);
 		if (ended)
 			break;
 	}
 	if (st == ST_OK)
 		close_account(msg);
 	return st;
+}
+
+struct files {
+	const int	*fd;
+	int		 n;
+};
+
+static enum status
+write_all(void *arg, const char *p, size_t len, struct err *err)
+{
+	const struct files *to = arg;
+	int i;
+
+	for (i = 0; i < to->n; i++)
+		if (file_write(to->fd[i], p, len) == -1)
+			return err_sys(err, "write the message");
+	return ST_OK;
+}
+
+enum status
+message_write(struct message *msg, const int *fds, int n, struct err *err)
+{
+	struct files to = { fds, n };
+
+	return message_each(msg, write_all, &to, err);
 }
 
 void

@@ -25,8 +25,8 @@ struct message {
 	size_t		 len;		/* in buf */
 	bool		 whole;		/* buf is all of it */
 	size_t		 body;		/* buf offset after the From_ line */
-	const char	*from_line;	/* with LF; talloc, never NULL after
-					   message_begin() */
+	const char	*from_line;	/* with LF; "": there is none and nobody
+					   asked for one */
 	bool		 queued;	/* topmost Received has a queue id: a retry
 					   of it can be told from a new message */
 	off_t		 size;		/* bytes without the From_ line; known when
@@ -41,9 +41,9 @@ struct message {
 };
 
 /*
- * Read the first buffer full, take off the From_ line (and make one where there
- * is none: from the envelope's -f, Return-Path or the login name, as procmail), look
- * at the topmost Received.
+ * Read the first buffer full, take off the From_ line, or make one as procmail
+ * does: with -f, and with -d where there is none (by whoever calls), look at the
+ * topmost Received.
  *
  * ST_AGAIN  standard input cannot be read, or the MTA has died (POLLERR on fd 1
  *           when that is a pipe): what was read is not a message.
@@ -61,6 +61,12 @@ enum status	message_begin(TALLOC_CTX *ctx, const struct envelope *env,
  */
 enum status	message_write(struct message *msg, const int *fds, int n,
 		    struct err *err) MUST_CHECK;
+
+/* The same to whoever wants bytes, in pieces. */
+typedef enum status message_sink_fn(void *arg, const char *data, size_t len,
+		    struct err *err);
+enum status	message_each(struct message *msg, message_sink_fn *sink,
+		    void *arg, struct err *err) MUST_CHECK;
 
 /* The MTA is gone: fd 1 is a pipe that nobody reads.  Then nothing may be
  * delivered: the input may have ended early. */

@@ -16,7 +16,8 @@
 #include "maps/base/clock.h"
 #include "maps/location.h"
 
-#define LOCK_MARGIN	20000	/* ms before the deadline to give up waiting */
+#define LOCK_MARGIN	20000	/* ms before the deadline to give up waiting,
+				   or a quarter of it where it is short */
 #define PLAIN_WAIT	10000	/* ms for a lock that is not needed */
 #define CATCHUP_MARGIN	15000	/* ms of MAILBOX_LOCKED left after catching up */
 
@@ -33,6 +34,7 @@ open_sides(struct commit *c, const struct delivery *dv,
 {
 	struct target *t;
 	enum status st = ST_OK;
+	struct err none;
 	enum side side;
 
 	for (c->set.n = 0; c->set.n < plan->ntarget && st == ST_OK; c->set.n++) {
@@ -49,6 +51,9 @@ open_sides(struct commit *c, const struct delivery *dv,
 		if (st == ST_NONE)
 			st = err_set(err, ST_AGAIN, "%s: no such mailbox",
 			    rec->side[side].mail);
+		if (st == ST_OK && t->box.md->made)
+			(void)!maildir_subscribe(t->box.md, &rec->side[side],
+			    &none);
 	}
 	return st;
 }
@@ -62,6 +67,10 @@ ask_again(struct delivery *dv, TALLOC_CTX *ctx, const struct plan *plan,
 	enum status st;
 	int i;
 
+	if (!dv->uids) {		/* procmail's place: nobody to ask */
+		*now = record_copy(ctx, rec);
+		return ST_OK;
+	}
 	st = map_get(dv->map, ctx, dv->user, dv->home, time(NULL), now, err);
 	if (st != ST_OK)
 		return st;
@@ -173,6 +182,14 @@ choose_key(struct commit *c, const struct delivery *dv,
 		(void)!getentropy(c->intent.key, sizeof(c->intent.key));
 }
 
+static long long
+margin(const struct delivery *dv)
+{
+	long long quarter = dv->conf->deadline * 250LL;
+
+	return quarter < LOCK_MARGIN ? quarter : LOCK_MARGIN;
+}
+
 /*
  * Step 3.  In procmail's place (no UIDs of ours) a Maildir without uidlist is not
  * locked, as nobody would look at the lock, and one that stays locked is
@@ -181,7 +198,7 @@ choose_key(struct commit *c, const struct delivery *dv,
 static enum status
 lock(struct commit *c, const struct delivery *dv, struct err *err)
 {
-	long wait = (long)(dv->until - LOCK_MARGIN - clock_ms());
+	long wait = (long)(dv->until - margin(dv) - clock_ms());
 	enum status st;
 
 	if (!dv->uids) {
@@ -264,7 +281,7 @@ deliver(struct delivery *dv, const struct record *rec, struct message *msg,
 		st = attempt(dv, &dv->plan, rec, msg, &src, &now, err);
 		if (st != ST_NONE)
 			break;
-		if (clock_ms() + LOCK_MARGIN > dv->until) {
+		if (clock_ms() + margin(dv) > dv->until) {
 			st = err_set(err, ST_AGAIN,
 			    "the map's record of %s keeps changing", dv->user);
 			break;

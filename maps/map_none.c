@@ -26,13 +26,11 @@ none_get(struct map *map, TALLOC_CTX *ctx, const char *user,
 	static const char *no_address[] = { NULL };
 	struct record *r = must(talloc(ctx, struct record));
 
+	(void)map;
 	(void)err;
 	*r = (struct record){ .user = must(talloc_strdup(r, user)),
 	    .is_default = true, .uid = -1, .state = STATE_OLD,
 	    .address = no_address, .by = "", .why = "", .unknown = "" };
-	/* Where the site says nothing mail is where procmail put it: an mbox. */
-	if (map->conf->mail[OLD] == NULL)
-		r->side[OLD].mail = must(talloc_asprintf(r, "/var/mail/%s", user));
 	*rec = r;
 	return ST_OK;
 }

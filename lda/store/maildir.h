@@ -27,6 +27,7 @@ struct maildir {
 	mode_t		 dmode;		/* of directories: & 0777 | 0700 */
 	gid_t		 gid;		/* -1: what the system gives is right */
 	bool		 on_nfs;
+	bool		 made;		/* a folder that was not there before */
 };
 
 /*
@@ -56,6 +57,13 @@ enum status	filer_check(const char *filer, struct err *err) MUST_CHECK;
 enum status	maildir_open(TALLOC_CTX *ctx, const struct location *loc,
 		    const char *folder, const char *filer, bool make,
 		    struct maildir **md, struct err *err) MUST_CHECK;
+
+/*
+ * Put a folder among the user's subscriptions, where it is not yet, under Dovecot's
+ * lock.  Not having managed to is no reason to fail a delivery.
+ */
+enum status	maildir_subscribe(const struct maildir *md,
+		    const struct location *loc, struct err *err) MUST_CHECK;
 
 /*
  * Open cur/ and new/ anew: they were replaced by empty ones (a follower's

@@ -208,6 +208,8 @@ open_folder(struct maildir *md, bool make, struct err *err)
 		md->dir = fcntl(md->root, F_DUPFD_CLOEXEC, 3);
 		return md->dir == -1 ? err_sys(err, "dup") : ST_OK;
 	}
+	md->made = make && faccessat(md->root, md->folder, F_OK,
+	    AT_SYMLINK_NOFOLLOW) == -1;
 	st = sub_dir(md->root, md->folder, make, &md->dir, err);
 	if (st == ST_OK && make) {	/* the mark of a Maildir++ folder */
 		fd = openat(md->dir, "maildirfolder",

@@ -1,35 +1,46 @@
 /*
  * mbox.h - one message more in an mbox file, as procmail does it
+ *
+ * Source: procmail 3.22, by what it writes (tests/integration/procmail.sh).
  */
 #ifndef LDA_STORE_MBOX_H
 #define LDA_STORE_MBOX_H
 
-#include <stddef.h>
-#include <sys/types.h>
+#include <stdbool.h>
+#include <talloc.h>
 
 #include "maps/base/outcome.h"
 
-/* Bytes of a message, in order: ST_OK and *len 0 at its end. */
-typedef enum status mbox_source_fn(void *arg, const char **data, size_t *len,
-		    struct err *err);
+struct mbox;
 
 /*
- * Append a message.
+ * Lock and open an mbox, to append one message.
  *
- * path  the mbox; made with mode 0600 where it is not there (its directory is
- *       not), never through a link that the recipient does not own, never what
- *       is not a regular file.
- * from_line  the `From sender  date` line with its LF.
- * next  gives the message without a From_ line; lines that begin with "From " are escaped
- *       with `>` in header and body as procmail does, an empty line is
- *       put after it.
- * Locked by PATH.lock (given up silently where the directory cannot be written,
- * as procmail does) and fcntl.  fsync before it counts; a write that fails is cut off again.
+ * path   made with mode 0600 where it is not there (its directory is not); not a
+ *        link that somebody else owns, nothing but a regular file.
+ * from   the `From sender  date` line with its LF; "" for none.
+ * berkeley  Content-Length says nothing: every line that begins with "From " gets
+ *        a `>`.  Else such a field is set to the length of the body, in the room
+ *        it has, and the body's lines are left as they are.
+ * wait   milliseconds for PATH.lock, which is given up silently where its
+ *        directory cannot be written (as in /var/mail for who has no set-id bit).
+ *        The fcntl lock is waited for as long as the process lives.
  *
- * ST_AGAIN  nothing of it is in the file.
+ * mb     talloc child of ctx.  Freeing it unlocks, and takes back what was put
+ *        unless mbox_end() said ST_OK.
  */
-enum status	mbox_append(const char *path, const char *from_line,
-		    mbox_source_fn *next, void *arg, struct err *err)
-		    MUST_CHECK;
+enum status	mbox_begin(TALLOC_CTX *ctx, const char *path, const char *from,
+		    bool berkeley, long wait, struct mbox **mb,
+		    struct err *err) MUST_CHECK;
+
+/* The next bytes of the message. */
+enum status	mbox_put(struct mbox *mb, const char *data, size_t len,
+		    struct err *err) MUST_CHECK;
+
+/*
+ * The empty line after it, where it does not end in one; synced.
+ * ST_AGAIN  nothing of the message is in the file.
+ */
+enum status	mbox_end(struct mbox *mb, struct err *err) MUST_CHECK;
 
 #endif
