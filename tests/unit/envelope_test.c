@@ -48,8 +48,8 @@ from_postfix(void **state)
 static void
 as_procmail_reads_them(void **state)
 {
-	const char *argv[] = { "lda", "-tYof-", "-aone", "-a", "two", "-d", "bob",
-	    "--config", "/c", "--", "-odd", "X=a=b", "Y=", "rc", NULL };
+	const char *argv[] = { "lda", "-tYof-", "-aone", "-a", "two", "--config",
+	    "/c", "--", "-odd", "X=a=b", "Y=", "rc", "X=c", "/dev/null", NULL };
 	struct envelope *env = read_it(argv, nothing);
 
 	(void)state;
@@ -58,15 +58,36 @@ as_procmail_reads_them(void **state)
 	assert_string_equal(env->args[0], "one");
 	assert_string_equal(env->args[1], "two");
 	assert_null(env->args[2]);
-	assert_string_equal(env->recipient_user, "bob");
+	assert_null(env->recipient_user);
 	assert_string_equal(env->config, "/c");
-	assert_int_equal(env->nset, 2);
+	assert_int_equal(env->nset, 3);
+	assert_string_equal(envelope_set(env, "X"), "c");
+	assert_string_equal(envelope_set(env, "Y"), "");
+	assert_null(envelope_set(env, "Z"));
+	assert_true(env->no_rcfile);
 	assert_string_equal(env->set[0].name, "X");
 	assert_string_equal(env->set[0].value, "a=b");
 	assert_null(env->set[1].value);
 	assert_string_equal(env->rcfiles[0], "-odd");
 	assert_string_equal(env->rcfiles[1], "rc");
 	assert_null(env->rcfiles[2]);
+	talloc_free(env);
+}
+
+/* Behind -d there are recipients, not rc files. */
+static void
+several_recipients(void **state)
+{
+	const char *argv[] = { "lda", "-t", "-d", "bob", "eve", "X=1", "joe", NULL };
+	struct envelope *env = read_it(argv, nothing);
+
+	(void)state;
+	assert_string_equal(env->recipient_user, "bob");
+	assert_string_equal(env->more_users[0], "eve");
+	assert_string_equal(env->more_users[1], "joe");
+	assert_null(env->more_users[2]);
+	assert_null(env->rcfiles[0]);
+	assert_false(env->no_rcfile);
 	talloc_free(env);
 }
 
@@ -92,6 +113,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(from_postfix),
 		cmocka_unit_test(as_procmail_reads_them),
+		cmocka_unit_test(several_recipients),
 		cmocka_unit_test(refused),
 	};
 
