@@ -28,8 +28,8 @@ site_end()
 	[ ! -e "$t/dv/master.pid" ] || doveadm -c "$t/dv.conf" stop 2>/dev/null
 	[ -z "$mapd" ] || kill "$mapd" 2>/dev/null
 	wait
-	i=0
-	while [ -e "$t/dv/master.pid" ] && [ $i -lt 50 ]; do sleep 0.1; i=$((i + 1)); done
+	tries=0
+	while [ -e "$t/dv/master.pid" ] && [ $tries -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
 	for u in $users; do userdel "$u" 2>/dev/null; done
 	[ -z "$t" ] || rm -rf "$t"
 	exit $status
@@ -63,10 +63,10 @@ mapd_start()
 {
 	"$BUILD/maps/mailferry-mapd" --config "$conf" --log stderr 2>>"$t/mapd.log" &
 	mapd=$!
-	starts=$((starts + 1)) i=0
-	while [ "$(grep -c ': started ' "$t/mapd.log")" -lt $starts ] && [ $i -lt 100 ]; do
+	starts=$((starts + 1)) tries=0
+	while [ "$(grep -c ': started ' "$t/mapd.log")" -lt $starts ] && [ $tries -lt 100 ]; do
 		sleep 0.05
-		i=$((i + 1))
+		tries=$((tries + 1))
 	done
 }
 
@@ -120,9 +120,9 @@ postfix_start()	# [LINE...]
 	END
 	for line in "$@"; do echo "$line" >>"$t/pf/main.cf"; done
 	postfix -c "$t/pf" start >"$t/out" 2>&1 || { sed 's/^/# /' "$t/out"; return 1; }
-	i=0
+	tries=0
 	until python3 -c "import socket; socket.create_connection(('127.0.0.1', $smtp), 1)" 2>/dev/null ||
-		[ $i -gt 50 ]; do sleep 0.1; i=$((i + 1)); done
+		[ $tries -gt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
 }
 
 dovecot_start()
@@ -184,8 +184,8 @@ queue() { postqueue -c "$t/pf" -j 2>/dev/null; }
 
 settled()	# [SECONDS]
 {
-	i=0
-	while [ -n "$(queue)" ] && [ $i -lt $((${1:-20} * 10)) ]; do sleep 0.1; i=$((i + 1)); done
+	tries=0
+	while [ -n "$(queue)" ] && [ $tries -lt $((${1:-20} * 10)) ]; do sleep 0.1; tries=$((tries + 1)); done
 	[ -z "$(queue)" ]
 }
 
