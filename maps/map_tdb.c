@@ -159,7 +159,7 @@ enum status
 tdbm_error(struct tdb_context *tdb, struct err *err, const char *what)
 {
 	/* A full disk is reported as "Record does not exist". */
-	return err_set(err, ST_AGAIN, "map: %s: %s%s", what, tdb_errorstr(tdb),
+	return err_set(err, ST_AGAIN, "tdb: %s: %s%s", what, tdb_errorstr(tdb),
 	    tdb_error(tdb) == TDB_ERR_NOEXIST ? " (or the disk is full)" : "");
 }
 
@@ -246,7 +246,7 @@ tdbm_card(struct tdb_context *tdb, const char *user, struct card *card,
 	if (st != ST_OK)
 		return st == ST_NONE ? ST_OK : st;
 	if (sscanf(text, "%d %llu %llu", &live, &version, &seq) != 3)
-		st = err_set(err, ST_NEVER, "map: %s is damaged", key);
+		st = err_set(err, ST_NEVER, "tdb: %s is damaged", key);
 	else
 		*card = (struct card){ live != 0, version, seq };
 	talloc_free(text);

@@ -29,7 +29,7 @@ tdbm_seq(struct tdb_context *tdb, uint64_t *last, uint64_t *first,
 	if (st != ST_OK)
 		return st == ST_NONE ? ST_OK : st;
 	if (sscanf(text, "%llu %llu", &l, &f) != 2)
-		st = err_set(err, ST_NEVER, "map: m:seq is damaged");
+		st = err_set(err, ST_NEVER, "tdb: m:seq is damaged");
 	else {
 		*last = l;
 		*first = f;
