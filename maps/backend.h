@@ -17,6 +17,7 @@ struct map {
 	/* Called after each change that was committed; NULL: nobody listens. */
 	map_change_fn		*changed;
 	void			*changed_arg;
+	bool			 rests;		/* its user calls map_rest() */
 	bool			 settled;	/* get() answers with the default
 						   filled in and dues written: a
 						   mapd did it (socket), or there
@@ -83,6 +84,8 @@ struct map_ops {
 	 * ST_NONE nothing to do.
 	 */
 	enum status	(*tick)(struct map *, struct err *);
+	/* Let go of what was held for look-ups that come together. */
+	void		(*rest)(struct map *);
 };
 
 extern const struct map_ops map_tdb, map_none, map_socket;
@@ -98,6 +101,12 @@ extern const struct map_ops *const map_owners[];
  */
 enum status	map_get_open(struct map *map, TALLOC_CTX *ctx, const char *user,
 		    time_t now, struct record **rec, struct err *err) MUST_CHECK;
+
+/*
+ * For a loop that answers many at a turn: once map->rests is set it calls this
+ * whenever it is about to wait.
+ */
+void		map_rest(struct map *map);
 
 /*
  * transition_check() with what the map knows; the judge of every change that

@@ -168,6 +168,13 @@ map_get(struct map *map, TALLOC_CTX *ctx, const char *user, const char *home,
 	return record_locate(*rec, map->conf, home, err);
 }
 
+void
+map_rest(struct map *map)
+{
+	if (map->ops->rest != NULL)
+		map->ops->rest(map);
+}
+
 enum status
 map_get_stored(struct map *map, TALLOC_CTX *ctx, const char *user,
     struct record **rec, struct err *err)

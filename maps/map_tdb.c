@@ -304,6 +304,57 @@ still_there(struct tdbmap *tm, struct err *err)
 	return ST_OK;
 }
 
+/*
+ * Before a look-up.  Who says when he rests (mapd's loop) has one lock and one look
+ * at the file's size for all that he answers until then: three system calls for
+ * each answer would be half its cost.
+ */
+static enum status
+begin_look(struct map *map, struct err *err)
+{
+	struct tdbmap *tm = map->handle;
+	enum status st;
+
+	if (tm->looking)
+		return ST_OK;
+	st = still_there(tm, err);
+	if (st == ST_OK && map->rests)
+		tm->looking = tdb_lockall_read(tm->tdb) == 0;
+	return st;
+}
+
+static void
+end_look(struct tdbmap *tm)
+{
+	if (tm->looking)
+		(void)tdb_unlockall_read(tm->tdb);
+	tm->looking = false;
+}
+
+static void
+tdb_rest(struct map *map)
+{
+	end_look(map->handle);
+}
+
+enum status
+tdbm_begin(struct tdbmap *tm, struct err *err)
+{
+	end_look(tm);			/* a transaction wants no other lock held */
+	return tdb_transaction_start(tm->tdb) == -1 ?
+	    tdbm_error(tm->tdb, err, "begin a transaction") : ST_OK;
+}
+
+enum status
+tdbm_end(struct tdbmap *tm, enum status st, struct err *err)
+{
+	if (st != ST_OK)
+		(void)tdb_transaction_cancel(tm->tdb);
+	else if (tdb_transaction_commit(tm->tdb) == -1)
+		st = tdbm_error(tm->tdb, err, "commit");
+	return st;
+}
+
 static enum status
 tdb_get(struct map *map, TALLOC_CTX *ctx, const char *user,
     struct record **rec, struct err *err)
@@ -312,9 +363,9 @@ tdb_get(struct map *map, TALLOC_CTX *ctx, const char *user,
 	struct card card;
 	enum status st;
 
-	st = still_there(tm, err);
+	st = tdbm_import_settle(map, user, err);
 	if (st == ST_OK)
-		st = tdbm_import_settle(map, user, err);
+		st = begin_look(map, err);
 	if (st == ST_OK)
 		st = tdbm_record(tm->tdb, ctx, user, rec, err);
 	if (st != ST_NONE)
@@ -357,19 +408,14 @@ tdb_replace(struct map *map, const struct record *was, const struct record *is,
 	else
 		st = tdbm_import_meet(map, is != NULL ? is->user : was->user, is,
 		    err);
-	if (st != ST_OK)
-		;
-	else if (tdb_transaction_start(tm->tdb) == -1)
-		st = tdbm_error(tm->tdb, err, "begin a transaction");
-	else {
+	if (st == ST_OK)
+		st = tdbm_begin(tm, err);
+	if (st == ST_OK) {
 		st = tdbm_apply(tm->tdb, ctx, is != NULL ? is->user : was->user,
 		    was == NULL ? 0 : was->version, is, by, false, &ch, err);
 		if (st == ST_OK)
 			st = tdbm_prune(map, 2, err);
-		if (st != ST_OK)
-			(void)tdb_transaction_cancel(tm->tdb);
-		else if (tdb_transaction_commit(tm->tdb) == -1)
-			st = tdbm_error(tm->tdb, err, "commit");
+		st = tdbm_end(tm, st, err);
 	}
 	if (st == ST_OK && version != NULL)
 		*version = ch.is == NULL ? 0 : ch.is->version;
@@ -483,7 +529,7 @@ const struct map_ops map_tdb = {
 	.scheme = "tdb", .open = tdb_open_map, .close = tdb_close_map,
 	.get = tdb_get, .buried = tdb_buried, .replace = tdb_replace,
 	.each = tdb_each, .history = tdb_history, .watch = tdb_watch,
-	.by_address = tdb_by_address, .tick = tdb_tick,
+	.by_address = tdb_by_address, .tick = tdb_tick, .rest = tdb_rest,
 	.import_begin = tdbm_import_begin, .import_put = tdbm_import_put,
 	.import_commit = tdbm_import_commit, .import_abort = tdbm_import_abort,
 };

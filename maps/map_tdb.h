@@ -21,6 +21,7 @@ struct tdbmap {
 	int			 fd;		/* the tdb's own, borrowed */
 	off_t			 size;		/* it never shrinks */
 	bool			 whole;		/* tdb_check() was content */
+	bool			 looking;	/* all of it is locked for reading */
 	struct staging		*import;	/* NULL: there is none */
 };
 
@@ -62,6 +63,11 @@ enum status	tdbm_apply(struct tdb_context *tdb, TALLOC_CTX *ctx,
 		    const char *user, uint64_t was_version,
 		    const struct record *is, const struct change_by *by,
 		    bool decided, struct change *ch, struct err *err)
+		    MUST_CHECK;
+
+/* A transaction; its end commits with ST_OK and cancels with anything else. */
+enum status	tdbm_begin(struct tdbmap *tm, struct err *err) MUST_CHECK;
+enum status	tdbm_end(struct tdbmap *tm, enum status st, struct err *err)
 		    MUST_CHECK;
 
 /* Open PATH with the flags that every open here has; NULL: errno says why. */

@@ -305,14 +305,11 @@ mark(struct tdbmap *tm, const char *id, const char *what, uint64_t total,
 	    (unsigned long long)total);
 	enum status st;
 
-	if (tdb_transaction_start(tm->tdb) == -1)
-		return tdbm_error(tm->tdb, err, "begin a transaction");
-	st = tdbm_store(tm->tdb, "m:import", text, (size_t)len, err);
+	st = tdbm_begin(tm, err);
 	if (st != ST_OK)
-		(void)tdb_transaction_cancel(tm->tdb);
-	else if (tdb_transaction_commit(tm->tdb) == -1)
-		st = tdbm_error(tm->tdb, err, "commit");
-	return st;
+		return st;
+	st = tdbm_store(tm->tdb, "m:import", text, (size_t)len, err);
+	return tdbm_end(tm, st, err);
 }
 
 /* The staged file and its name survive a crash before the map points to it. */
@@ -477,14 +474,11 @@ tdbm_import_settle(struct map *map, const char *user, struct err *err)
 
 	if (!tdbm_import_pending(tm) || strcmp(user, RECORD_DEFAULT) == 0)
 		return ST_OK;
-	if (tdb_transaction_start(tm->tdb) == -1)
-		return tdbm_error(tm->tdb, err, "begin a transaction");
-	ctx = must(talloc_new(NULL));
-	st = apply(map, ctx, user, &ch, err);
+	st = tdbm_begin(tm, err);
 	if (st != ST_OK)
-		(void)tdb_transaction_cancel(tm->tdb);
-	else if (tdb_transaction_commit(tm->tdb) == -1)
-		st = tdbm_error(tm->tdb, err, "commit");
+		return st;
+	ctx = must(talloc_new(NULL));
+	st = tdbm_end(tm, apply(map, ctx, user, &ch, err), err);
 	if (st == ST_OK)
 		tell(map, &ch);
 	talloc_free(ctx);
@@ -527,11 +521,12 @@ tdbm_import_roll(struct map *map, struct err *err)
 	TALLOC_CTX *ctx = must(talloc_new(NULL));
 	char *cursor = must(talloc_strdup(im, im->cursor)), *user = cursor;
 	struct change ch[BATCH];
-	enum status st = ST_OK;
+	enum status st;
 	int n = 0, seen = 0, i;
 
-	if (tdb_transaction_start(tm->tdb) == -1)
-		st = tdbm_error(tm->tdb, err, "begin a transaction");
+	st = tdbm_begin(tm, err);
+	if (st != ST_OK)
+		goto out;
 	while (st == ST_OK && seen < BATCH && (user = next_user(im, &cursor)) !=
 	    NULL) {
 		st = apply(map, ctx, user, &ch[n], err);
@@ -542,10 +537,7 @@ tdbm_import_roll(struct map *map, struct err *err)
 	}
 	if (st == ST_OK)
 		st = tdbm_prune(map, BATCH, err);
-	if (st != ST_OK)
-		(void)tdb_transaction_cancel(tm->tdb);
-	else if (tdb_transaction_commit(tm->tdb) == -1)
-		st = tdbm_error(tm->tdb, err, "commit");
+	st = tdbm_end(tm, st, err);
 	if (st == ST_OK) {		/* else the same batch once more */
 		talloc_free(im->cursor);
 		im->cursor = cursor;
@@ -553,6 +545,7 @@ tdbm_import_roll(struct map *map, struct err *err)
 		for (i = 0; i < n; i++)
 			tell(map, &ch[i]);
 	}
+out:
 	talloc_free(ctx);
 	return st == ST_OK && user == NULL ? finish(tm, err) : st;
 }

@@ -1,5 +1,5 @@
 /*
- * record.c - what the map knows of one user, and its text form
+ * record.c - what the map knows of one user: read from its text form
  *
  * Parsed at every delivery and for every question to mapd: one copy of the text
  * is cut in place, and nothing else is allocated but the two lists.
@@ -7,10 +7,9 @@
 #include "maps/record.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
-#define HEAD "mailferry 1\n"
+#define HEAD RECORD_HEAD
 
 static const char *const states[] = {
 	[STATE_NONE] = "none", [STATE_OLD] = "old", [STATE_OVERLAP] = "overlap",
@@ -443,89 +442,6 @@ record_parse(TALLOC_CTX *ctx, const char *user, const char *text, size_t len,
 	else
 		*rec = ps.rec;
 	return st;
-}
-
-static char *
-put(char *out, const char *key, const char *value)
-{
-	return value == NULL ? out :
-	    must(talloc_asprintf_append_buffer(out, "%s %s\n", key, value));
-}
-
-static char *
-put_number(char *out, const char *key, long long value)
-{
-	return must(talloc_asprintf_append_buffer(out, "%s %lld\n", key, value));
-}
-
-/* One line of any text: a control character becomes a blank. */
-static char *
-put_text(char *out, const char *key, const char *value)
-{
-	out = must(talloc_asprintf_append_buffer(out, "%s ", key));
-	for (; *value != '\0'; value++) {
-		if (*value == '\n')
-			out = must(talloc_strdup_append_buffer(out, "\\n"));
-		else if (*value == '\\')
-			out = must(talloc_strdup_append_buffer(out, "\\\\"));
-		else
-			out = must(talloc_asprintf_append_buffer(out, "%c",
-			    (unsigned char)*value < ' ' || *value == 0x7f ? ' ' :
-			    *value));
-	}
-	return must(talloc_strdup_append_buffer(out, "\n"));
-}
-
-static char *
-put_lists(char *out, const struct record *rec)
-{
-	const char **addr;
-	size_t i;
-
-	for (addr = rec->address; *addr != NULL; addr++)
-		out = put(out, "address", *addr);
-	for (i = 0; i < rec->nfloor; i++)
-		out = must(talloc_asprintf_append_buffer(out,
-		    "floor %s %lu %lu\n", rec->floor[i].guid,
-		    (unsigned long)rec->floor[i].validity,
-		    (unsigned long)rec->floor[i].next));
-	return out;
-}
-
-char *
-record_format(TALLOC_CTX *ctx, const struct record *rec)
-{
-	char *out = must(talloc_strdup(ctx, HEAD));
-
-	out = put(out, "user", rec->user);
-	if (rec->is_default)
-		out = put(out, "default", "yes");
-	if (rec->uid != -1)
-		out = put_number(out, "uid", rec->uid);
-	out = put(out, "state", state_name(rec->state));
-	if (rec->entered != STATE_NONE)
-		out = put(out, "entered", state_name(rec->entered));
-	if (rec->end != 0)
-		out = must(talloc_asprintf_append_buffer(out,
-		    "window %lld %lld\n", (long long)rec->begin,
-		    (long long)rec->end));
-	out = put_number(out, "version", (long long)rec->version);
-	if (rec->led != 0)
-		out = put_number(out, "led", (long long)rec->led);
-	out = put(out, "old", rec->side[OLD].mail);
-	out = put(out, "old_control", rec->side[OLD].control);
-	out = put(out, "old_index", rec->side[OLD].index);
-	out = put(out, "new", rec->side[NEW].mail);
-	out = put(out, "new_control", rec->side[NEW].control);
-	out = put(out, "new_index", rec->side[NEW].index);
-	out = put_lists(out, rec);
-	if (rec->by[0] != '\0')
-		out = put_text(out, "by", rec->by);
-	if (rec->at != 0)
-		out = put_number(out, "at", rec->at);
-	if (rec->why[0] != '\0')
-		out = put_text(out, "why", rec->why);
-	return must(talloc_strdup_append_buffer(out, rec->unknown));
 }
 
 static const char *

@@ -19,6 +19,7 @@
 /* Where the map's own default is kept; no user can have this name. */
 #define RECORD_DEFAULT	"*"
 
+#define RECORD_HEAD	"mailferry 1\n"	/* of the text form, version 1 */
 #define RECORD_USER_MAX	  255		/* bytes */
 #define RECORD_TEXT_MAX	  (64 * 1024)	/* bytes; bounds every request */
 

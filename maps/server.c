@@ -554,9 +554,17 @@ enum status
 server_run(struct server *srv, server_reload_fn *reload, void *arg,
     struct err *err)
 {
+	int rc = 0;
+
 	srv->reload = reload;
 	srv->reload_arg = arg;
-	if (event_base_dispatch(srv->base) == -1)
+	srv->map->rests = true;
+	while (rc == 0 && !event_base_got_break(srv->base)) {
+		rc = event_base_loop(srv->base, EVLOOP_ONCE);
+		map_rest(srv->map);
+	}
+	srv->map->rests = false;
+	if (rc == -1)
 		return err_set(err, ST_AGAIN, "the event loop failed");
 	last_answers(srv);
 	return ST_OK;
