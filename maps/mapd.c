@@ -98,6 +98,9 @@ serve(struct conf *conf, struct options *o)
 	st = map_open(conf, conf, MAP_OWNER | MAP_CREATE, &map, &err);
 	if (st == ST_OK)
 		st = server_new(conf, conf, map, &srv, &err);
+	if (st == ST_OK)
+		st = server_listen(srv, &protocol_map, conf->map_socket, 0666,
+		    &err);
 	if (st == ST_OK) {
 		log_why(LOG_INFO, "started", conf->map);
 		st = server_run(srv, reload, o, &err);

@@ -1,21 +1,18 @@
 /*
  * server.c - one event loop between clients and the map, blocking on neither
  *
- * A client is read when it has something, answered at once, and not read while
- * it does not take its answers.  It gets a few answers at a turn, so that one
- * who sends thousands of requests at once delays nobody.
+ * It listens at a socket for each protocol, accepts, and does what the time
+ * demands; what a client asks and hears is client.c's.
  */
 #include "maps/server.h"
 
 #include <errno.h>
-#include <event2/event.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -25,238 +22,37 @@
 #include "maps/base/clock.h"
 #include "maps/base/log.h"
 #include "maps/base/netstring.h"
+#include "maps/client.h"
 #include "maps/peer.h"
 #include "maps/wire.h"
 
-#define TURN		32		/* answers to one client before the next */
 #define BACKLOG		1024
-#define UNREAD_MAX	(2 * WIRE_ANSWER_MAX)	/* bytes a client may leave */
 #define EMFILE_REST	100		/* ms without accepting */
 #define ACCEPTS		64		/* at a turn */
+#define LISTENERS	4
 
-struct buffer {
-	char	*data;
-	size_t	 at, len, size;		/* data[at .. len) is still to be used */
+struct listener {
+	struct server		*srv;
+	const struct protocol	*pr;
+	struct event		*ready;
+	int			 fd;
+	char			*path;
 };
-
-struct client {
-	TAILQ_ENTRY(client) entry;	/* in the order of last activity */
-	struct server	*srv;
-	struct event	*readable, *writable;
-	int		 fd;
-	struct wire_peer peer;
-	struct buffer	 in, out;
-	long long	 seen;		/* clock_ms() of the last activity */
-	bool		 watching;
-};
-
-TAILQ_HEAD(clients, client);
 
 struct server {
 	const struct conf	*conf;
 	struct map		*map;
 	struct peer_rules	*rules;
 	struct event_base	*base;
-	struct event		*listening, *each_second, *resting, *working;
+	struct event		*each_second, *resting, *working;
 	struct event		*on_term, *on_int, *on_hup;
-	int			 fd;
-	char			*path;
+	struct listener		 listener[LISTENERS];
+	int			 nlisteners;
 	struct clients		 clients;
-	int			 nclients;
 	long long		 told;	/* when "too many" was last logged */
 	server_reload_fn	*reload;
 	void			*reload_arg;
 };
-
-static void	turn(struct client *cl);
-
-static void
-drop(struct client *cl)
-{
-	struct server *srv = cl->srv;
-
-	TAILQ_REMOVE(&srv->clients, cl, entry);
-	srv->nclients--;
-	if (cl->readable != NULL)
-		event_free(cl->readable);
-	if (cl->writable != NULL)
-		event_free(cl->writable);
-	(void)close(cl->fd);
-	free(cl->in.data);
-	free(cl->out.data);
-	free(cl);
-}
-
-static void
-room(struct buffer *b, size_t want)
-{
-	if (b->at > 0) {
-		memmove(b->data, b->data + b->at, b->len - b->at);
-		b->len -= b->at;
-		b->at = 0;
-	}
-	if (b->size - b->len >= want)
-		return;
-	b->size = b->len + want + b->size / 2;
-	b->data = must(realloc(b->data, b->size));
-}
-
-static void
-put(struct buffer *b, const char *data, size_t len)
-{
-	room(b, len);
-	memcpy(b->data + b->len, data, len);
-	b->len += len;
-}
-
-static void
-put_answer(struct client *cl, const char *answer, size_t len)
-{
-	char head[NETSTRING_OVERHEAD];
-
-	put(&cl->out, head, netstring_head(head, len));
-	put(&cl->out, answer, len);
-	put(&cl->out, ",", 1);
-}
-
-/* False: the client is gone. */
-static bool
-flush(struct client *cl)
-{
-	struct buffer *b = &cl->out;
-	ssize_t n;
-
-	while (b->at < b->len) {
-		n = send(cl->fd, b->data + b->at, b->len - b->at,
-		    MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1 && errno == EAGAIN)
-			break;
-		if (n == -1) {
-			drop(cl);
-			return false;
-		}
-		b->at += (size_t)n;
-	}
-	if (b->at == b->len) {
-		b->at = b->len = 0;
-		(void)event_del(cl->writable);
-		(void)event_add(cl->readable, NULL);
-		return true;
-	}
-	/* It does not read: then we do not read it either. */
-	(void)event_add(cl->writable, NULL);
-	if (!cl->watching)
-		(void)event_del(cl->readable);
-	return true;
-}
-
-/* One request, if there is a whole one.  ST_AGAIN: not yet. */
-static enum status
-answer_one(struct client *cl)
-{
-	const char *request;
-	size_t len, used, alen;
-	TALLOC_CTX *ctx;
-	enum status st;
-	char *answer;
-	bool watch;
-
-	st = netstring_parse(cl->in.data + cl->in.at, cl->in.len - cl->in.at,
-	    WIRE_REQUEST_MAX, &request, &len, &used);
-	if (st != ST_OK)
-		return st;
-	ctx = must(talloc_pool(NULL, 8192));
-	wire_answer(ctx, cl->srv->map, &cl->peer, request, len, &answer, &alen,
-	    &watch);
-	put_answer(cl, answer, alen);
-	talloc_free(ctx);
-	cl->in.at += used;
-	if (watch)
-		cl->watching = true;
-	return ST_OK;
-}
-
-static void
-turn(struct client *cl)
-{
-	enum status st = ST_OK;
-	int i;
-
-	for (i = 0; i < TURN && st == ST_OK && cl->out.len - cl->out.at <
-	    WIRE_ANSWER_MAX; i++)
-		st = cl->in.len > cl->in.at ? answer_one(cl) : ST_AGAIN;
-	if (st == ST_NEVER) {
-		drop(cl);
-		return;
-	}
-	if (flush(cl) && st == ST_OK && cl->out.len == 0)
-		event_active(cl->readable, EV_READ, 0);	/* others first */
-}
-
-static void
-touch(struct client *cl)
-{
-	cl->seen = clock_ms();
-	TAILQ_REMOVE(&cl->srv->clients, cl, entry);
-	TAILQ_INSERT_TAIL(&cl->srv->clients, cl, entry);
-}
-
-static void
-on_readable(evutil_socket_t fd, short what, void *arg)
-{
-	struct client *cl = arg;
-	ssize_t n;
-
-	(void)what;
-	touch(cl);
-	if (cl->in.len - cl->in.at < WIRE_REQUEST_MAX + NETSTRING_OVERHEAD) {
-		room(&cl->in, 4096);
-		n = recv(fd, cl->in.data + cl->in.len, cl->in.size - cl->in.len,
-		    MSG_DONTWAIT);
-		if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR)) {
-			drop(cl);
-			return;
-		}
-		if (n > 0)
-			cl->in.len += (size_t)n;
-	}
-	turn(cl);
-}
-
-static void
-on_writable(evutil_socket_t fd, short what, void *arg)
-{
-	struct client *cl = arg;
-
-	(void)fd;
-	(void)what;
-	touch(cl);
-	if (flush(cl) && cl->out.len == 0 && cl->in.len > cl->in.at)
-		turn(cl);
-}
-
-static void
-welcome(struct server *srv, int fd)
-{
-	struct client *cl = must(calloc(1, sizeof(*cl)));
-	struct err err;
-
-	*cl = (struct client){ .srv = srv, .fd = fd };
-	TAILQ_INSERT_TAIL(&srv->clients, cl, entry);
-	srv->nclients++;
-	if (peer_of(fd, srv->rules, &cl->peer, &err) != ST_OK) {
-		drop(cl);
-		return;
-	}
-	cl->seen = clock_ms();
-	cl->readable = must(event_new(srv->base, fd, EV_READ | EV_PERSIST,
-	    on_readable, cl));
-	cl->writable = must(event_new(srv->base, fd, EV_WRITE | EV_PERSIST,
-	    on_writable, cl));
-	(void)event_add(cl->readable, NULL);
-}
 
 static void
 tell_full(struct server *srv, const char *why)
@@ -270,22 +66,49 @@ tell_full(struct server *srv, const char *why)
 /* Too many: a clear word and the door.  An LDA that waited in the backlog would
  * defer as well, but later. */
 static void
-turn_away(struct server *srv, int fd)
+turn_away(const struct listener *ls, int fd)
 {
-	static const char busy[] = "AGAIN too many clients";
-	char text[sizeof(busy) + NETSTRING_OVERHEAD];
-	int len = snprintf(text, sizeof(text), "%zu:%s,", sizeof(busy) - 1, busy);
+	const char *busy = ls->pr->busy;
+	char text[200];
+	int len;
 
-	tell_full(srv, "max_connections reached: clients are told to come again");
+	len = ls->pr->netstrings ? snprintf(text, sizeof(text), "%zu:%s,",
+	    strlen(busy), busy) : snprintf(text, sizeof(text), "%s", busy);
+	tell_full(ls->srv, "max_connections reached: clients are told to come again");
 	(void)!send(fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)close(fd);
+}
+
+static void
+welcome(const struct listener *ls, int fd)
+{
+	struct wire_peer peer;
+	struct err err;
+
+	if (peer_of(fd, ls->srv->rules, &peer, &err) == ST_OK)
+		client_welcome(&ls->srv->clients, fd, ls->pr, &peer);
+	else
+		(void)close(fd);
+}
+
+static void
+listen_again(struct server *srv, bool yes)
+{
+	int i;
+
+	for (i = 0; i < srv->nlisteners; i++)
+		if (yes)
+			(void)event_add(srv->listener[i].ready, NULL);
+		else
+			(void)event_del(srv->listener[i].ready);
 }
 
 static void
 on_listening(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct timeval rest = { 0, EMFILE_REST * 1000 };
-	struct server *srv = arg;
+	const struct listener *ls = arg;
+	struct server *srv = ls->srv;
 	int i, new;
 
 	(void)what;
@@ -294,15 +117,15 @@ on_listening(evutil_socket_t fd, short what, void *arg)
 		if (new == -1 && (errno == EMFILE || errno == ENFILE ||
 		    errno == ENOMEM || errno == ENOBUFS)) {
 			tell_full(srv, "no descriptors left: raise LimitNOFILE");
-			(void)event_del(srv->listening);
+			listen_again(srv, false);
 			(void)event_add(srv->resting, &rest);
 		}
 		if (new == -1)
 			return;
-		if (srv->nclients >= srv->conf->max_connections)
-			turn_away(srv, new);
+		if (srv->clients.n >= srv->conf->max_connections)
+			turn_away(ls, new);
 		else
-			welcome(srv, new);
+			welcome(ls, new);
 	}
 }
 
@@ -313,7 +136,7 @@ on_rested(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	(void)event_add(srv->listening, NULL);
+	listen_again(srv, true);
 }
 
 /* A batch of the map's waiting work, then whoever asks, then the next. */
@@ -344,12 +167,12 @@ on_second(evutil_socket_t fd, short what, void *arg)
 	struct client *cl, *next;
 
 	on_working(fd, what, srv);
-	for (cl = TAILQ_FIRST(&srv->clients); cl != NULL; cl = next) {
+	for (cl = TAILQ_FIRST(&srv->clients.list); cl != NULL; cl = next) {
 		next = TAILQ_NEXT(cl, entry);
 		if (now - cl->seen < srv->conf->idle_timeout * 1000LL)
 			break;
 		if (!cl->watching || cl->out.len > cl->out.at)
-			drop(cl);
+			client_drop(cl);
 	}
 }
 
@@ -382,14 +205,10 @@ on_change(const struct change *ch, void *arg, struct err *err)
 	(void)err;
 	if (!ch->imported)		/* there may be 100,000 of those */
 		log_change(ch);
-	for (cl = TAILQ_FIRST(&srv->clients); cl != NULL; cl = next) {
+	for (cl = TAILQ_FIRST(&srv->clients.list); cl != NULL; cl = next) {
 		next = TAILQ_NEXT(cl, entry);
-		if (!cl->watching)
-			continue;
-		put_answer(cl, answer, alen);
-		if (cl->out.len - cl->out.at > UNREAD_MAX)
-			shutdown(cl->fd, SHUT_RDWR);	/* on_readable drops it */
-		(void)event_add(cl->writable, NULL);
+		if (cl->watching)
+			client_tell(cl, answer, alen);
 	}
 	talloc_free(answer);
 	return ST_OK;
@@ -444,47 +263,56 @@ is_answered(const struct sockaddr_un *addr)
 }
 
 static enum status
-listen_at(struct server *srv, const char *path, struct err *err)
+listen_at(struct listener *ls, const char *path, mode_t mode, struct err *err)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	char *copy = must(talloc_strdup(srv, path));
+	char *copy = must(talloc_strdup(ls->srv, path));
 	const char *dir = dirname(copy);
 
 	if (mkdir(dir, 0755) == -1 && errno != EEXIST)
 		return err_sys(err, "mkdir %s", dir);
 	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
-	srv->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (srv->fd == -1)
+	ls->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (ls->fd == -1)
 		return err_sys(err, "socket");
 	if (is_answered(&addr))
 		return err_set(err, ST_AGAIN, "%s: another mailferry-mapd answers "
 		    "there", path);
 	(void)unlink(path);
-	if (bind(srv->fd, (struct sockaddr *)&addr, sizeof(addr)) == -1)
+	if (bind(ls->fd, (struct sockaddr *)&addr, sizeof(addr)) == -1)
 		return err_sys(err, "bind %s", path);
-	srv->path = must(talloc_strdup(srv, path));
-	if (chmod(path, 0666) == -1 || listen(srv->fd, BACKLOG) == -1)
+	ls->path = must(talloc_strdup(ls->srv, path));
+	if (chmod(path, mode) == -1 || listen(ls->fd, BACKLOG) == -1)
 		return err_sys(err, "listen at %s", path);
 	return ST_OK;
+}
+
+static void
+close_listener(struct listener *ls)
+{
+	if (ls->path != NULL)
+		(void)unlink(ls->path);
+	if (ls->ready != NULL)
+		event_free(ls->ready);
+	if (ls->fd != -1)
+		(void)close(ls->fd);
 }
 
 static int
 server_destroy(struct server *srv)
 {
-	struct event **const all[] = { &srv->listening, &srv->each_second,
-	    &srv->resting, &srv->working, &srv->on_term, &srv->on_int, &srv->on_hup };
+	struct event **const all[] = { &srv->each_second, &srv->resting,
+	    &srv->working, &srv->on_term, &srv->on_int, &srv->on_hup };
 	size_t i;
 
 	srv->map->changed = NULL;
-	if (srv->path != NULL)
-		(void)unlink(srv->path);
-	while (!TAILQ_EMPTY(&srv->clients))
-		drop(TAILQ_FIRST(&srv->clients));
+	for (i = 0; i < LISTENERS; i++)
+		close_listener(&srv->listener[i]);
+	while (!TAILQ_EMPTY(&srv->clients.list))
+		client_drop(TAILQ_FIRST(&srv->clients.list));
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (*all[i] != NULL)
 			event_free(*all[i]);
-	if (srv->fd != -1)
-		(void)close(srv->fd);
 	if (srv->base != NULL)
 		event_base_free(srv->base);
 	return 0;
@@ -495,9 +323,7 @@ make_events(struct server *srv)
 {
 	static const struct timeval second = { 1, 0 };
 
-	srv->base = must(event_base_new());
-	srv->listening = must(event_new(srv->base, srv->fd, EV_READ | EV_PERSIST,
-	    on_listening, srv));
+	srv->base = srv->clients.base = must(event_base_new());
 	srv->resting = must(evtimer_new(srv->base, on_rested, srv));
 	srv->working = must(evtimer_new(srv->base, on_working, srv));
 	srv->each_second = must(event_new(srv->base, -1, EV_PERSIST, on_second,
@@ -505,7 +331,6 @@ make_events(struct server *srv)
 	srv->on_term = must(evsignal_new(srv->base, SIGTERM, on_end, srv));
 	srv->on_int = must(evsignal_new(srv->base, SIGINT, on_end, srv));
 	srv->on_hup = must(evsignal_new(srv->base, SIGHUP, on_hup, srv));
-	(void)event_add(srv->listening, NULL);
 	(void)event_add(srv->each_second, &second);
 	(void)event_add(srv->on_term, NULL);
 	(void)event_add(srv->on_int, NULL);
@@ -518,15 +343,15 @@ server_new(TALLOC_CTX *ctx, const struct conf *conf, struct map *map,
 {
 	struct server *srv = must(talloc_zero(ctx, struct server));
 	enum status st;
+	int i;
 
 	srv->conf = conf;
-	srv->map = map;
-	srv->fd = -1;
-	TAILQ_INIT(&srv->clients);
+	srv->map = srv->clients.map = map;
+	TAILQ_INIT(&srv->clients.list);
+	for (i = 0; i < LISTENERS; i++)
+		srv->listener[i].fd = -1;
 	talloc_set_destructor(srv, server_destroy);
 	st = peer_rules(srv, conf, &srv->rules, err);
-	if (st == ST_OK)
-		st = listen_at(srv, conf->map_socket, err);
 	if (st != ST_OK) {
 		talloc_free(srv);
 		return st;
@@ -538,15 +363,34 @@ server_new(TALLOC_CTX *ctx, const struct conf *conf, struct map *map,
 	return ST_OK;
 }
 
+enum status
+server_listen(struct server *srv, const struct protocol *pr, const char *path,
+    mode_t mode, struct err *err)
+{
+	struct listener *ls = &srv->listener[srv->nlisteners];
+	enum status st;
+
+	ls->srv = srv;
+	ls->pr = pr;
+	st = listen_at(ls, path, mode, err);
+	if (st != ST_OK)
+		return st;
+	srv->nlisteners++;
+	ls->ready = must(event_new(srv->base, ls->fd, EV_READ | EV_PERSIST,
+	    on_listening, ls));
+	(void)event_add(ls->ready, NULL);
+	return ST_OK;
+}
+
 /* What was read is answered, as far as it goes without waiting. */
 static void
 last_answers(struct server *srv)
 {
 	struct client *cl, *next;
 
-	for (cl = TAILQ_FIRST(&srv->clients); cl != NULL; cl = next) {
+	for (cl = TAILQ_FIRST(&srv->clients.list); cl != NULL; cl = next) {
 		next = TAILQ_NEXT(cl, entry);
-		(void)flush(cl);
+		(void)client_flush(cl);
 	}
 }
 

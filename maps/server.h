@@ -5,20 +5,26 @@
 #define MAPS_SERVER_H
 
 #include "maps/base/conf.h"
-#include "maps/map.h"
+#include "maps/protocol.h"
 
 struct server;
 
 /*
- * Listen at conf->map_socket (made with mode 0666, its directory where it is
- * missing) and prepare to answer for `map`.
+ * Prepare to answer for `map`.
  *
  * srv  talloc child of ctx; conf and map are borrowed for its life.
- * ST_AGAIN  somebody answers there already, or the socket cannot be made.
  */
 enum status	server_new(TALLOC_CTX *ctx, const struct conf *conf,
 		    struct map *map, struct server **srv, struct err *err)
 		    MUST_CHECK;
+
+/*
+ * Answer one protocol at a unix socket, made with this mode, its directory where it
+ * is missing.  At most one for each protocol there is.
+ * ST_AGAIN  somebody answers there already, or the socket cannot be made.
+ */
+enum status	server_listen(struct server *srv, const struct protocol *pr,
+		    const char *path, mode_t mode, struct err *err) MUST_CHECK;
 
 /*
  * Run until SIGTERM or SIGINT.  On SIGHUP `reload` is called, which may give

@@ -294,9 +294,9 @@ split(struct asking *q, char *text)
 	}
 }
 
-void
-wire_answer(TALLOC_CTX *ctx, struct map *map, const struct wire_peer *peer,
-    const char *request, size_t len, char **answer, size_t *alen, bool *watch)
+static void
+map_answer(TALLOC_CTX *ctx, struct map *map, const struct wire_peer *peer,
+    const char *request, size_t len, struct answer *out)
 {
 	struct asking q = { .ctx = ctx, .map = map, .peer = peer };
 	enum status st;
@@ -314,10 +314,15 @@ wire_answer(TALLOC_CTX *ctx, struct map *map, const struct wire_peer *peer,
 	else if (st != ST_OK)
 		q.out = must(talloc_asprintf(ctx, "%s %s", st == ST_AGAIN ?
 		    "AGAIN" : "NEVER", err.text));
-	*watch = q.watch;
-	*answer = q.out;
-	*alen = strlen(q.out);
+	out->watch = q.watch;
+	out->data = q.out;
+	out->len = strlen(q.out);
 }
+
+const struct protocol protocol_map = {
+	.name = "map", .netstrings = true, .request_max = WIRE_REQUEST_MAX,
+	.answer = map_answer, .busy = "AGAIN too many clients",
+};
 
 char *
 wire_change(TALLOC_CTX *ctx, const struct change *ch, size_t *alen)

@@ -36,29 +36,10 @@
 #ifndef MAPS_WIRE_H
 #define MAPS_WIRE_H
 
-#include <sys/types.h>
-
-#include "maps/map.h"
+#include "maps/protocol.h"
 
 #define WIRE_REQUEST_MAX (RECORD_TEXT_MAX + 4096)	/* bytes */
 #define WIRE_ANSWER_MAX	 (1024 * 1024)			/* bytes */
-
-/* Who asks, as the kernel says. */
-struct wire_peer {
-	uid_t	 uid;
-	bool	 trusted;		/* may get everyone */
-	bool	 admin;			/* may do everything */
-};
-
-/*
- * Answer one request.  Pure but for the map.
- *
- * answer  talloc child of ctx, `*alen` bytes.
- * watch   set where the peer is to be told of changes from now on.
- */
-void		wire_answer(TALLOC_CTX *ctx, struct map *map,
-		    const struct wire_peer *peer, const char *request,
-		    size_t len, char **answer, size_t *alen, bool *watch);
 
 /* The answer that tells a watcher of a change; as above. */
 char	       *wire_change(TALLOC_CTX *ctx, const struct change *ch,

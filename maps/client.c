@@ -1,0 +1,222 @@
+/*
+ * client.c - one connection of mailferry-mapd: its buffers, its turns
+ */
+#include "maps/client.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "maps/base/clock.h"
+#include "maps/base/netstring.h"
+
+#define TURN		32		/* answers to one client before the next */
+#define UNSENT_MAX	(1024 * 1024)	/* bytes after which no more is answered */
+
+void
+client_drop(struct client *cl)
+{
+	TAILQ_REMOVE(&cl->all->list, cl, entry);
+	cl->all->n--;
+	if (cl->readable != NULL)
+		event_free(cl->readable);
+	if (cl->writable != NULL)
+		event_free(cl->writable);
+	(void)close(cl->fd);
+	free(cl->in.data);
+	free(cl->out.data);
+	free(cl);
+}
+
+static void
+room(struct buffer *b, size_t want)
+{
+	if (b->at > 0) {
+		memmove(b->data, b->data + b->at, b->len - b->at);
+		b->len -= b->at;
+		b->at = 0;
+	}
+	if (b->size - b->len >= want)
+		return;
+	b->size = b->len + want + b->size / 2;
+	b->data = must(realloc(b->data, b->size));
+}
+
+static void
+put(struct buffer *b, const char *data, size_t len)
+{
+	room(b, len);
+	memcpy(b->data + b->len, data, len);
+	b->len += len;
+}
+
+static void
+put_answer(struct client *cl, const char *data, size_t len)
+{
+	char head[NETSTRING_OVERHEAD];
+
+	if (cl->pr->netstrings)
+		put(&cl->out, head, netstring_head(head, len));
+	put(&cl->out, data, len);
+	if (cl->pr->netstrings)
+		put(&cl->out, ",", 1);
+}
+
+void
+client_tell(struct client *cl, const char *data, size_t len)
+{
+	put_answer(cl, data, len);
+	if (cl->out.len - cl->out.at > CLIENT_UNREAD_MAX)
+		shutdown(cl->fd, SHUT_RDWR);	/* on_readable drops it */
+	(void)event_add(cl->writable, NULL);
+}
+
+bool
+client_flush(struct client *cl)
+{
+	struct buffer *b = &cl->out;
+	ssize_t n;
+
+	while (b->at < b->len) {
+		n = send(cl->fd, b->data + b->at, b->len - b->at,
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 && errno == EAGAIN)
+			break;
+		if (n == -1) {
+			client_drop(cl);
+			return false;
+		}
+		b->at += (size_t)n;
+	}
+	if (b->at == b->len) {
+		b->at = b->len = 0;
+		if (cl->closing) {
+			client_drop(cl);
+			return false;
+		}
+		(void)event_del(cl->writable);
+		(void)event_add(cl->readable, NULL);
+		return true;
+	}
+	/* It does not read: then we do not read it either. */
+	(void)event_add(cl->writable, NULL);
+	if (!cl->watching)
+		(void)event_del(cl->readable);
+	return true;
+}
+
+static enum status
+next_request(const struct client *cl, const char **req, size_t *len,
+    size_t *used)
+{
+	const char *buf = cl->in.data + cl->in.at;
+	size_t n = cl->in.len - cl->in.at;
+
+	return cl->pr->netstrings ?
+	    netstring_parse(buf, n, cl->pr->request_max, req, len, used) :
+	    cl->pr->parse(buf, n, req, len, used);
+}
+
+/* One request, if there is a whole one.  ST_AGAIN: not yet. */
+static enum status
+answer_one(struct client *cl)
+{
+	struct answer out = { NULL, 0, false, false };
+	const char *req;
+	size_t len, used;
+	TALLOC_CTX *ctx;
+	enum status st;
+
+	st = next_request(cl, &req, &len, &used);
+	if (st != ST_OK)
+		return st;
+	ctx = must(talloc_pool(NULL, 8192));
+	cl->pr->answer(ctx, cl->all->map, &cl->peer, req, len, &out);
+	if (out.len > 0)
+		put_answer(cl, out.data, out.len);
+	talloc_free(ctx);
+	cl->in.at += used;
+	cl->watching = cl->watching || out.watch;
+	cl->closing = cl->closing || out.close;
+	return ST_OK;
+}
+
+static void
+turn(struct client *cl)
+{
+	enum status st = ST_OK;
+	int i;
+
+	for (i = 0; i < TURN && st == ST_OK && !cl->closing &&
+	    cl->out.len - cl->out.at < UNSENT_MAX; i++)
+		st = cl->in.len > cl->in.at ? answer_one(cl) : ST_AGAIN;
+	if (st == ST_NEVER) {
+		client_drop(cl);
+		return;
+	}
+	if (client_flush(cl) && st == ST_OK && cl->out.len == 0)
+		event_active(cl->readable, EV_READ, 0);	/* others first */
+}
+
+static void
+touch(struct client *cl)
+{
+	cl->seen = clock_ms();
+	TAILQ_REMOVE(&cl->all->list, cl, entry);
+	TAILQ_INSERT_TAIL(&cl->all->list, cl, entry);
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct client *cl = arg;
+	ssize_t n;
+
+	(void)what;
+	touch(cl);
+	if (cl->in.len - cl->in.at < cl->pr->request_max + NETSTRING_OVERHEAD) {
+		room(&cl->in, 4096);
+		n = recv(fd, cl->in.data + cl->in.len, cl->in.size - cl->in.len,
+		    MSG_DONTWAIT);
+		if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR)) {
+			client_drop(cl);
+			return;
+		}
+		if (n > 0)
+			cl->in.len += (size_t)n;
+	}
+	turn(cl);
+}
+
+static void
+on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct client *cl = arg;
+
+	(void)fd;
+	(void)what;
+	touch(cl);
+	if (client_flush(cl) && cl->out.len == 0 && cl->in.len > cl->in.at)
+		turn(cl);
+}
+
+void
+client_welcome(struct clients *all, int fd, const struct protocol *pr,
+    const struct wire_peer *peer)
+{
+	struct client *cl = must(calloc(1, sizeof(*cl)));
+
+	*cl = (struct client){ .all = all, .fd = fd, .pr = pr, .peer = *peer,
+	    .seen = clock_ms() };
+	TAILQ_INSERT_TAIL(&all->list, cl, entry);
+	all->n++;
+	cl->readable = must(event_new(all->base, fd, EV_READ | EV_PERSIST,
+	    on_readable, cl));
+	cl->writable = must(event_new(all->base, fd, EV_WRITE | EV_PERSIST,
+	    on_writable, cl));
+	(void)event_add(cl->readable, NULL);
+}

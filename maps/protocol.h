@@ -1,0 +1,51 @@
+/*
+ * protocol.h - what a protocol of mailferry-mapd is: from a request to its answer
+ *
+ * Neither a descriptor nor a clock in sight of the peer: server.c listens, client.c
+ * reads and writes, and each protocol is tested with strings and fuzzed with bytes.
+ */
+#ifndef MAPS_PROTOCOL_H
+#define MAPS_PROTOCOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "maps/map.h"
+
+/* Who asks, as the kernel says. */
+struct wire_peer {
+	uid_t	 uid;
+	bool	 trusted;		/* may get everyone */
+	bool	 admin;			/* may do everything */
+};
+
+struct answer {
+	char	*data;			/* talloc child of the ctx that was given */
+	size_t	 len;			/* 0: nothing is to be said */
+	bool	 watch;			/* tell the peer of changes from now on */
+	bool	 close;			/* and then hang up */
+};
+
+struct protocol {
+	const char	*name;
+	bool		 netstrings;	/* requests and answers are netstrings, and
+					   the functions see their payload */
+	size_t		 request_max;	/* bytes; longer: the connection is closed */
+	/* Where they are not netstrings: as netstring_parse(). */
+	enum status	(*parse)(const char *buf, size_t len, const char **req,
+			    size_t *rlen, size_t *used);
+	/*
+	 * Answer one request; req is not terminated.  Blocks on nothing but the
+	 * map.  out was cleared.
+	 */
+	void		(*answer)(TALLOC_CTX *ctx, struct map *map,
+			    const struct wire_peer *peer, const char *req,
+			    size_t rlen, struct answer *out);
+	/* The answer that says "later" to any request; static. */
+	const char	*busy;
+};
+
+extern const struct protocol protocol_map;	/* maps/wire.c */
+
+#endif
