@@ -78,6 +78,10 @@ struct map_ops {
 	/* `user` of an address that is folded already. */
 	enum status	(*by_address)(struct map *, TALLOC_CTX *, const char *addr,
 			    char **user, struct err *);
+	/* map_recipient() asked of somebody who can; NULL: of by_address. */
+	enum status	(*recipient)(struct map *, TALLOC_CTX *,
+			    const char *address, size_t len, bool local,
+			    struct record **, struct err *);
 	/*
 	 * Owners only, NULL elsewhere.  Work that waits (an import's records,
 	 * retention), a few milliseconds of it at a call: ST_OK there is more,

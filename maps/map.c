@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "maps/address.h"
 #include "maps/route.h"
 #include "maps/transition.h"
 
@@ -291,6 +292,59 @@ map_by_address(struct map *map, TALLOC_CTX *ctx, const char *address,
 		    map->ops->by_address(map, ctx, folded, user, err);
 	talloc_free(folded);
 	return st;
+}
+
+/* ST_NONE: no record has this address, or this name. */
+static enum status
+known_as(struct map *map, TALLOC_CTX *ctx, const char *name, bool by_address,
+    char **user, struct err *err)
+{
+	struct record *rec = NULL;
+	enum status st = ST_NONE;
+
+	if (name == NULL)
+		return ST_NONE;
+	if (by_address)
+		return map->ops->by_address == NULL ? ST_NONE :
+		    map->ops->by_address(map, ctx, name, user, err);
+	if (record_user_valid(name))
+		st = map->ops->get(map, ctx, name, &rec, err);
+	talloc_free(rec);
+	if (st == ST_OK)
+		*user = must(talloc_strdup(ctx, name));
+	return st;
+}
+
+static enum status
+find_recipient(struct map *map, TALLOC_CTX *ctx, const struct address *addr,
+    char **user, struct err *err)
+{
+	const struct { const char *name; bool by_address; } by[] = {
+		{ addr->full, true }, { addr->plain, true }, { addr->full, false },
+		{ addr->plain, false }, { addr->user, false },
+	};
+	enum status st = ST_NONE;
+	size_t i;
+
+	for (i = 0; i < sizeof(by) / sizeof(by[0]) && st == ST_NONE; i++)
+		st = known_as(map, ctx, by[i].name, by[i].by_address, user, err);
+	return st;
+}
+
+enum status
+map_recipient(struct map *map, TALLOC_CTX *ctx, const char *address, size_t len,
+    bool local, time_t now, struct record **rec, struct err *err)
+{
+	struct address addr;
+	char *user = NULL;
+	enum status st;
+
+	if (!address_parse(ctx, map->conf, address, len, local, &addr))
+		return ST_NONE;
+	if (map->ops->recipient != NULL)
+		return map->ops->recipient(map, ctx, address, len, local, rec, err);
+	st = find_recipient(map, ctx, &addr, &user, err);
+	return st == ST_OK ? map_get_open(map, ctx, user, now, rec, err) : st;
 }
 
 enum status

@@ -99,6 +99,21 @@ enum status	map_by_address(struct map *map, TALLOC_CTX *ctx,
 		    const char *address, char **user, struct err *err) MUST_CHECK;
 
 /*
+ * Whose mail is it, and how does he stand?  The record of whoever has the address,
+ * with its extension or without, or whose name it is: the full address, or the
+ * local part where its domain is ours.
+ *
+ * address  `len` bytes as a mail system brings them: anything.
+ * local    the mail system says that the domain is local (see address.h).
+ * rec      as map_get(), but its locations may be open: nobody's home is known.
+ *
+ * ST_NONE  nobody's who has a record.
+ */
+enum status	map_recipient(struct map *map, TALLOC_CTX *ctx,
+		    const char *address, size_t len, bool local, time_t now,
+		    struct record **rec, struct err *err) MUST_CHECK;
+
+/*
  * Many changes, all or nothing, while look-ups go on.  One import at a time; one
  * that nothing was put into for IMPORT_IDLE seconds makes room for the next.
  *

@@ -330,12 +330,12 @@ next_text(char **body, char **text, size_t *len)
 	return true;
 }
 
+/* A record of whoever it is. */
 static enum status
-give_record(TALLOC_CTX *ctx, char *text, size_t len, map_each_fn *fn, void *arg,
+parse_any(TALLOC_CTX *ctx, const char *text, size_t len, struct record **rec,
     struct err *err)
 {
-	struct record *rec;
-	char *user, *copy = must(talloc_strndup(ctx, text, len));
+	char *copy = must(talloc_strndup(ctx, text, len)), *user;
 	enum status st;
 
 	user = strstr(copy, "\nuser ");
@@ -343,7 +343,19 @@ give_record(TALLOC_CTX *ctx, char *text, size_t len, map_each_fn *fn, void *arg,
 		return err_set(err, ST_AGAIN, "map: a record without user");
 	user += 6;
 	user[strcspn(user, "\n")] = '\0';
-	st = record_parse(ctx, user, text, len, &rec, err);
+	st = record_parse(ctx, user, text, len, rec, err);
+	talloc_free(copy);
+	return st;
+}
+
+static enum status
+give_record(TALLOC_CTX *ctx, char *text, size_t len, map_each_fn *fn, void *arg,
+    struct err *err)
+{
+	struct record *rec;
+	enum status st;
+
+	st = parse_any(ctx, text, len, &rec, err);
 	return st == ST_OK ? fn(rec, arg, err) : st;
 }
 
@@ -434,6 +446,26 @@ socket_watch(struct map *map, map_change_fn *fn, void *arg, struct err *err)
 	return st == ST_NONE ? ST_OK : st;
 }
 
+/* The record's own name is in it: nobody here knows whose it will be. */
+static enum status
+socket_recipient(struct map *map, TALLOC_CTX *ctx, const char *address,
+    size_t len, bool local, struct record **rec, struct err *err)
+{
+	char *request, *body = NULL;
+	enum status st;
+	size_t blen;
+
+	request = must(talloc_asprintf(ctx, "recipient %s\n%.*s", local ? "local" :
+	    "any", (int)len, address));
+	st = ask(map, ctx, request, strlen(request), false, &body, &blen, err);
+	talloc_free(request);
+	if (st != ST_OK)
+		return st;
+	st = parse_any(ctx, body, blen, rec, err);
+	talloc_free(body);
+	return st == ST_NEVER ? ST_AGAIN : st;
+}
+
 static int
 client_destroy(struct client *c)
 {
@@ -468,7 +500,7 @@ const struct map_ops map_socket = {
 	.get = socket_get, .get_stored = socket_get_stored,
 	.replace = socket_replace, .each = socket_each,
 	.history = socket_history, .watch = socket_watch,
-	.by_address = socket_by_address, .import_begin = socket_import_begin,
+	.by_address = socket_by_address, .recipient = socket_recipient, .import_begin = socket_import_begin,
 	.import_put = socket_import_put, .import_commit = socket_import_commit,
 	.import_abort = socket_import_abort,
 };

@@ -67,9 +67,8 @@ utf8_length(const unsigned char *p)
 	return n;
 }
 
-/* Printable UTF-8; `blanks`: with blanks in it. */
-static bool
-text_valid(const char *text, bool blanks)
+bool
+record_text_valid(const char *text, bool blanks)
 {
 	const unsigned char *p = (const unsigned char *)text;
 	int n;
@@ -90,7 +89,7 @@ record_user_valid(const char *user)
 	return len > 0 && len <= RECORD_USER_MAX && user[0] != '*' &&
 	    user[0] != '-' && strchr(user, '/') == NULL &&
 	    strcmp(user, ".") != 0 && strcmp(user, "..") != 0 &&
-	    text_valid(user, false);
+	    record_text_valid(user, false);
 }
 
 /* Absolute, and nothing in it that leads out again. */
@@ -99,7 +98,7 @@ path_valid(const char *path)
 {
 	const char *p;
 
-	if (path[0] != '/' || !text_valid(path, true))
+	if (path[0] != '/' || !record_text_valid(path, true))
 		return false;
 	for (p = strstr(path, "/.."); p != NULL; p = strstr(p + 1, "/.."))
 		if (p[3] == '/' || p[3] == '\0')
@@ -161,7 +160,7 @@ unescape(char *text)
 static bool
 set_text(const char **field, char *value)
 {
-	if (!text_valid(value, true) || !unescape(value))
+	if (!record_text_valid(value, true) || !unescape(value))
 		return false;
 	*field = value;
 	return true;
@@ -228,7 +227,7 @@ add_address(struct record *rec, char *value)
 	size_t n = 0;
 
 	record_fold_address(value);
-	if (*value == '\0' || strlen(value) > 320 || !text_valid(value, false))
+	if (*value == '\0' || strlen(value) > 320 || !record_text_valid(value, false))
 		return false;
 	while (rec->address[n] != NULL)
 		n++;
@@ -328,7 +327,7 @@ set_key(struct parsing *ps, enum key key, char *value)
 	case K_UNKNOWN:
 		break;
 	}
-	return text_valid(value, true);
+	return record_text_valid(value, true);
 }
 
 /* A line of a key that a newer program wrote: kept as it is. */
@@ -365,7 +364,7 @@ parse_line(struct parsing *ps, char *line, int n, struct err *err)
 		ps->seen |= 1u << key;
 	}
 	if (!set_key(ps, key, value) || (key == K_UNKNOWN &&
-	    !text_valid(line, false)))
+	    !record_text_valid(line, false)))
 		return bad(err, ps->user, n, "the value is not valid");
 	if (key == K_UNKNOWN)
 		keep_unknown(ps->rec, line, value);

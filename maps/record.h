@@ -85,6 +85,9 @@ enum side	record_leader(const struct record *rec);
  */
 bool		record_user_valid(const char *user);
 
+/* Printable, well-formed UTF-8; `blanks`: with blanks in it. */
+bool		record_text_valid(const char *text, bool blanks);
+
 /* Addresses are compared, and kept, in lower case (ASCII); in place. */
 void		record_fold_address(char *address);
 

@@ -200,6 +200,23 @@ answer_address(struct asking *q, struct err *err)
 }
 
 static enum status
+answer_recipient(struct asking *q, struct err *err)
+{
+	bool local = strcmp(q->word[1], "local") == 0;
+	struct record *rec;
+	enum status st;
+
+	if (!q->peer->admin && !q->peer->trusted)
+		return denied(err);
+	st = map_recipient(q->map, q->ctx, q->body, strlen(q->body), local,
+	    time(NULL), &rec, err);
+	if (st == ST_OK)
+		q->out = must(talloc_strdup_append_buffer(q->out,
+		    record_format(q->ctx, rec)));
+	return st;
+}
+
+static enum status
 answer_begin(struct asking *q, struct err *err)
 {
 	char *id = NULL;
@@ -250,7 +267,7 @@ answer_abort(struct asking *q, struct err *err)
 static const struct verb {
 	const char	 *name;
 	enum status	(*answer)(struct asking *, struct err *);
-	bool		  anyone;	/* not only admins */
+	bool		  anyone;	/* not only admins: it looks itself */
 } verbs[] = {
 	{ "get",	answer_get,	true },
 	{ "stored",	answer_stored,	false },
@@ -259,6 +276,7 @@ static const struct verb {
 	{ "history",	answer_history,	false },
 	{ "watch",	answer_watch,	false },
 	{ "address",	answer_address,	false },
+	{ "recipient",	answer_recipient, true },
 	{ "begin",	answer_begin,	false },
 	{ "put",	answer_put,	false },
 	{ "commit",	answer_commit,	false },

@@ -14,6 +14,8 @@
  *					`**`: of the map's default
  *	watch				every change from now on
  *	address ADDRESS			whose it is
+ *	recipient local|any LF ADDRESS	the record, dues written, of whoever gets
+ *					mail for it; NONE: nobody who has one
  *	begin				an import: its ID
  *	put ID USER WAS LF AT LF BY LF WHY LF RECORD
  *					one change of it, as replace

@@ -19,15 +19,17 @@
 #endif
 
 #define CONF_MAX	(1024 * 1024)	/* bytes: no configuration, beyond */
+#define TEXT_MAX	200		/* bytes: a reply has room for more */
 #define SOCKET_MAX	107		/* sun_path without its NUL */
 
-enum type { STRING, PATH, SOCKET, TEMPLATE, MAP, LOG, SECONDS, NUMBER, BOOL, LIST };
+enum type { STRING, TEXT, PATH, SOCKET, LISTEN, TEMPLATE, MAP, LOG, SECONDS, NUMBER,
+	    MODE, BOOL, LIST };
 
 struct key {
 	const char	*name;
 	enum type	 type;
 	size_t		 offset;
-	const char	*dflt;		/* SOCKET: its name below socket_dir */
+	const char	*dflt;		/* SOCKET, LISTEN: its name below socket_dir */
 	int		 min, max;
 	const char	*meaning;
 };
@@ -41,7 +43,7 @@ static const struct key keys[] = {
 	{ "socketmap_socket", SOCKET, AT(socketmap_socket), "socketmap.sock", 0, 0, "where Postfix asks" },
 	{ "dict_socket", SOCKET, AT(dict_socket), "dict.sock", 0, 0, "where Dovecot asks" },
 	{ "metrics_socket", SOCKET, AT(metrics_socket), "metrics.sock", 0, 0, "where Prometheus text is read" },
-	{ "milter_socket", SOCKET, AT(milter_socket), "milter.sock", 0, 0, "where Postfix reaches the milter" },
+	{ "milter_socket", LISTEN, AT(milter_socket), "milter.sock", 0, 0, "where Postfix reaches the milter" },
 	{ "old_mail", TEMPLATE, AT(mail[OLD]), "", 0, 0, "Maildir of a user on the old filer" },
 	{ "old_control", TEMPLATE, AT(control[OLD]), "", 0, 0, "its Dovecot control directory" },
 	{ "old_index", TEMPLATE, AT(index[OLD]), "", 0, 0, "its Dovecot index directory" },
@@ -60,6 +62,17 @@ static const struct key keys[] = {
 	{ "history_days", NUMBER, AT(history_days), "400", 1, 36500, "days that the map's history is kept" },
 	{ "log_days", NUMBER, AT(log_days), "5", 5, 365, "days that a mailbox remembers its deliveries" },
 	{ "max_connections", NUMBER, AT(max_connections), "1000", 1, 100000, "clients of mailferry-mapd at a time" },
+	{ "domains", LIST, AT(domains), "", 0, 0, "domains whose local parts are users' names" },
+	{ "recipient_delimiter", STRING, AT(delimiter), "+", 0, 0, "characters that begin an address extension" },
+	{ "transport_old", TEXT, AT(transport[0]), "", 0, 0, "Postfix transport of a user in old" },
+	{ "transport_overlap", TEXT, AT(transport[1]), "", 0, 0, "in overlap; else as in old" },
+	{ "transport_cutover", TEXT, AT(transport[2]), "", 0, 0, "in a cutover; else as in old" },
+	{ "transport_settle", TEXT, AT(transport[3]), "", 0, 0, "in settle; else as in old" },
+	{ "transport_new", TEXT, AT(transport[4]), "", 0, 0, "Postfix transport of a user in new" },
+	{ "window_text", TEXT, AT(window_text), "mailbox is being moved, try again in %s seconds", 0, 0, "what a refusal in a window says" },
+	{ "socketmap_mode", MODE, AT(socketmap_mode), "0666", 0, 0777, "mode of the socket for Postfix" },
+	{ "dict_mode", MODE, AT(dict_mode), "0666", 0, 0777, "mode of the socket for Dovecot" },
+	{ "milter_mode", MODE, AT(milter_mode), "0666", 0, 0777, "mode of the socket of the milter" },
 	{ "idle_timeout", SECONDS, AT(idle_timeout), "60", 1, 86400, "after which mailferry-mapd drops a silent client" },
 };
 
@@ -136,6 +149,12 @@ field(const struct conf *conf, const struct key *k)
 }
 
 static bool
+is_socket(const struct key *k)
+{
+	return k->type == SOCKET || k->type == LISTEN;
+}
+
+static bool
 is_absolute_path(const char *value)
 {
 	return value[0] == '/' && strstr(value, "/../") == NULL;
@@ -156,6 +175,27 @@ is_template(const char *value)
 			return false;
 	}
 	return true;
+}
+
+/* One line of printable ASCII: it goes into replies of other protocols. */
+static bool
+is_text(const char *value)
+{
+	const char *p;
+
+	for (p = value; *p >= ' ' && *p < 0x7f; p++)
+		continue;
+	return *p == '\0' && p - value <= TEXT_MAX;
+}
+
+static bool
+parse_mode(const struct key *k, const char *value, int *mode)
+{
+	char *end;
+	long v = strtol(value, &end, 8);
+
+	*mode = (int)v;
+	return end != value && *end == '\0' && v >= k->min && v <= k->max;
 }
 
 /* A number, with s, m, h or d behind it where it is a time. */
@@ -237,11 +277,23 @@ set(const struct reading *r, const struct key *k, const char *value)
 		if (!is_log(value))
 			return bad(r, k->name, "is syslog, stderr or none");
 		break;
+	case TEXT:
+		if (!is_text(value))
+			return bad(r, k->name, "is one line of ASCII, not too long");
+		break;
+	case MODE:
+		return parse_mode(k, value, f) ? ST_OK : bad(r, k->name,
+		    "is an octal mode");
+	case LISTEN:
+		if (strncmp(value, "inet:", 5) == 0 ||
+		    strncmp(value, "inet6:", 6) == 0)
+			break;
+		/* FALLTHROUGH */
 	case PATH:
 	case SOCKET:
 		if (*value != '\0' && !is_absolute_path(value))
 			return bad(r, k->name, "is an absolute path without ..");
-		if (strlen(value) > SOCKET_MAX && k->type == SOCKET)
+		if (strlen(value) > SOCKET_MAX && k->type != PATH)
 			return bad(r, k->name, "is too long for a socket");
 		break;
 	case TEMPLATE:
@@ -277,7 +329,7 @@ set_defaults(const struct reading *r)
 	size_t i;
 
 	for (i = 0; i < NKEYS && st == ST_OK; i++)
-		st = set(r, &keys[i], keys[i].type == SOCKET ? "" : keys[i].dflt);
+		st = set(r, &keys[i], is_socket(&keys[i]) ? "" : keys[i].dflt);
 	return st;
 }
 
@@ -290,7 +342,7 @@ set_sockets(const struct reading *r)
 
 	for (i = 0; i < NKEYS; i++) {
 		f = field(r->conf, &keys[i]);
-		if (keys[i].type != SOCKET || *f != NULL)
+		if (!is_socket(&keys[i]) || *f != NULL)
 			continue;
 		*f = must(talloc_asprintf(r->conf, "%s/%s", r->conf->socket_dir,
 		    keys[i].dflt));
@@ -333,7 +385,7 @@ set_line(const struct reading *r, char *line)
 			char *value = trim(eq + 1);
 
 			return set(r, &keys[i], *value != '\0' ||
-			    keys[i].type == SOCKET ? value : keys[i].dflt);
+			    is_socket(&keys[i]) ? value : keys[i].dflt);
 		}
 	(void)snprintf(what, sizeof(what), "unknown key; did you mean \"%s\"?",
 	    nearest(name));
@@ -383,6 +435,15 @@ parse_text(struct reading *r, char *text)
 	return st == ST_OK && logical != NULL ? set_line(r, logical) : st;
 }
 
+/* Domains are compared in lower case. */
+static void
+fold(char *s)
+{
+	for (; *s != '\0'; s++)
+		if (*s >= 'A' && *s <= 'Z')
+			*s = (char)(*s - 'A' + 'a');
+}
+
 enum status
 conf_parse(TALLOC_CTX *ctx, const char *path, const char *text, size_t len,
     struct conf **conf, struct err *err)
@@ -390,6 +451,7 @@ conf_parse(TALLOC_CTX *ctx, const char *path, const char *text, size_t len,
 	struct reading r = { .err = err };
 	enum status st;
 	char *copy;
+	const char **d;
 
 	r.conf = must(talloc_zero(ctx, struct conf));
 	r.conf->path = must(talloc_strdup(r.conf, path));
@@ -402,6 +464,8 @@ conf_parse(TALLOC_CTX *ctx, const char *path, const char *text, size_t len,
 		st = parse_text(&r, copy);
 	if (st == ST_OK)
 		st = set_sockets(&r);
+	for (d = r.conf->domains; st == ST_OK && *d != NULL; d++)
+		fold((char *)(uintptr_t)*d);
 	if (st != ST_OK)
 		talloc_free(r.conf);
 	else

@@ -40,6 +40,16 @@ struct conf {
 	int		 log_days;	/* delivery log, at least 5 */
 	int		 max_connections;	/* of mapd's map socket */
 	int		 idle_timeout;	/* seconds until mapd drops a client */
+	/* Whose address is it? */
+	const char     **domains;	/* whose local parts are users' names; lower
+					   case; NULL-terminated */
+	const char	*delimiter;	/* between user and extension: any of these
+					   characters; NULL: none */
+	/* What Postfix hears. */
+	const char	*transport[5];	/* old, overlap, cutover, settle, new; NULL
+					   where not set: transport_of() */
+	const char	*window_text;	/* of a refusal; %s: seconds */
+	int		 socketmap_mode, dict_mode, milter_mode;	/* sockets' */
 };
 
 /*

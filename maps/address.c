@@ -1,0 +1,89 @@
+/*
+ * address.c - the names by which an address may be known, most exact first
+ */
+#include "maps/address.h"
+
+#include <string.h>
+
+#include "maps/record.h"
+
+/* In the local part of an address nobody quotes these; of others the quotes are
+ * a part of the name, and no record has such a name. */
+static bool
+is_plain(const char *local)
+{
+	static const char special[] = "\"(),:;<>@[\\] \t";
+
+	return strpbrk(local, special) == NULL;
+}
+
+/* `"alice"` is alice; in place.  False: it means something else. */
+static bool
+unquote(char *local)
+{
+	size_t len = strlen(local);
+
+	if (local[0] == '"') {
+		if (len < 3 || local[len - 1] != '"')
+			return false;
+		memmove(local, local + 1, len - 2);
+		local[len - 2] = '\0';
+	}
+	return *local != '\0' && is_plain(local);
+}
+
+static bool
+is_local_domain(const struct conf *conf, const char *domain)
+{
+	const char **d;
+
+	for (d = conf->domains; *d != NULL; d++)
+		if (strcmp(*d, domain) == 0)
+			return true;
+	return false;
+}
+
+/* Where the extension begins, its delimiter with it; NULL: there is none.  A
+ * delimiter at the very beginning is a part of the name, as Postfix has it. */
+static const char *
+extension(const struct conf *conf, const char *local)
+{
+	return conf->delimiter == NULL || *local == '\0' ? NULL :
+	    strpbrk(local + 1, conf->delimiter);
+}
+
+bool
+address_parse(TALLOC_CTX *ctx, const struct conf *conf, const char *text,
+    size_t len, bool local, struct address *addr)
+{
+	const char *domain = NULL, *ext;
+	char *name, *at;
+
+	*addr = (struct address){ NULL, NULL, NULL };
+	if (len == 0 || len > ADDRESS_MAX || memchr(text, '\0', len) != NULL)
+		return false;
+	name = must(talloc_strndup(ctx, text, len));
+	record_fold_address(name);
+	at = strrchr(name, '@');
+	if (at != NULL) {
+		*at = '\0';
+		domain = at + 1;
+		if (*domain == '\0' || !is_plain(domain))
+			return false;
+	}
+	if (!unquote(name))
+		return false;
+	addr->full = domain == NULL ? name : must(talloc_asprintf(ctx, "%s@%s",
+	    name, domain));
+	if (!record_text_valid(addr->full, false))
+		return false;
+	ext = extension(conf, name);
+	if (ext != NULL)
+		addr->plain = must(talloc_asprintf(ctx, "%.*s%s%s",
+		    (int)(ext - name), name, domain == NULL ? "" : "@",
+		    domain == NULL ? "" : domain));
+	if (domain == NULL || local || is_local_domain(conf, domain))
+		addr->user = ext == NULL ? name : must(talloc_strndup(ctx, name,
+		    (size_t)(ext - name)));
+	return true;
+}
