@@ -88,11 +88,19 @@ struct map_ops {
 	 * ST_NONE nothing to do.
 	 */
 	enum status	(*tick)(struct map *, struct err *);
+	/*
+	 * Of an owner whose calls may block (NULL: they do not): how many
+	 * processes are to make them, and after how many seconds one of those is
+	 * killed.  forked() is called in each of them first.
+	 */
+	int		(*workers)(const struct map *);
+	int		(*patience)(const struct map *);
+	void		(*forked)(struct map *);
 	/* Let go of what was held for look-ups that come together. */
 	void		(*rest)(struct map *);
 };
 
-extern const struct map_ops map_tdb, map_none, map_socket;
+extern const struct map_ops map_tdb, map_ldap, map_none, map_socket;
 
 /*
  * The backends that can own a map's data, for the table in map.c: the LDA is
