@@ -339,7 +339,7 @@ map_answer(TALLOC_CTX *ctx, struct map *map, const struct wire_peer *peer,
 
 const struct protocol protocol_map = {
 	.name = "map", .netstrings = true, .request_max = WIRE_REQUEST_MAX,
-	.answer = map_answer, .busy = "AGAIN too many clients",
+	.answer = map_answer, .busy = "AGAIN too many clients, or a map that does not answer",
 };
 
 char *
