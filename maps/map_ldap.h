@@ -39,7 +39,8 @@ struct ldapshared {
 	atomic_int	 at;		/* the URI that answered last */
 	atomic_int	 trying;	/* the one tried by whom the deadline
 					   killed; -1: none */
-	atomic_llong	 said;		/* clock_ms() of the last word of `at` */
+	atomic_bool	 down;		/* none answered whoever tried last */
+	atomic_llong	 next;		/* clock_ms() when one may try again */
 	_Atomic uint64_t connects;
 };
 

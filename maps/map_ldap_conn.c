@@ -21,6 +21,8 @@
 
 #include "maps/base/clock.h"
 
+#define RETRY_MS 1000			/* after all of them failed */
+
 static const char *
 connected_to(const struct ldapmap *lm)
 {
@@ -399,6 +401,24 @@ count_uris(const struct ldapconf *conf)
 }
 
 /*
+ * While no server answers one process at a time finds out whether one does again;
+ * the others say so at once: Postfix waits for them.
+ */
+static enum status
+may_dial(struct ldapmap *lm, struct err *err)
+{
+	struct ldapshared *sh = lm->shared;
+	long long now = clock_ms(), next = atomic_load(&sh->next);
+
+	if (!atomic_load(&sh->down) || (now >= next &&
+	    atomic_compare_exchange_strong(&sh->next, &next, now +
+	    lm->conf->patience * 1000LL)))
+		return ST_OK;
+	return err_set(err, ST_AGAIN, "no LDAP server of %s answers",
+	    lm->conf->path);
+}
+
+/*
  * From the first of the list on, so that one goes back to it, but for the one with
  * which our forerunner was still busy when the deadline ended him.
  */
@@ -407,10 +427,13 @@ dial(struct ldapmap *lm, struct err *err)
 {
 	struct ldapshared *sh = lm->shared;
 	int n = count_uris(lm->conf), i, k;
-	int from = atomic_exchange(&sh->trying, -1) + 1;
-	enum status st = ST_AGAIN;
+	enum status st = may_dial(lm, err);
 	struct err first;
+	int from;
 
+	if (st != ST_OK)
+		return st;
+	from = atomic_exchange(&sh->trying, -1) + 1;
 	for (k = 0; k < n && lm->ld == NULL; k++) {
 		i = (from + k) % n;
 		atomic_store(&sh->trying, i);
@@ -425,6 +448,8 @@ dial(struct ldapmap *lm, struct err *err)
 		atomic_fetch_add(&sh->connects, 1);
 	}
 	atomic_store(&sh->trying, -1);
+	atomic_store(&sh->next, clock_ms() + RETRY_MS);
+	atomic_store(&sh->down, st != ST_OK);
 	if (st != ST_OK)
 		*err = first;
 	return st == ST_OK ? ST_OK : ST_AGAIN;
@@ -436,10 +461,8 @@ outcome(struct ldapmap *lm, int rc, const char *what, struct err *err)
 {
 	enum status st;
 
-	if (rc == LDAP_SUCCESS) {
-		atomic_store(&lm->shared->said, clock_ms());
+	if (rc == LDAP_SUCCESS)
 		return ST_OK;
-	}
 	if (rc == LDAP_ASSERTION_FAILED || rc == LDAP_NO_SUCH_OBJECT)
 		return ST_NONE;
 	if (rc == LDAP_REFERRAL)
