@@ -350,7 +350,7 @@ ldap_each(struct map *map, TALLOC_CTX *ctx, char **cursor, map_each_fn *fn,
 	enum status st = ST_OK;
 
 	end = number + SHELVES_MAX;
-	while (st == ST_OK && number < LDAPM_SHELVES && number < end) {
+	while (st == ST_OK && number < LDAP_SHELVES && number < end) {
 		mine = must(talloc_new(start));
 		st = read_shelf(map, mine, number, &shelf, err);
 		if (st == ST_OK)
@@ -363,7 +363,7 @@ ldap_each(struct map *map, TALLOC_CTX *ctx, char **cursor, map_each_fn *fn,
 	}
 	if (st == ST_OK || st == ST_NONE) {
 		talloc_free(*cursor);
-		*cursor = must(number >= LDAPM_SHELVES ? talloc_strdup(ctx, "") :
+		*cursor = must(number >= LDAP_SHELVES ? talloc_strdup(ctx, "") :
 		    talloc_asprintf(ctx, "%u.%s", number, after));
 	}
 	talloc_free(start);

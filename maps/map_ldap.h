@@ -29,9 +29,9 @@
 
 #include "maps/backend.h"
 #include "maps/map_ldap_conf.h"
+#include "maps/map_ldap_form.h"
 
 #define LDAPM_MODS	24		/* attributes of one change */
-#define LDAPM_SHELVES	1024		/* all records, in so many searches */
 
 /* What the processes of one mapd know in common. */
 struct ldapshared {
@@ -106,9 +106,8 @@ void		ldapm_disconnect(struct ldapmap *lm);
 
 /* map_ldap_entry.c: entries and records. */
 
-/* For a filter, for a DN; talloc children of ctx. */
+/* For a filter; talloc child of ctx. */
 char	       *ldapm_escape(TALLOC_CTX *ctx, const char *value);
-char	       *ldapm_escape_dn(TALLOC_CTX *ctx, const char *value);
 
 /* An attribute's first value, talloc child of ctx, with a NUL after it; NULL: none.
  * Number: 0 where there is none. */

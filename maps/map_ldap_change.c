@@ -30,7 +30,7 @@ static char *
 claim_dn(struct ldapmap *lm, TALLOC_CTX *ctx, const char *addr)
 {
 	char *rdn = must(talloc_asprintf(ctx, "mailferryClaim=%s",
-	    ldapm_escape_dn(ctx, addr)));
+	    ldap_escape_dn(ctx, addr)));
 
 	return ldapm_below(ctx, lm, rdn, "addresses");
 }

@@ -428,7 +428,7 @@ dial(struct ldapmap *lm, struct err *err)
 	struct ldapshared *sh = lm->shared;
 	int n = count_uris(lm->conf), i, k;
 	enum status st = may_dial(lm, err);
-	struct err first;
+	struct err all = { 0, "" }, former;
 	int from;
 
 	if (st != ST_OK)
@@ -440,8 +440,9 @@ dial(struct ldapmap *lm, struct err *err)
 		st = connect_to(lm, i, err);
 		if (st != ST_OK) {
 			ldapm_disconnect(lm);
-			if (k == 0)
-				first = *err;
+			former = all;
+			(void)err_set(&all, ST_AGAIN, "%s%s%s", former.text,
+			    k == 0 ? "" : "; ", err->text);
 			continue;
 		}
 		atomic_store(&sh->at, i);
@@ -451,7 +452,7 @@ dial(struct ldapmap *lm, struct err *err)
 	atomic_store(&sh->next, clock_ms() + RETRY_MS);
 	atomic_store(&sh->down, st != ST_OK);
 	if (st != ST_OK)
-		*err = first;
+		*err = all;
 	return st == ST_OK ? ST_OK : ST_AGAIN;
 }
 

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "maps/seal.h"
-
 const char *const ldapm_entry_attrs[] = { "mailferryUser", "mailferryVersion",
 	"mailferryState", "mailferryText", "mailferrySequence", "mailferryChange",
 	"mailferryImport", "mailferryStaged", NULL };
@@ -25,24 +23,6 @@ ldapm_escape(TALLOC_CTX *ctx, const char *value)
 	    out.bv_val == NULL ? 0 : out.bv_len));
 	ldap_memfree(out.bv_val);
 	return text;
-}
-
-/* Whatever is not surely harmless as \XX: RFC 4514 allows it of every byte. */
-char *
-ldapm_escape_dn(TALLOC_CTX *ctx, const char *value)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.@";
-	char *out = must(talloc_size(ctx, 3 * strlen(value) + 1)), *p = out;
-
-	for (; *value != '\0'; value++) {
-		if (strchr(plain, *value) != NULL)
-			*p++ = *value;
-		else
-			p += snprintf(p, 4, "\\%02x", (unsigned char)*value);
-	}
-	*p = '\0';
-	return out;
 }
 
 char *
@@ -94,12 +74,6 @@ ldapm_has_value(LDAP *ld, LDAPMessage *e, const char *attr, const char *value)
 		    memcmp(v[i]->bv_val, value, len) == 0);
 	ldap_value_free_len(v);
 	return yes;
-}
-
-static unsigned
-shelf_of(const char *user)
-{
-	return crc32_of(0, user, strlen(user)) % LDAPM_SHELVES;
 }
 
 static char *
@@ -242,7 +216,7 @@ ldapm_entry(struct ldapmap *lm, TALLOC_CTX *ctx, const char *user, bool anew,
 		st = find_existing(lm, ctx, user, ent, err);
 	if (st == ST_NONE) {
 		rdn = must(talloc_asprintf(ctx, "mailferryUser=%s",
-		    ldapm_escape_dn(ctx, user)));
+		    ldap_escape_dn(ctx, user)));
 		ent->dn = ldapm_below(ctx, lm, rdn, "records");
 		st = ST_OK;
 	}
@@ -257,7 +231,7 @@ ldapm_mod_carry(struct ldapmods *m, const struct ldapentry *ent,
 		return;
 	ldapm_mod(m, LDAP_MOD_ADD, "objectClass", "mailferryRecord");
 	ldapm_mod(m, LDAP_MOD_ADD, "mailferryUser", user);
-	ldapm_mod_number(m, LDAP_MOD_ADD, "mailferryShelf", shelf_of(user));
+	ldapm_mod_number(m, LDAP_MOD_ADD, "mailferryShelf", ldap_shelf(user));
 }
 
 static bool

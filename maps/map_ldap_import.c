@@ -28,7 +28,7 @@
 char *
 ldapm_run_dn(TALLOC_CTX *ctx, const struct ldapmap *lm, const char *id)
 {
-	char *rdn = must(talloc_asprintf(ctx, "cn=%s", ldapm_escape_dn(ctx, id)));
+	char *rdn = must(talloc_asprintf(ctx, "cn=%s", ldap_escape_dn(ctx, id)));
 
 	return ldapm_below(ctx, lm, rdn, "imports");
 }

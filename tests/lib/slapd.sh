@@ -3,7 +3,7 @@
 # Sourced by tests; $here is the source directory.
 #   slapd_new NAME [LINE...]	make one with base dc=example,dc=test; further lines
 #				of its database section
-#   slapd_run NAME [PORT]	start it; $pid_NAME, $port_NAME; ldapi at $t/NAME.sock
+#   slapd_run NAME [PORT [URL]]	start it, at that URL, too; $pid_NAME, $port_NAME; ldapi at $t/NAME.sock
 #   slapd_stop NAME		end it
 slapds=
 suffix=dc=example,dc=test
@@ -49,7 +49,7 @@ slapd_new()	# NAME [LINE...]
 			TLSCertificateFile $t/server.pem
 			TLSCertificateKeyFile $t/server.key
 			TLSVerifyClient ${verify-try}
-			authz-regexp gidNumber=0\\+uidNumber=0,cn=peercred,cn=external,cn=auth cn=root,$suffix
+			authz-regexp gidNumber=0.uidNumber=0,cn=peercred,cn=external,cn=auth cn=root,$suffix
 			authz-regexp ^cn=client\$ cn=mapd,$suffix
 			database mdb
 			suffix $suffix
@@ -78,18 +78,18 @@ slapd_fill()	# NAME [USER...]: the base, a DN for mapd, people
 		printf 'dn: %s\nobjectClass: dcObject\nobjectClass: organization\no: x\ndc: example\n\n' "$suffix"
 		printf 'dn: ou=people,%s\nobjectClass: organizationalUnit\nou: people\n\n' "$suffix"
 		printf 'dn: cn=mapd,%s\nobjectClass: person\ncn: mapd\nsn: mapd\nuserPassword: mapdpw\n\n' "$suffix"
-		for u in "$@"; do
-			printf 'dn: uid=%s,ou=people,%s\nobjectClass: inetOrgPerson\nuid: %s\ncn: %s\nsn: x\n\n' "$u" "$suffix" "$u" "$u"
+		for person in "$@"; do
+			printf 'dn: uid=%s,ou=people,%s\nobjectClass: inetOrgPerson\nuid: %s\ncn: %s\nsn: x\n\n' "$person" "$suffix" "$person" "$person"
 		done
 	} >"$t/$name.ldif"
 	slapadd -q -f "$t/$name.conf" -l "$t/$name.ldif" >"$t/out" 2>&1
 }
 
-slapd_run()	# NAME [PORT]
+slapd_run()	# NAME [PORT [URL]]
 {
 	eval "port=\${2:-\${port_$1:-$(free_port)}}"
 	rm -f "$t/$1.sock"
-	slapd -d none -f "$t/$1.conf" -h "ldap://127.0.0.1:$port/ ldapi://$(echo "$t/$1.sock" | sed 's,/,%2f,g')/" \
+	slapd -d none -f "$t/$1.conf" -h "ldap://127.0.0.1:$port/ ldapi://$(echo "$t/$1.sock" | sed 's,/,%2f,g')/ ${3:-}" \
 		>>"$t/$1.log" 2>&1 &
 	eval "pid_$1=$! port_$1=$port"
 	slapds="$slapds $!"
