@@ -32,6 +32,12 @@ backend_base(void)
 	return base;
 }
 
+pid_t
+backend_slapd(void)
+{
+	return slapd;
+}
+
 static void
 write_file(const char *name, const char *text, mode_t mode)
 {
@@ -53,6 +59,8 @@ start(char *const argv[])
 	if (pid != 0)
 		return pid;
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* A program of one run does not free at its end. */
+	(void)setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
 	fd = open("/dev/null", O_RDWR);
 	(void)dup2(fd, 0);
 	if (getenv("BACKEND_DEBUG") == NULL) {
@@ -243,7 +251,7 @@ struct map *
 backend_fresh(void)
 {
 	bool ldap = kind == LDAP_ || kind == SOCKET_LDAP;
-	char text[1000], ltext[500];
+	char text[1000], ltext[500], file[32];
 	struct err err;
 
 	serial++;
@@ -253,10 +261,11 @@ backend_fresh(void)
 		    base);
 		write_file("ldap.conf", ltext, 0600);
 	}
+	(void)snprintf(file, sizeof(file), "map%d.tdb", serial);
 	(void)snprintf(text, sizeof(text), "map = %s:%s/%s\nsocket_dir = "
 	    "%s/run%d\nold_mail = /f1/%%u\nnew_mail = /f2/%%u\n", ldap ? "ldap" :
-	    "tdb", dir, ldap ? "ldap.conf" :
-	    talloc_asprintf(backend_conf, "map%d.tdb", serial), dir, serial);
+	    "tdb", dir, ldap ? "ldap.conf" : file,
+	    dir, serial);
 	write_file("conf", text, 0600);
 	talloc_free(backend_conf);
 	if (conf_parse(NULL, "conf", text, strlen(text), &backend_conf, &err) !=

@@ -9,6 +9,8 @@
 
 #include "tests/unit/test.h"
 
+#include <sys/types.h>
+
 #include "maps/backend.h"
 
 enum kind { TDB, LDAP_, SOCKET, SOCKET_LDAP };
@@ -26,5 +28,6 @@ struct map     *backend_open(void);
 /* The slapd of an LDAP kind: its ldapi URI, the base of the present map, its pid. */
 const char     *backend_uri(void);
 const char     *backend_base(void);
+pid_t		backend_slapd(void);
 
 #endif
