@@ -31,7 +31,7 @@ static const struct verb {
 	{ "history", verb_history, "[--limit N] [USER]" },
 	{ "watch", verb_watch, "[USER]" },
 	{ "explain", verb_explain, "USER | ADDRESS" },
-	{ "doctor", verb_doctor, "[--init]" },
+	{ "doctor", verb_doctor, "[--init | [--postfix DIR] [--dovecot FILE]]" },
 };
 
 #define NVERBS (sizeof(verbs) / sizeof(verbs[0]))
