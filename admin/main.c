@@ -31,6 +31,7 @@ static const struct verb {
 	{ "history", verb_history, "[--limit N] [USER]" },
 	{ "watch", verb_watch, "[USER]" },
 	{ "explain", verb_explain, "USER | ADDRESS" },
+	{ "status", verb_status, "[--metrics]" },
 	{ "doctor", verb_doctor, "[--init | [--postfix DIR] [--dovecot FILE]]" },
 };
 

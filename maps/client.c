@@ -11,6 +11,7 @@
 
 #include "maps/base/clock.h"
 #include "maps/base/netstring.h"
+#include "maps/metrics.h"
 
 #define TURN		32		/* answers to one client before the next */
 #define UNSENT_MAX	(1024 * 1024)	/* bytes after which no more is answered */
@@ -20,6 +21,7 @@ client_drop(struct client *cl)
 {
 	TAILQ_REMOVE(&cl->all->list, cl, entry);
 	cl->all->n--;
+	metrics_client(cl->pr, -1);
 	if (cl->readable != NULL)
 		event_free(cl->readable);
 	if (cl->writable != NULL)
@@ -125,7 +127,8 @@ next_request(const struct client *cl, const char **req, size_t *len,
 static enum status
 answer_one(struct client *cl)
 {
-	struct answer out = { NULL, 0, false, false };
+	struct answer out = { .st = ST_OK };
+	long long begin = clock_us();
 	const char *req;
 	size_t len, used;
 	TALLOC_CTX *ctx;
@@ -136,6 +139,9 @@ answer_one(struct client *cl)
 		return st;
 	ctx = must(talloc_pool(NULL, 8192));
 	cl->pr->answer(ctx, cl->all->map, &cl->peer, req, len, &out);
+	metrics_request(cl->pr, out.st, clock_us() - begin);
+	metrics_add(M_DEFERRALS, out.window);
+	metrics_add(M_CONFLICTS, out.conflict);
 	if (out.len > 0)
 		put_answer(cl, out.data, out.len);
 	talloc_free(ctx);
@@ -214,6 +220,7 @@ client_welcome(struct clients *all, int fd, const struct protocol *pr,
 	    .seen = clock_ms() };
 	TAILQ_INSERT_TAIL(&all->list, cl, entry);
 	all->n++;
+	metrics_client(pr, 1);
 	cl->readable = must(event_new(all->base, fd, EV_READ | EV_PERSIST,
 	    on_readable, cl));
 	cl->writable = must(event_new(all->base, fd, EV_WRITE | EV_PERSIST,

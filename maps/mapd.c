@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "maps/base/log.h"
+#include "maps/metrics.h"
 #include "maps/server.h"
 
 #ifndef VERSION
@@ -101,6 +102,9 @@ serve(struct conf *conf, struct options *o)
 	if (st == ST_OK)
 		st = server_listen(srv, &protocol_map, conf->map_socket, 0666,
 		    &err);
+	if (st == ST_OK)
+		st = server_listen(srv, &protocol_metrics, conf->metrics_socket,
+		    (mode_t)conf->metrics_mode, &err);
 	if (st == ST_OK) {
 		log_why(LOG_INFO, "started", conf->map);
 		st = server_run(srv, reload, o, &err);

@@ -21,8 +21,11 @@ struct wire_peer {
 };
 
 struct answer {
+	enum status st;			/* the outcome, to be counted */
 	char	*data;			/* talloc child of the ctx that was given */
 	size_t	 len;			/* 0: nothing is to be said */
+	bool	 conflict;		/* somebody else changed it first */
+	bool	 window;		/* it is about a user in his window */
 	bool	 watch;			/* tell the peer of changes from now on */
 	bool	 close;			/* and then hang up */
 };

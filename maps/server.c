@@ -23,6 +23,7 @@
 #include "maps/base/log.h"
 #include "maps/base/netstring.h"
 #include "maps/client.h"
+#include "maps/metrics.h"
 #include "maps/peer.h"
 #include "maps/wire.h"
 
@@ -74,6 +75,7 @@ turn_away(const struct listener *ls, int fd)
 
 	len = ls->pr->netstrings ? snprintf(text, sizeof(text), "%zu:%s,",
 	    strlen(busy), busy) : snprintf(text, sizeof(text), "%s", busy);
+	metrics_add(M_REFUSED, 1);
 	tell_full(ls->srv, "max_connections reached: clients are told to come again");
 	(void)!send(fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)close(fd);
@@ -203,6 +205,8 @@ on_change(const struct change *ch, void *arg, struct err *err)
 	char *answer = wire_change(NULL, ch, &alen);
 
 	(void)err;
+	metrics_add(M_CHANGES, 1);
+	metrics_user(ch->was, ch->is);
 	if (!ch->imported)		/* there may be 100,000 of those */
 		log_change(ch);
 	for (cl = TAILQ_FIRST(&srv->clients.list); cl != NULL; cl = next) {
@@ -337,6 +341,16 @@ make_events(struct server *srv)
 	(void)event_add(srv->on_hup, NULL);
 }
 
+/* From here on each change is told. */
+static enum status
+count_user(const struct record *rec, void *arg, struct err *err)
+{
+	(void)arg;
+	(void)err;
+	metrics_user(NULL, rec);
+	return ST_OK;
+}
+
 enum status
 server_new(TALLOC_CTX *ctx, const struct conf *conf, struct map *map,
     struct server **out, struct err *err)
@@ -356,6 +370,8 @@ server_new(TALLOC_CTX *ctx, const struct conf *conf, struct map *map,
 		talloc_free(srv);
 		return st;
 	}
+	/* A map that cannot be listed is told of by every answer. */
+	metrics_set(M_WHOLE, map_each(map, count_user, NULL, err) == ST_OK);
 	make_events(srv);
 	map->changed = on_change;
 	map->changed_arg = srv;

@@ -72,6 +72,7 @@ static const struct key keys[] = {
 	{ "window_text", TEXT, AT(window_text), "mailbox is being moved, try again in %s seconds", 0, 0, "what a refusal in a window says" },
 	{ "socketmap_mode", MODE, AT(socketmap_mode), "0666", 0, 0777, "mode of the socket for Postfix" },
 	{ "dict_mode", MODE, AT(dict_mode), "0666", 0, 0777, "mode of the socket for Dovecot" },
+	{ "metrics_mode", MODE, AT(metrics_mode), "0666", 0, 0777, "mode of the socket for Prometheus" },
 	{ "milter_mode", MODE, AT(milter_mode), "0666", 0, 0777, "mode of the socket of the milter" },
 	{ "idle_timeout", SECONDS, AT(idle_timeout), "60", 1, 86400, "after which mailferry-mapd drops a silent client" },
 };
