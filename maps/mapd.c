@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "maps/base/log.h"
+#include "maps/base/notify.h"
 #include "maps/metrics.h"
 #include "maps/server.h"
 
@@ -107,8 +108,10 @@ serve(struct conf *conf, struct options *o)
 		    (mode_t)conf->metrics_mode, &err);
 	if (st == ST_OK) {
 		log_why(LOG_INFO, "started", conf->map);
+		notify_ready();
 		st = server_run(srv, reload, o, &err);
 	}
+	notify_stopping();
 	talloc_free(srv);
 	talloc_free(map);
 	if (st != ST_OK)

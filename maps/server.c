@@ -22,6 +22,7 @@
 #include "maps/base/clock.h"
 #include "maps/base/log.h"
 #include "maps/base/netstring.h"
+#include "maps/base/notify.h"
 #include "maps/client.h"
 #include "maps/metrics.h"
 #include "maps/peer.h"
@@ -168,6 +169,7 @@ on_second(evutil_socket_t fd, short what, void *arg)
 	long long now = clock_ms();
 	struct client *cl, *next;
 
+	notify_alive();
 	on_working(fd, what, srv);
 	for (cl = TAILQ_FIRST(&srv->clients.list); cl != NULL; cl = next) {
 		next = TAILQ_NEXT(cl, entry);
@@ -249,6 +251,7 @@ on_hup(evutil_socket_t sig, short what, void *arg)
 	srv->rules = rules;
 	srv->conf = srv->map->conf = conf;
 	log_why(LOG_INFO, "reloaded", conf->path);
+	notify_reloaded();
 }
 
 /* A socket that nobody answers at is left from a crash. */
