@@ -189,27 +189,61 @@ open_message(struct mailbox *box, const char *base, TALLOC_CTX *ctx,
 	return st;
 }
 
+struct copy {				/* of a message that is caught up */
+	const char	*base;
+	const char	*sub;		/* where the leader has it, and under */
+	char		*file;		/* which name; NULL: nowhere */
+};
+
 /*
  * One message.  The file comes first here, then the line: a follower with
- * the line only would never be given the file again.
+ * the line only would never be given the file again.  Its name is the same
+ * whatever the flags: who goes on after a crash writes over what had no line yet.
  */
 static enum status
-copy_message(struct mailbox *lead, struct mailbox *follow,
-    const struct uidlist_line *line, TALLOC_CTX *ctx, struct err *err)
+copy_message(struct mailbox *lead, struct mailbox *follow, uint32_t uid,
+    struct copy *c, TALLOC_CTX *ctx, struct err *err)
 {
-	const char *sub = NULL;
-	char *file = NULL;
 	enum status st;
 	int fd = -1;
 
-	st = open_message(lead, line->name, ctx, &sub, &file, &fd, err);
-	if (st != ST_OK)		/* ST_NONE: expunged, or never landed */
+	st = open_message(lead, c->base, ctx, &c->sub, &c->file, &fd, err);
+	if (st != ST_OK) {		/* ST_NONE: expunged, or never landed */
+		c->file = NULL;
 		return st == ST_NONE ? ST_OK : st;
-	st = maildir_copy_in(follow->md, fd, maildir_unique(ctx), sub,
-	    maildir_without_keywords(ctx, file), err);
+	}
+	st = maildir_copy_in(follow->md, fd, maildir_unique(ctx), "new", c->base,
+	    err);
 	(void)close(fd);
-	return st == ST_OK ? uidlist_append(&follow->uids, line->uid, line->name,
-	    err) : st;
+	return st == ST_OK ? uidlist_append(&follow->uids, uid, c->base, err) :
+	    st;
+}
+
+/* The flags, once the lines are on the disk.  What a crash leaves without them
+ * is the mirror's business, as is every flag set from now on. */
+static enum status
+give_flags(struct mailboxes *set, const struct copy *c, size_t n,
+    TALLOC_CTX *ctx, struct err *err)
+{
+	const struct maildir *md = set->box[1]->md;
+	enum status st = ST_OK;
+	size_t i;
+
+	if (n > 0 && fdatasync(set->box[1]->uids.fd) == -1)
+		return err_sys(err, "%s: sync %s", md->path, UIDLIST_NAME);
+	for (i = 0; i < n && st == ST_OK; i++) {
+		bool new = c[i].file != NULL && strcmp(c[i].sub, "new") == 0;
+
+		if (c[i].file == NULL || (new && strcmp(c[i].file,
+		    c[i].base) == 0))
+			continue;
+		st = mailboxes_keep(set, err);
+		if (st == ST_OK && renameat(md->new, c[i].base, new ? md->new :
+		    md->cur, maildir_without_keywords(ctx, c[i].file)) == -1)
+			st = err_sys(err, "%s: rename new/%s", md->path,
+			    c[i].base);
+	}
+	return st;
 }
 
 static enum status
@@ -217,15 +251,19 @@ catch_up(struct mailboxes *set, long long until, struct err *err)
 {
 	struct mailbox *lead = set->box[0], *follow = set->box[1];
 	struct uidlist_line *lines = NULL;
-	TALLOC_CTX *ctx;
+	struct copy *copies = NULL;
+	struct err flags;
 	enum status st;
 	size_t i, n = 0;
+	TALLOC_CTX *ctx;
 
 	if (follow->uids.next >= lead->uids.next)
 		return ST_OK;
 	ctx = must(talloc_new(NULL));
 	st = uidlist_from(ctx, &lead->uids, follow->uids.next, &lines, &n, err);
+	copies = must(talloc_zero_array(ctx, struct copy, (unsigned)n + 1));
 	for (i = 0; i < n && st == ST_OK; i++) {
+		copies[i].base = lines[i].name;
 		if (clock_ms() >= until)
 			st = err_set(err, ST_AGAIN, "%s: %zu messages more to "
 			    "catch up, the next delivery goes on",
@@ -233,8 +271,13 @@ catch_up(struct mailboxes *set, long long until, struct err *err)
 		else
 			st = mailboxes_keep(set, err);
 		if (st == ST_OK)
-			st = copy_message(lead, follow, &lines[i], ctx, err);
+			st = copy_message(lead, follow, lines[i].uid, &copies[i],
+			    ctx, err);
 	}
+	if (st == ST_OK)
+		st = give_flags(set, copies, i, ctx, err);
+	else				/* of those that were done */
+		(void)!give_flags(set, copies, i > 0 ? i - 1 : 0, ctx, &flags);
 	talloc_free(ctx);
 	return st;
 }
