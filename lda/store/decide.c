@@ -95,10 +95,31 @@ decide_void(const struct deciding *dc, const struct intent *in, const char *tmp,
 	return st;
 }
 
+/* Has the uidlist this UID under this name? */
+static enum status
+has_line(const struct mailbox *box, const struct intent *in, bool *has,
+    struct err *err)
+{
+	struct uidlist_line *lines = NULL;
+	TALLOC_CTX *ctx;
+	enum status st;
+	size_t n = 0;
+
+	*has = false;
+	if (box->uids.fd == -1 || in->uid == 0 || in->uid >= box->uids.next)
+		return ST_OK;
+	ctx = must(talloc_new(NULL));
+	st = uidlist_from(ctx, &box->uids, in->uid, &lines, &n, err);
+	*has = st == ST_OK && n > 0 && lines[0].uid == in->uid &&
+	    strcmp(lines[0].name, in->name) == 0;
+	talloc_free(ctx);
+	return st == ST_OK ? st : err_wrap(err, st, "%s", box->md->path);
+}
+
 /* A copy of the leader's file, with its flags, under the same base name. */
 static enum status
-copy_over(struct mailbox *lead, struct mailbox *follow, const struct intent *in,
-    const char *tmp, const char *sub, const char *file, struct err *err)
+copy_over(struct mailbox *lead, struct mailbox *follow, const char *tmp,
+    const char *sub, const char *file, struct err *err)
 {
 	char *name = maildir_without_keywords(NULL, file);
 	enum status st;
@@ -113,8 +134,6 @@ copy_over(struct mailbox *lead, struct mailbox *follow, const struct intent *in,
 	}
 	st = maildir_copy_in(follow->md, fd, tmp, sub, name, err);
 	(void)close(fd);
-	if (st == ST_OK && follow->uids.fd != -1 && in->uid >= follow->uids.next)
-		st = uidlist_append(&follow->uids, in->uid, in->name, err);
 out:
 	talloc_free(name);
 	return st;
@@ -122,7 +141,9 @@ out:
 
 /*
  * The follower is renamed before the leader, so it lacks a landed message only
- * when its filer lost the rename.  Its own tmp file then is the message.
+ * when its filer lost the rename, or when it had no part in the delivery.  Then it
+ * has no line for it either: to catch up is what brings it there, with all that lies
+ * below, in order.
  */
 static enum status
 complete(const struct deciding *dc, const struct intent *in, const char *tmp,
@@ -132,7 +153,11 @@ complete(const struct deciding *dc, const struct intent *in, const char *tmp,
 	const char *sub = NULL, *had = NULL;
 	char *file = NULL, *mine = NULL;
 	enum status st;
+	bool line;
 
+	st = has_line(follow, in, &line, err);
+	if (st != ST_OK || !line)
+		return st;
 	st = maildir_find(NULL, follow->md, in->name, &had, &mine, err);
 	if (st != ST_NONE) {
 		talloc_free(mine);
@@ -140,7 +165,7 @@ complete(const struct deciding *dc, const struct intent *in, const char *tmp,
 	}
 	st = maildir_find(NULL, lead->md, in->name, &sub, &file, err);
 	if (st == ST_OK) {
-		st = copy_over(lead, follow, in, tmp, sub, file, err);
+		st = copy_over(lead, follow, tmp, sub, file, err);
 		talloc_free(file);
 	} else if (st == ST_NONE)	/* the client was faster: nothing to copy */
 		st = ST_OK;
