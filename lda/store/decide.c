@@ -189,14 +189,32 @@ decide_landed(const struct deciding *dc, const struct intent *in,
 	return st == ST_OK ? log_outcome(dc, in, OUTCOME_DONE, err) : st;
 }
 
+/*
+ * Has the leader the message before everybody's eyes?  That it has not proves
+ * nothing, but where it has it was delivered.
+ */
+static enum status
+is_seen(const struct deciding *dc, const struct intent *in, bool *seen,
+    struct err *err)
+{
+	const char *sub = NULL;
+	char *file = NULL;
+	enum status st;
+
+	st = maildir_find(NULL, dc->lead->md, in->name, &sub, &file, err);
+	*seen = st == ST_OK;
+	talloc_free(file);
+	return st == ST_NONE ? ST_OK : st;
+}
+
 /* An intent of the leader's own log: its tmp/ is the judge. */
 static enum status
 decide_lead(const struct deciding *dc, const struct intent *in, struct err *err)
 {
 	char tmp[MAILDIR_NAME_MAX + 1];
 	enum outcome there = OUTCOME_UNKNOWN;
+	bool in_tmp, seen = true;
 	enum status st;
-	bool in_tmp;
 
 	memcpy(tmp, in->name, sizeof(tmp));
 	mailbox_tmp_name(tmp);
@@ -209,29 +227,33 @@ decide_lead(const struct deciding *dc, const struct intent *in, struct err *err)
 			return log_outcome(dc, in, OUTCOME_DONE, err);
 	}
 	st = maildir_in_tmp(dc->lead->md, tmp, &in_tmp, err);
+	if (st == ST_OK && !in_tmp && dc->now - in->at > DELIVERIES_SWEPT)
+		st = is_seen(dc, in, &seen, err);
 	if (st != ST_OK)
 		return st;
-	if (in_tmp || dc->now - in->at > DELIVERIES_SWEPT)
-		return decide_void(dc, in, tmp, err);
-	return decide_landed(dc, in, tmp, err);
+	return in_tmp || !seen ? decide_void(dc, in, tmp, err) :
+	    decide_landed(dc, in, tmp, err);
 }
 
 /* An intent that only the follower has: the leader never got as far, or has
- * already said what came of it. */
+ * already said what came of it; or its log was lost, or is younger. */
 static enum status
 decide_follow(const struct deciding *dc, const struct intent *in,
     struct err *err)
 {
 	char tmp[MAILDIR_NAME_MAX + 1];
 	enum outcome said;
+	bool seen = false;
 	enum status st;
 
 	st = deliveries_lookup(&dc->lead->log, in->key, in->name, &said, err);
+	if (st == ST_OK && said == OUTCOME_UNKNOWN)
+		st = is_seen(dc, in, &seen, err);
 	if (st != ST_OK)
 		return st;
 	memcpy(tmp, in->name, sizeof(tmp));
 	mailbox_tmp_name(tmp);
-	return said == OUTCOME_DONE ? decide_landed(dc, in, tmp, err) :
+	return said == OUTCOME_DONE || seen ? decide_landed(dc, in, tmp, err) :
 	    decide_void(dc, in, tmp, err);
 }
 

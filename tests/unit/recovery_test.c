@@ -19,8 +19,6 @@
 #include "maps/base/clock.h"
 #include "maps/transition.h"
 
-#define TMP_NAME "1700000000.M1P1Q1R0badcafe.host"
-
 static char dir[] = "/tmp/mfrecover.XXXXXX";
 static struct conf *conf;
 
@@ -172,10 +170,11 @@ leave(const char *box, int n, uint32_t uid, const char *where, int left,
 	const char *folder = strstr(box, "/.");
 	struct deliveries log;
 	struct err err;
-	char path[200];
+	char path[200], tmp[64];
 	int fd;
 
-	(void)snprintf(in.name, sizeof(in.name), "%s,S=%zu,W=%zu", TMP_NAME, size,
+	(void)snprintf(tmp, sizeof(tmp), "1700000000.M1P1Q%dR0badcafe.host", n);
+	(void)snprintf(in.name, sizeof(in.name), "%s,S=%zu,W=%zu", tmp, size,
 	    size + 5);
 	message_key(message(conf, n), "u@x.test", folder == NULL ? "INBOX" :
 	    folder + 2, 0, in.key);
@@ -192,7 +191,7 @@ leave(const char *box, int n, uint32_t uid, const char *where, int left,
 		shell("echo '%u :%s' >>%s/dovecot-uidlist", uid, in.name, box);
 	if (where != NULL)
 		shell("printf '%%s' '%s' >'%s/%s/%s'", mail(n), box, where,
-		    strcmp(where, "tmp") == 0 ? TMP_NAME : in.name);
+		    strcmp(where, "tmp") == 0 ? tmp : in.name);
 }
 
 /* The Subjects of a mailbox, by UID: "1=1 2=7 ", `-` where there is no line. */
@@ -232,11 +231,46 @@ completing_skips_nothing(void **state)
 	both("1=1 2=2 3=3 4=4 ");
 }
 
+/* The follower's log alone knows of a delivery: new/ of the leader says that it
+ * landed, where the message is there. */
+static void
+leaders_log_is_lost(void **state)
+{
+	(void)state;
+	begin(STATE_OVERLAP);
+	(void)send_to("", 1);
+	leave("old/u", 2, 2, "new", LINE, 10);
+	leave("new/u", 2, 2, "new", LINE | INTENT, 10);
+	shell("rm old/u/mailferry-deliveries");
+	assert_true(send_to("", 2));
+	both("1=1 2=2 ");
+}
+
+/* So old that tmp/ may have been swept: delivered again only where the message
+ * is not to be seen. */
+static void
+old_intent(void **state)
+{
+	(void)state;
+	begin(STATE_OVERLAP);
+	(void)send_to("", 1);
+	leave("old/u", 2, 2, "new", LINE | INTENT, 31 * 3600);
+	leave("new/u", 2, 2, "new", LINE | INTENT, 31 * 3600);
+	(void)send_to("", 3);
+	both("1=1 2=2 3=3 ");
+	leave("old/u", 4, 4, NULL, LINE | INTENT, 31 * 3600);
+	leave("new/u", 4, 4, "new", LINE | INTENT, 31 * 3600);
+	assert_false(send_to("", 4));
+	both("1=1 2=2 3=3 5=4 ");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(completing_skips_nothing),
+		cmocka_unit_test(leaders_log_is_lost),
+		cmocka_unit_test(old_intent),
 	};
 	char text[400];
 	struct err err;
