@@ -264,6 +264,26 @@ old_intent(void **state)
 	both("1=1 2=2 3=3 5=4 ");
 }
 
+/* A folder that the client deleted on the leader: a message that had got as far as
+ * the follower is not known, but delivered. */
+static void
+folder_gone_on_the_leader(void **state)
+{
+	struct floor *floors;
+	struct err err;
+	size_t n;
+
+	(void)state;
+	begin(STATE_OVERLAP);
+	(void)send_to(".Sub", 1);
+	leave("new/u/.Sub", 2, 2, "new", LINE | INTENT, 10);
+	shell("rm -r old/u/.Sub");
+	assert_int_equal(barrier(conf, record(), conf, SIDE_NONE, &floors, &n,
+	    &err), ST_OK);
+	assert_false(send_to(".Sub", 2));
+	assert_true(has("old/u/.Sub", "3=2 "));
+}
+
 int
 main(void)
 {
@@ -271,6 +291,7 @@ main(void)
 		cmocka_unit_test(completing_skips_nothing),
 		cmocka_unit_test(leaders_log_is_lost),
 		cmocka_unit_test(old_intent),
+		cmocka_unit_test(folder_gone_on_the_leader),
 	};
 	char text[400];
 	struct err err;
