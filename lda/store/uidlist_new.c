@@ -105,14 +105,23 @@ write_header(FILE *out, char *line, uint32_t next)
 	return fputc('\n', out);
 }
 
-static int
-is_dropped(const char *line, const struct rewriting *rw)
+/* The name is behind the first ` :`; a key's value has colons, but no blank. */
+static char *
+name_of(char *line)
 {
-	const char *name = rw->drop == NULL ? NULL : strchr(line, ':');
+	char *name = strstr(line, " :");
 
-	return name != NULL && strncmp(name + 1, rw->drop,
+	return name == NULL ? NULL : name + 2;
+}
+
+static int
+is_dropped(char *line, const struct rewriting *rw)
+{
+	const char *name = rw->drop == NULL ? NULL : name_of(line);
+
+	return name != NULL && strncmp(name, rw->drop,
 	    strlen(rw->drop)) == 0 && strchr(":\n",
-	    name[1 + strlen(rw->drop)]) != NULL;
+	    name[strlen(rw->drop)]) != NULL;
 }
 
 static enum status
@@ -230,15 +239,14 @@ uidlist_from(TALLOC_CTX *ctx, const struct uidlist *ul, uint32_t from,
 		if (*end == '\n')
 			*end++ = '\0';
 		uid = strtoul(line, NULL, 10);
-		name = strchr(line, ':');
+		name = name_of(line);
 		if (uid <= before || uid > UINT32_MAX - 1 || name == NULL ||
-		    name[1] == '\0' || strchr(name, '/') != NULL)
+		    name[0] == '\0' || strchr(name, '/') != NULL)
 			return err_set(err, ST_NEVER, "%s is damaged near UID %lu",
 			    UIDLIST_NAME, before);
 		before = uid;
 		if (uid < from)
 			continue;
-		name++;
 		name[strcspn(name, ":")] = '\0';
 		*lines = must(talloc_realloc(ctx, *lines, struct uidlist_line,
 		    (unsigned)*n + 1));

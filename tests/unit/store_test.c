@@ -272,6 +272,28 @@ lines_from_the_end(void **state)
 	uidlist_close(&ul);
 }
 
+/* A key's value may have a colon in it: POP3 UIDLs of other servers do. */
+static void
+colon_in_a_key(void **state)
+{
+	struct uidlist_line *lines;
+	struct uidlist ul;
+	struct err err;
+	size_t n;
+
+	(void)state;
+	put(UIDLIST_NAME, HEAD "5 P1:2 W9 :a,S=1\n6 P7:b :c d :e\n");
+	assert_int_equal(uidlist_read(&ul, dfd, &err), ST_OK);
+	assert_int_equal(uidlist_from(NULL, &ul, 1, &lines, &n, &err), ST_OK);
+	assert_int_equal(n, 2);
+	assert_string_equal(lines[0].name, "a,S=1");
+	assert_string_equal(lines[1].name, "c d ");
+	talloc_free(lines);
+	assert_int_equal(uidlist_drop(&ul, dfd, "a,S=1", &err), ST_OK);
+	is(UIDLIST_NAME, HEAD "6 P7:b :c d :e\n");
+	uidlist_close(&ul);
+}
+
 int
 main(void)
 {
@@ -283,6 +305,7 @@ main(void)
 		cmocka_unit_test(refused_lists),
 		cmocka_unit_test(torn_line_goes_before_the_next),
 		cmocka_unit_test(new_files), cmocka_unit_test(lines_from_the_end),
+		cmocka_unit_test(colon_in_a_key),
 	};
 	int rc;
 
