@@ -91,7 +91,12 @@ start_getent(const char *key, int out)
 
 	if (posix_spawn_file_actions_init(&fa) != 0)
 		return -1;
+	/* Should it hang it must not hold the message, nor Postfix's pipe. */
 	if (posix_spawn_file_actions_adddup2(&fa, out, STDOUT_FILENO) != 0 ||
+	    posix_spawn_file_actions_addopen(&fa, STDIN_FILENO, "/dev/null",
+	    O_RDONLY, 0) != 0 ||
+	    posix_spawn_file_actions_addopen(&fa, STDERR_FILENO, "/dev/null",
+	    O_WRONLY, 0) != 0 ||
 	    posix_spawn(&pid, GETENT, &fa, NULL,
 	    (char *const *)(uintptr_t)argv, envp) != 0)
 		pid = -1;

@@ -40,6 +40,8 @@ struct run {
 	struct place	 place;		/* without a map */
 	const char	*user, *home;
 	bool		 mapped;	/* a map is configured */
+	long long	 until;		/* clock_ms() of the deadline: one for all
+					   users, and from the first byte on */
 };
 
 /* Postfix takes what is written to either as the reason. */
@@ -221,7 +223,7 @@ into_mailbox(struct run *r, struct err *err)
 	    r->env->recipient != NULL ? r->env->recipient : r->user,
 	    .folder = r->conf->extension_mailboxes ?
 	    place_folder(r->env, r->env->extension) : "", .uids = r->mapped,
-	    .until = clock_ms() + r->conf->deadline * 1000LL };
+	    .until = r->until };
 	return deliver(&r->dv, r->rec, r->msg, err);
 }
 
@@ -285,6 +287,23 @@ help(const struct envelope *env)
 	return EX_OK;
 }
 
+/*
+ * SIGALRM's default action is the deadline: it ends us even where a filer hangs,
+ * and death by a signal defers.  Whoever called us may have ignored or blocked it.
+ */
+static void
+set_deadline(const struct run *r)
+{
+	long long left = (r->until - clock_ms() + 999) / 1000;
+	sigset_t set;
+
+	(void)alarm(left < 1 ? 1 : (unsigned)left);
+	(void)signal(SIGALRM, SIG_DFL);
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGALRM);
+	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
 /* The delivery to one user, of the message on the standard input. */
 static int
 one_user(struct run *r)
@@ -292,9 +311,7 @@ one_user(struct run *r)
 	struct err err;
 	enum status st;
 
-	/* Its default action is the deadline: it ends us even where a filer
-	 * hangs, and death by a signal defers. */
-	(void)alarm((unsigned)r->conf->deadline);
+	set_deadline(r);
 	r->user = r->env->recipient_user;
 	st = who(r, &err);
 	if (st == ST_OK)
@@ -340,10 +357,10 @@ several_users(struct run *r)
 	struct err err;
 	pid_t pid;
 
-	(void)alarm((unsigned)r->conf->deadline);
+	set_deadline(r);
 	if (spool_input(&err) != ST_OK)
 		return defer(r, err_dsn(&err), &err);
-	(void)alarm(0);			/* each has his own */
+	(void)alarm(0);			/* each has his own, and they end in time */
 	do {
 		if (lseek(STDIN_FILENO, 0, SEEK_SET) == -1 || (pid = fork()) == -1) {
 			(void)err_sys(&err, "deliver to %s",
@@ -380,5 +397,6 @@ main(int argc, char **argv)
 	(void)log_open("mailferry-lda", r.conf->log, r.conf->debug ? LOG_DEBUG :
 	    LOG_INFO);
 	r.mapped = strcmp(r.conf->map, "none") != 0;
+	r.until = clock_ms() + r.conf->deadline * 1000LL;
 	return r.env->more_users[0] != NULL ? several_users(&r) : one_user(&r);
 }
