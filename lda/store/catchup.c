@@ -119,12 +119,8 @@ set_aside(struct mailbox *box, struct err *err)
 	if (aside == -1)
 		return err_sys(err, "%s: open %s", md->path, name);
 	st = move_indexes(md, aside, err);
-	for (i = 0; i < 2 && st == ST_OK; i++) {
+	for (i = 0; i < 2 && st == ST_OK; i++)
 		st = move(md, md->dir, subs[i], aside, err);
-		if (st == ST_OK && mkdirat(md->dir, subs[i], md->dmode) == -1 &&
-		    errno != EEXIST)
-			st = err_sys(err, "%s: mkdir %s", md->path, subs[i]);
-	}
 	if (st == ST_OK && renameat(md->ctl, UIDLIST_NAME, aside,
 	    UIDLIST_NAME) == -1 && errno != ENOENT)
 		st = errno == EXDEV && unlinkat(md->ctl, UIDLIST_NAME, 0) == 0 ?
