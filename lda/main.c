@@ -215,12 +215,21 @@ no_rules(const struct run *r, struct err *err)
 	return no_rcfile(rc, err);
 }
 
+/* pipe(8) does not name it: then its parts.  u+a and u+b of one message are two. */
+static const char *
+envelope_recipient(const struct run *r)
+{
+	if (r->env->recipient != NULL)
+		return r->env->recipient;
+	return *r->env->extension == '\0' ? r->user :
+	    must(talloc_asprintf(r->env, "%s+%s", r->user, r->env->extension));
+}
+
 static enum status
 into_mailbox(struct run *r, struct err *err)
 {
 	r->dv = (struct delivery){ .ctx = r->env, .map = r->map, .conf = r->conf,
-	    .user = r->user, .home = r->home, .recipient =
-	    r->env->recipient != NULL ? r->env->recipient : r->user,
+	    .user = r->user, .home = r->home, .recipient = envelope_recipient(r),
 	    .folder = r->conf->extension_mailboxes ?
 	    place_folder(r->env, r->env->extension) : "", .uids = r->mapped,
 	    .until = r->until };

@@ -12,10 +12,12 @@ mkdir "$t/old/x.test" "$t/new/x.test"
 chown $vmail "$t/old/x.test" "$t/new/x.test"
 sed -i "s|%u/Maildir|%d/%n|" "$conf"
 mapd_start
-lda()		# NUMBER
+lda()		# NUMBER [ARGUMENT...]
 {
-	printf 'Received: by mx (Postfix)\n\tid 4XYZ%06d; Mon\nSubject: %d\n\ntext\n' "$1" "$1" | env -i ASAN_OPTIONS=detect_leaks=0 \
-		setpriv --reuid=$vmail --regid=nogroup --clear-groups "$BUILD/lda/mailferry-lda" --config "$conf" -d bob@x.test >"$t/out" 2>&1
+	i=$1
+	shift
+	printf 'Received: by mx (Postfix)\n\tid 4XYZ%06d; Mon\nSubject: %d\n\ntext\n' "$i" "$i" | env -i ASAN_OPTIONS=detect_leaks=0 \
+		setpriv --reuid=$vmail --regid=nogroup --clear-groups "$BUILD/lda/mailferry-lda" --config "$conf" "$@" -d bob@x.test >"$t/out" 2>&1
 }
 theirs() { is "$(find "$t/old/x.test" "$t/new/x.test" ! -user $vmail)" ""; }
 
@@ -28,4 +30,6 @@ mailferry step bob@x.test cutover --for 60 && mailferry step bob@x.test settle &
 ok $? "root hands over: every file is still the account's"
 lda 3 && is "$(tail -n 1 "$t/new/x.test/bob/dovecot-uidlist" | cut -d' ' -f1)" 124
 ok $? "and the account delivers"
+lda 4 -a one && lda 4 -a two && lda 4 -a two && is "$(cat "$t/new/x.test/bob/new/"* | grep -c '^Subject: 4')" 2
+ok $? "one message to two extensions is two, though pipe(8) added no field that tells"
 echo "1..$n"
