@@ -153,24 +153,39 @@ form_print(FILE *out, json_t *json)
 	json_decref(json);
 }
 
+static bool
+read_seconds(const char *text, time_t max, time_t *t)
+{
+	char *end;
+	long long n = strtoll(text, &end, 10);
+
+	*t = (time_t)n;
+	return end != text && *end == '\0' && n >= 0 && n <= max;
+}
+
 bool
 form_time(const char *text, time_t now, time_t *t)
 {
 	struct tm tm = { .tm_isdst = 0 };
 	const char *rest;
-	char *end;
+	char *shown;
+	bool same;
 
 	if (*text == '+') {
-		*t = now + (time_t)strtoll(text + 1, &end, 10);
-		return end != text + 1 && *end == '\0' && *t >= now;
+		if (!read_seconds(text + 1, RECORD_TIME_MAX - now, t))
+			return false;
+		*t += now;
+		return true;
 	}
 	rest = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
 	if (rest != NULL && *rest == '\0') {
-		*t = timegm(&tm);
-		return true;
+		*t = timegm(&tm);	/* makes March 3 of February 31 */
+		shown = admin_time(NULL, *t);
+		same = strcmp(shown, text) == 0;
+		talloc_free(shown);
+		return same;
 	}
-	*t = (time_t)strtoll(text, &end, 10);
-	return end != text && *end == '\0';
+	return read_seconds(text, RECORD_TIME_MAX, t);
 }
 
 static bool
@@ -203,7 +218,7 @@ read_time(const json_t *v, time_t *t)
 	if (!read_number(v, &n))
 		return false;
 	*t = (time_t)n;
-	return true;
+	return n <= RECORD_TIME_MAX;
 }
 
 /* A text, or null: NULL. */

@@ -184,8 +184,8 @@ set_window(struct record *rec, char *value)
 {
 	uint64_t begin, end;
 
-	if (!number(word(&value), INT64_MAX, &begin) ||
-	    !number(word(&value), INT64_MAX, &end) || *value != '\0')
+	if (!number(word(&value), RECORD_TIME_MAX, &begin) ||
+	    !number(word(&value), RECORD_TIME_MAX, &end) || *value != '\0')
 		return false;
 	rec->begin = (time_t)begin;
 	rec->end = (time_t)end;
@@ -318,7 +318,7 @@ set_key(struct parsing *ps, enum key key, char *value)
 	case K_BY:
 		return set_text(&rec->by, value);
 	case K_AT:
-		if (!number(value, INT64_MAX, &n))
+		if (!number(value, RECORD_TIME_MAX, &n))
 			return false;
 		rec->at = (time_t)n;
 		return true;

@@ -22,6 +22,8 @@
 #define RECORD_HEAD	"mailferry 1\n"	/* of the text form, version 1 */
 #define RECORD_USER_MAX	  255		/* bytes */
 #define RECORD_TEXT_MAX	  (64 * 1024)	/* bytes; bounds every request */
+#define RECORD_TIME_MAX	  253402300799LL /* 9999-12-31T23:59:59Z: the last second
+					   that RFC 3339 can name */
 
 enum state {
 	STATE_NONE,		/* no state: "not from anywhere", "nothing due" */

@@ -22,9 +22,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		shown = admin_time(ctx, t);
 		if (*text == '+')
 			HOLDS(t >= NOW);
-		/* What has the full form is that very day and second. */
-		if (strlen(text) == strlen("2026-01-01T00:00:00Z") &&
-		    text[19] == 'Z')
+		/* What has a date is that very day and second. */
+		if (strchr(text, 'T') != NULL)
 			HOLDS(strcmp(shown, text) == 0);
 		HOLDS(form_time(shown, NOW, &back) && back == t);
 	}
