@@ -6,23 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-char *
-change_escape(TALLOC_CTX *ctx, const char *text)
-{
-	char *out = must(talloc_size(ctx, 2 * strlen(text) + 1)), *p = out;
-
-	for (; *text != '\0'; text++) {
-		if (*text == '\n' || *text == '\\') {
-			*p++ = '\\';
-			*p++ = *text == '\n' ? 'n' : '\\';
-		} else
-			*p++ = (unsigned char)*text < ' ' || *text == 0x7f ? ' ' :
-			    *text;
-	}
-	*p = '\0';
-	return out;
-}
-
 void
 change_unescape(char *text)
 {
@@ -55,8 +38,8 @@ char *
 change_format(TALLOC_CTX *ctx, const struct change *ch, uint64_t prev,
     size_t *len)
 {
-	char *by = change_escape(ctx, ch->by.by);
-	char *why = change_escape(ctx, ch->by.why);
+	char *by = record_escape(ctx, ch->by.by);
+	char *why = record_escape(ctx, ch->by.why);
 	char *out;
 
 	out = must(talloc_asprintf(ctx,

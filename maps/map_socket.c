@@ -219,8 +219,8 @@ change_request(TALLOC_CTX *ctx, char *head, const struct change_by *by,
     const struct record *is)
 {
 	return must(talloc_asprintf(ctx, "%s%lld\n%s\n%s\n%s", head,
-	    (long long)by->at, change_escape(ctx, by->by),
-	    change_escape(ctx, by->why), is == NULL ? "" :
+	    (long long)by->at, record_escape(ctx, by->by),
+	    record_escape(ctx, by->why), is == NULL ? "" :
 	    record_format(ctx, is)));
 }
 

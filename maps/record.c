@@ -443,6 +443,27 @@ record_parse(TALLOC_CTX *ctx, const char *user, const char *text, size_t len,
 	return st;
 }
 
+char *
+record_escape(TALLOC_CTX *ctx, const char *text)
+{
+	char *out = must(talloc_size(ctx, 2 * strlen(text) + 1)), *p = out;
+	int n;
+
+	for (; *text != '\0'; text += n == 0 ? 1 : n) {
+		n = utf8_length((const unsigned char *)text);
+		if (n > 1)
+			p = mempcpy(p, text, (size_t)n);
+		else if (*text == '\n' || *text == '\\') {
+			*p++ = '\\';
+			*p++ = *text == '\n' ? 'n' : '\\';
+		} else
+			*p++ = n == 0 ? '?' :
+			    *text < ' ' || *text == 0x7f ? ' ' : *text;
+	}
+	*p = '\0';
+	return out;
+}
+
 static const char *
 dup_or_null(TALLOC_CTX *ctx, const char *s)
 {

@@ -90,6 +90,12 @@ bool		record_user_valid(const char *user);
 /* Printable, well-formed UTF-8; `blanks`: with blanks in it. */
 bool		record_text_valid(const char *text, bool blanks);
 
+/*
+ * One line of any text, as by and why have it: LF and backslash escaped, any other
+ * control character a blank, what is not UTF-8 a `?`.  Talloc child of ctx.
+ */
+char	       *record_escape(TALLOC_CTX *ctx, const char *text);
+
 /* Addresses are compared, and kept, in lower case (ASCII); in place. */
 void		record_fold_address(char *address);
 
