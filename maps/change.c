@@ -93,9 +93,11 @@ read_line(struct reading *r, char *key, char *value, struct err *err)
 		r->prev = strtoull(value, NULL, 10);
 	else if (strcmp(key, "at") == 0)
 		r->ch->by.at = (time_t)strtoll(value, NULL, 10);
-	else if (strcmp(key, "user") == 0)
+	else if (strcmp(key, "user") == 0) {
+		if (r->ch->user != NULL)
+			return bad(err);	/* whose would `was` be? */
 		r->ch->user = value;
-	else if (strcmp(key, "by") == 0 || strcmp(key, "why") == 0) {
+	} else if (strcmp(key, "by") == 0 || strcmp(key, "why") == 0) {
 		change_unescape(value);
 		*(key[0] == 'b' ? &r->ch->by.by : &r->ch->by.why) = value;
 	} else if (strcmp(key, "was") == 0)
