@@ -10,6 +10,9 @@
 #include "admin/admin.h"
 #include "maps/route.h"
 
+#define VERSION_MAX	(1LL << 53)	/* what any JSON reader holds exactly; and
+					   the next one can be stored */
+
 const char *const form_columns[] = {
 	"user", "uid", "state", "entered", "begin", "end", "version", "led",
 	"old", "old_control", "old_index", "new", "new_control", "new_index",
@@ -221,11 +224,12 @@ read_time(const json_t *v, time_t *t)
 	return n <= RECORD_TIME_MAX;
 }
 
-/* A text, or null: NULL. */
+/* A text of one line, for that is what it will be; or null: NULL. */
 static bool
 read_text(TALLOC_CTX *ctx, const json_t *v, const char **field)
 {
-	if (!json_is_null(v) && !json_is_string(v))
+	if (!json_is_null(v) && (!json_is_string(v) ||
+	    strchr(json_string_value(v), '\n') != NULL))
 		return false;
 	*field = json_is_null(v) ? NULL :
 	    must(talloc_strdup(ctx, json_string_value(v)));
@@ -313,8 +317,11 @@ read_unknown(struct record *rec, const json_t *v)
 	const char **list = read_list(rec, v, "\n");
 	char *text = must(talloc_strdup(rec, ""));
 
-	for (; list != NULL && *list != NULL; list++)
+	for (; list != NULL && *list != NULL; list++) {
+		if (!record_unknown_valid(*list))
+			return false;
 		text = must(talloc_asprintf_append_buffer(text, "%s\n", *list));
+	}
 	rec->unknown = text;
 	return list != NULL;
 }
@@ -399,7 +406,7 @@ apply(struct record *rec, const char *key, const json_t *v, bool *known)
 	if (strcmp(key, "end") == 0)
 		return read_time(v, &rec->end);
 	if (strcmp(key, "led") == 0 || strcmp(key, "version") == 0) {
-		if (!read_number(v, &n))
+		if (!read_number(v, &n) || n > VERSION_MAX)
 			return false;
 		*(*key == 'l' ? &rec->led : &rec->version) = (uint64_t)n;
 		return true;

@@ -271,6 +271,19 @@ key_parse(const char *name)
 	return k;
 }
 
+bool
+record_unknown_valid(const char *line)
+{
+	size_t len = strcspn(line, " ");
+	enum key k;
+
+	for (k = K_USER; k < K_UNKNOWN; k++)
+		if (strlen(keys[k]) == len && strncmp(line, keys[k], len) == 0)
+			return false;
+	return len > 0 && line[len] == ' ' && line[len + 1] != '\0' &&
+	    text_valid(line, true);
+}
+
 static bool
 set_key(struct parsing *ps, enum key key, char *value)
 {

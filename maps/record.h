@@ -90,6 +90,9 @@ bool		record_user_valid(const char *user);
 /* Printable, well-formed UTF-8; `blanks`: with blanks in it. */
 bool		record_text_valid(const char *text, bool blanks);
 
+/* May it be a line of `unknown`?  `key value`, and no key that we know. */
+bool		record_unknown_valid(const char *line);
+
 /*
  * One line of any text, as by and why have it: LF and backslash escaped, any other
  * control character a blank, what is not UTF-8 a `?`.  Talloc child of ctx.

@@ -61,6 +61,9 @@ on_line(json_t *obj, int line, void *arg, struct err *err)
 	b = form_record(back);
 	HOLDS(json_equal(a, b));
 	export_again(ctx, rec, a);
+	/* Its next version can be stored as well. */
+	rec->version++;
+	HOLDS(admin_check(rec, err) == ST_OK);
 	json_decref(a);
 	json_decref(b);
 out:
@@ -83,6 +86,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fuzz_put(fuzz_dir(), NAME, fuzz_rest(&in));
 		st = lines_each(file, format, on_line, &line, &err);
 		HOLDS(st == ST_OK || st == ST_NEVER);
+		HOLDS(st == ST_NEVER || in.p == in.end || memchr(in.p, '\0',
+		    (size_t)(in.end - in.p)) == NULL);
 		if (st == ST_NEVER) {
 			fuzz_err(&err);
 			HOLDS(strncmp(err.text, file, strlen(file)) == 0);
