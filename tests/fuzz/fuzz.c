@@ -57,6 +57,16 @@ fuzz_word(char **line)
 	return word;
 }
 
+char *
+fuzz_lf(char *word)
+{
+	char *p;
+
+	for (p = word; (p = strchr(p, '\001')) != NULL;)
+		*p = '\n';
+	return word;
+}
+
 void
 fuzz_err(const struct err *err)
 {

@@ -37,6 +37,9 @@ char   *fuzz_line(TALLOC_CTX *ctx, struct input *in);
 /* Takes a word off a line; "" where there is none. */
 char   *fuzz_word(char **line);
 
+/* \001 becomes LF, in place; the word itself. */
+char   *fuzz_lf(char *word);
+
 /* All that is left, not terminated. */
 #define fuzz_rest(in) ((in)->p), ((size_t)((in)->end - (in)->p))
 

@@ -1,7 +1,7 @@
 /*
  * mbox_fuzz.c - a message more in an mbox is one message more to whoever reads it
  *
- * Input: ARGUMENTS LF MESSAGE.
+ * Input: ARGUMENTS LF MESSAGE.  \001 in an argument is LF.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -154,7 +154,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int i;
 
 	for (i = 1; i < 7 && *args != '\0'; i++)
-		argv[i] = fuzz_word(&args);
+		argv[i] = fuzz_lf(fuzz_word(&args));
 	if (envelope_read(ctx, 0, argv, envp, &env, &err) == ST_OK)
 		check(ctx, env, fuzz_rest(&in));
 	talloc_free(ctx);

@@ -2,7 +2,7 @@
  * message_fuzz.c - a message from standard input: bytes are bytes
  *
  * Input: ARGUMENTS LF REPEAT LF MESSAGE.  REPEAT times the message's last half is
- * put behind it again, so that it may outgrow the buffer.
+ * put behind it again, so that it may outgrow the buffer.  \001 in an argument is LF.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -49,14 +49,15 @@ begin(TALLOC_CTX *ctx, const struct envelope *env, const char *data, size_t len,
 
 /* One line that begins a message in an mbox, or none. */
 static void
-check_from_line(const char *line)
+check_from_line(const char *line, bool alone)
 {
 	size_t len = strlen(line);
 
 	if (len == 0)
 		return;
 	HOLDS(strncmp(line, "From ", 5) == 0);
-	HOLDS(strchr(line, '\n') == line + len - 1);
+	HOLDS(strchr(line, '\n') == line + len - 1 ||
+	    (alone && strchr(line, '\n') == NULL));
 }
 
 static void
@@ -70,20 +71,30 @@ check_sizes(const struct message *msg, const char *body, size_t len)
 	HOLDS(msg->size == (off_t)len && msg->vsize == (off_t)len + bare);
 }
 
+/* A From_ line that does not end within the buffer is none. */
+static const char *
+behind_from_line(const char *data, size_t len)
+{
+	const char *lf = memchr(data, '\n', len < MESSAGE_BUFFER ? len :
+	    MESSAGE_BUFFER);
+
+	if (len < 5 || memcmp(data, "From ", 5) != 0)
+		return data;
+	return lf != NULL ? lf + 1 : len < MESSAGE_BUFFER ? data + len : data;
+}
+
 static void
 check(TALLOC_CTX *ctx, const struct envelope *env, const char *data,
     size_t len)
 {
-	const char *lf = len >= 5 && memcmp(data, "From ", 5) == 0 ?
-	    memchr(data, '\n', len) : data - 1;
-	const char *body = lf == NULL ? data + len : lf + 1;
+	const char *body = behind_from_line(data, len);
 	size_t blen = (size_t)(data + len - body);
 	int in, in2, out[2] = { file_of("", 0), file_of("", 0) };
 	struct message *msg = begin(ctx, env, data, len, &in), *other;
 	struct err err;
 	char *again;
 
-	check_from_line(msg->from_line);
+	check_from_line(msg->from_line, blen == 0);
 	HOLDS(message_write(msg, out, 2, &err) == ST_OK);
 	file_is(out[0], body, blen);
 	file_is(out[1], body, blen);
@@ -119,7 +130,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text;
 
 	for (i = 1; i < 7 && *args != '\0'; i++)
-		argv[i] = fuzz_word(&args);
+		argv[i] = fuzz_lf(fuzz_word(&args));
 	if (repeat > REPEAT_MAX)
 		repeat = REPEAT_MAX;
 	if (repeat * half > 400000)	/* three buffers and a bit */
