@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,11 +19,26 @@
 #define PASSWD_MAX	(64 * 1024 * 1024)
 #define GETENT		"/usr/bin/getent"
 
+/* Digits alone, and no more than an id has: 4294967296 is not root's.  The highest
+ * means "leave it" to chown(2) and the like. */
+static bool
+parse_id(const char *text, uint32_t *id)
+{
+	unsigned long long n;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	n = strtoull(text, &end, 10);
+	*id = (uint32_t)n;
+	return *end == '\0' && n < UINT32_MAX;
+}
+
 /* `name:x:uid:gid:gecos:home:shell`, cut in place. */
 static struct account *
 parse_line(TALLOC_CTX *ctx, char *line)
 {
-	char *field[7], *end;
+	char *field[7];
 	struct account *a;
 	int i;
 
@@ -35,19 +51,14 @@ parse_line(TALLOC_CTX *ctx, char *line)
 			*line++ = '\0';
 	}
 	a = must(talloc(ctx, struct account));
-	a->uid = (uid_t)strtoul(field[2], &end, 10);
-	if (end == field[2] || *end != '\0')
-		goto bad;
-	a->gid = (gid_t)strtoul(field[3], &end, 10);
-	if (end == field[3] || *end != '\0')
-		goto bad;
+	if (!parse_id(field[2], &a->uid) || !parse_id(field[3], &a->gid)) {
+		talloc_free(a);
+		return NULL;
+	}
 	a->name = must(talloc_strdup(a, field[0]));
 	a->home = must(talloc_strdup(a, field[5]));
 	a->shell = must(talloc_strdup(a, field[6]));
 	return a;
-bad:
-	talloc_free(a);
-	return NULL;
 }
 
 /* The best of the lines of `text`: by name the first; by uid the hinted one,

@@ -7,13 +7,24 @@
 
 #include "lda/account.c"
 
+/* `:ID:`, in digits. */
+static bool
+is_id(const char **p, unsigned long id)
+{
+	char *end;
+
+	if ((*p)[0] != ':' || (*p)[1] < '0' || (*p)[1] > '9' ||
+	    strtoull(*p + 1, &end, 10) != id || *end != ':')
+		return false;
+	*p = end;
+	return true;
+}
+
 /* The line of an account says what the account says. */
 static void
 is_line_of(const char *text, const struct account *a)
 {
 	char *start = must(talloc_asprintf(NULL, "%s:", a->name));
-	char *ids = must(talloc_asprintf(NULL, ":%lu:%lu:", (unsigned long)a->uid,
-	    (unsigned long)a->gid));
 	const char *line, *second;
 	bool found = false;
 
@@ -22,11 +33,11 @@ is_line_of(const char *text, const struct account *a)
 		if (strncmp(line, start, strlen(start)) != 0)
 			continue;
 		second = strchr(line + strlen(start), ':');
-		found = second != NULL && strncmp(second, ids, strlen(ids)) == 0;
+		found = second != NULL && is_id(&second, a->uid) &&
+		    is_id(&second, a->gid);
 	}
 	HOLDS(found);
 	talloc_free(start);
-	talloc_free(ids);
 }
 
 int
