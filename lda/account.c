@@ -72,9 +72,9 @@ best_of(TALLOC_CTX *ctx, char *text, const char *name, uid_t uid,
 
 	for (line = strtok_r(text, "\n", &save); line != NULL;
 	    line = strtok_r(NULL, "\n", &save)) {
-		if (name != NULL && (strncmp(line, name, strlen(name)) != 0 ||
-		    line[strlen(name)] != ':'))
-			continue;
+		if (name != NULL && (strcspn(line, ":") != strlen(name) ||
+		    strncmp(line, name, strlen(name)) != 0))
+			continue;	/* a name has no colon */
 		a = parse_line(ctx, line);
 		if (a == NULL)
 			continue;
