@@ -170,6 +170,8 @@ is_template(const char *value)
 		return false;
 	for (p = strchr(value, '%'); p != NULL; p = strchr(p + 1, '%')) {
 		p++;
+		if (*p == '0')
+			return false;
 		while (*p >= '0' && *p <= '9')
 			p++;
 		if (*p == '\0' || strchr("undh%", *p) == NULL)

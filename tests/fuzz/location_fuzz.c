@@ -21,6 +21,13 @@ check_path(const char *template, const char *path)
 	HOLDS(strncmp(path, template, fixed) == 0);
 }
 
+static bool
+ends_with(const char *text, const char *end)
+{
+	return strlen(text) >= strlen(end) &&
+	    strcmp(text + strlen(text) - strlen(end), end) == 0;
+}
+
 /* The configuration's own judgement of a template holds for every user. */
 static void
 check_conf(TALLOC_CTX *ctx, const char *template)
@@ -35,7 +42,7 @@ check_conf(TALLOC_CTX *ctx, const char *template)
 		return;
 	if (location_expand(ctx, conf->mail[OLD], "alice@example.test",
 	    "/home/alice", &path, &err) != ST_OK)
-		HOLDS(strstr(err.text, "mean something") == NULL);
+		HOLDS(!ends_with(err.text, "mean something"));
 }
 
 int
