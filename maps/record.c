@@ -281,7 +281,7 @@ record_unknown_valid(const char *line)
 		if (strlen(keys[k]) == len && strncmp(line, keys[k], len) == 0)
 			return false;
 	return len > 0 && line[len] == ' ' && line[len + 1] != '\0' &&
-	    text_valid(line, true);
+	    record_text_valid(line, true);
 }
 
 static bool
