@@ -86,7 +86,7 @@ add(int dirfd, const struct maildir *md, struct err *err)
 	st = file_read(NULL, dirfd, FILE_NAME, FILE_MAX, &text, &len, err);
 	if (st != ST_OK && st != ST_NONE)
 		return st;
-	if (len == 0) {
+	if (len == 0 || *text == '\0') {	/* zeros are what a crash left */
 		talloc_free(text);
 		text = must(talloc_strdup(NULL, HEAD));
 		len = sizeof(HEAD) - 1;

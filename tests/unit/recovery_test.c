@@ -284,6 +284,51 @@ folder_gone_on_the_leader(void **state)
 	assert_true(has("old/u/.Sub", "3=2 "));
 }
 
+/* What a crash left of it: blocks of zeros. */
+static void
+subscriptions_of_zeros(void **state)
+{
+	(void)state;
+	begin(STATE_OLD);
+	(void)send_to("", 1);
+	shell("head -c 4096 /dev/zero >old/u/subscriptions");
+	(void)send_to(".Sub", 2);
+	shell("printf 'V\\t2\\n\\nSub\\n' | cmp - old/u/subscriptions");
+}
+
+/* Asleep for so long, between the first lock and the second, that the first is
+ * another's: what he is about to write is not a torn line to be cut off. */
+static void
+first_lock_is_lost(void **state)
+{
+	struct err err;
+	struct record *rec;
+	struct delivery dv = { .ctx = conf, .conf = conf, .user = "u",
+	    .recipient = "u@x.test", .folder = "", .uids = true };
+	pid_t pid;
+
+	(void)state;
+	begin(STATE_OVERLAP);
+	(void)send_to("", 1);
+	shell("echo 1:other.host >new/u/dovecot-uidlist.lock");
+	pid = fork();
+	if (pid == 0)
+		_exit(!holds("n=0; until [ -e old/u/dovecot-uidlist.lock ] || "
+		    "[ $n -gt 500 ]; do sleep 0.01; n=$((n + 1)); done; "
+		    "echo 1:other.host >other && mv other "
+		    "old/u/dovecot-uidlist.lock && printf '2 :half' >>"
+		    "old/u/dovecot-uidlist && rm new/u/dovecot-uidlist.lock"));
+	rec = record();
+	dv.map = open_map();
+	dv.until = clock_ms() + 30000;
+	assert_int_equal(deliver(&dv, rec, message(conf, 2), &err), ST_AGAIN);
+	(void)alarm(0);
+	talloc_free(dv.map);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	shell("tail -c 7 old/u/dovecot-uidlist | grep -qx '2 :half' && "
+	    "grep -q other old/u/dovecot-uidlist.lock");
+}
+
 int
 main(void)
 {
@@ -292,6 +337,8 @@ main(void)
 		cmocka_unit_test(leaders_log_is_lost),
 		cmocka_unit_test(old_intent),
 		cmocka_unit_test(folder_gone_on_the_leader),
+		cmocka_unit_test(subscriptions_of_zeros),
+		cmocka_unit_test(first_lock_is_lost),
 	};
 	char text[400];
 	struct err err;
