@@ -190,7 +190,11 @@ no_rcfile(const char *path, struct err *err)
 {
 	struct stat sb;
 
-	if (stat(path, &sb) == -1 || sb.st_size == 0)
+	/* EACCES: not his to read, procmail goes on without as well. */
+	if (stat(path, &sb) == -1)
+		return errno == ENOENT || errno == ENOTDIR || errno == EACCES ?
+		    ST_OK : err_sys(err, "%s", path);
+	if (sb.st_size == 0)
 		return ST_OK;
 	return err_set(err, ST_NEVER, "%s is there, and this version cannot run "
 	    "it: its mail waits, so that no filter is lost", path);
@@ -341,6 +345,14 @@ spool_input(struct err *err)
 	ssize_t n;
 	int fd;
 
+	/* What we say must not go into the message where fds 1 and 2 are closed;
+	 * nor is a closed fd 0 an empty message. */
+	do
+		fd = open("/dev/null", O_WRONLY);
+	while (fd != -1 && fd <= STDERR_FILENO);
+	if (fd == -1)
+		return err_sys(err, "/dev/null");
+	(void)close(fd);
 	fd = open("/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (fd == -1)
 		return err_sys(err, "a file in /var/tmp");

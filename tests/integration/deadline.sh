@@ -51,6 +51,16 @@ sleep 2
 mail 2 && lda "$t/msg" -d $u mferry2 mferry3 && in_time 0 4 && is "$(cat "$t"/old/mferry?/Maildir/new/* | grep -c '^Subject: 2')" 3
 ok $? "without locks it comes, once to each"
 
+mail 4 && mv "$t/old/$u" "$t/away" && : >"$t/old/$u"
+"$BUILD/lda/mailferry-lda" --config "$conf" -d $u mferry2 mferry3 <"$t/msg" >&- 2>&-
+is $? 75 && rm "$t/old/$u" && mv "$t/away" "$t/old/$u" &&
+	is "$(cat "$t"/old/mferry[23]/Maildir/new/* | grep -c '^Subject: 4')" 2 && ! grep -r '^4\.' "$t"/old/mferry[23]/Maildir/new
+ok $? "no standard output: what is said of one user is not in the others' mail"
+
+ln -s .procmailrc "$t/home/$u/.procmailrc" && mail 5 && lda "$t/msg" -d $u && in_time 75 4 && grep -q procmailrc "$t/out"
+ok $? "an rc file that cannot be looked at is not one that is not there"
+rm "$t/home/$u/.procmailrc"
+
 sed -i 's/^deadline.*/deadline = 2/' "$conf"
 mkfifo "$t/never"
 sleep 12 >"$t/never" & live=$!
