@@ -276,6 +276,7 @@ lines_from_the_end(void **state)
 static void
 colon_in_a_key(void **state)
 {
+	TALLOC_CTX *ctx = talloc_new(NULL);
 	struct uidlist_line *lines;
 	struct uidlist ul;
 	struct err err;
@@ -284,11 +285,11 @@ colon_in_a_key(void **state)
 	(void)state;
 	put(UIDLIST_NAME, HEAD "5 P1:2 W9 :a,S=1\n6 P7:b :c d :e\n");
 	assert_int_equal(uidlist_read(&ul, dfd, &err), ST_OK);
-	assert_int_equal(uidlist_from(NULL, &ul, 1, &lines, &n, &err), ST_OK);
+	assert_int_equal(uidlist_from(ctx, &ul, 1, &lines, &n, &err), ST_OK);
 	assert_int_equal(n, 2);
 	assert_string_equal(lines[0].name, "a,S=1");
 	assert_string_equal(lines[1].name, "c d ");
-	talloc_free(lines);
+	talloc_free(ctx);
 	assert_int_equal(uidlist_drop(&ul, dfd, "a,S=1", &err), ST_OK);
 	is(UIDLIST_NAME, HEAD "6 P7:b :c d :e\n");
 	uidlist_close(&ul);
