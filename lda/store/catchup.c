@@ -242,6 +242,41 @@ give_flags(struct mailboxes *set, const struct copy *c, size_t n,
 	return st;
 }
 
+/*
+ * The follower's last line, where the leader has another at that UID or has never
+ * got that far: the power was lost when it was on one disk only, and the intent with
+ * the leader's.  No file stands behind it (else the leader's uidlist is older than
+ * its mailbox), and nobody has been shown its UID.
+ */
+static enum status
+drop_orphan(const struct mailbox *lead, struct mailbox *follow, struct err *err)
+{
+	const struct uidlist *a = &lead->uids, *b = &follow->uids;
+	struct uidlist_line *lines = NULL;
+	const char *sub = NULL;
+	TALLOC_CTX *ctx;
+	enum status st;
+	bool orphan;
+	char *file;
+	size_t n = 0;
+
+	if (b->last == 0 || (a->last == b->last &&
+	    strcmp(a->last_name, b->last_name) == 0))
+		return ST_OK;
+	ctx = must(talloc_new(NULL));
+	st = uidlist_from(ctx, a, b->last, &lines, &n, err);
+	/* A line that the leader no longer has was expunged there. */
+	orphan = a->next <= b->last || (n > 0 && lines[0].uid == b->last &&
+	    strcmp(lines[0].name, b->last_name) != 0);
+	if (st == ST_OK && orphan)
+		st = maildir_find(ctx, follow->md, b->last_name, &sub, &file, err);
+	if (st == ST_NONE)
+		st = uidlist_drop(&follow->uids, follow->md->ctl, b->last_name,
+		    b->last, err);
+	talloc_free(ctx);
+	return st == ST_OK ? st : err_wrap(err, st, "%s", follow->md->path);
+}
+
 static enum status
 catch_up(struct mailboxes *set, long long until, struct err *err)
 {
@@ -294,5 +329,7 @@ mailboxes_agree(struct mailboxes *set, const struct record *rec,
 		return err_set(err, ST_AGAIN, "%s: its %s has no GUID: let Dovecot "
 		    "2.x open the mailbox once", lead->md->path, UIDLIST_NAME);
 	st = follow_make(lead, follow, rec, err);
+	if (st == ST_OK)
+		st = drop_orphan(lead, follow, err);
 	return st == ST_OK ? catch_up(set, until, err) : st;
 }

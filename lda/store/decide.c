@@ -46,10 +46,36 @@ sync_dir(int fd, const struct maildir *md, struct err *err)
 	return fsync(fd) == -1 ? err_sys(err, "fsync %s", md->path) : ST_OK;
 }
 
+/* Has the uidlist this UID under this name? */
+static enum status	has_line(const struct mailbox *, const struct intent *,
+			    bool *, struct err *);
+
+/*
+ * The line of a void attempt.  Its UID stays used; but where the power was lost
+ * and the leader never had that line (it is written first, and both are waited for
+ * together) a client may be given the UID there: it must stay free here as well.
+ */
+static enum status
+strip_line(const struct mailbox *lead, struct mailbox *box,
+    const struct intent *in, struct err *err)
+{
+	bool here, there = true;	/* its uidlist may be gone as well */
+	enum status st;
+
+	st = has_line(box, in, &here, err);
+	if (st == ST_OK && here && lead->uids.fd != -1)
+		st = has_line(lead, in, &there, err);
+	if (st != ST_OK || !here)
+		return st;
+	return uidlist_drop(&box->uids, box->md->ctl, in->name,
+	    !there && in->uid + 1 == box->uids.next ? in->uid : box->uids.next,
+	    err);
+}
+
 /* Remove what a void attempt left on the follower, where only we write. */
 static enum status
-strip(struct mailbox *box, const struct intent *in, const char *tmp,
-    struct err *err)
+strip(const struct mailbox *lead, struct mailbox *box, const struct intent *in,
+    const char *tmp, struct err *err)
 {
 	const char *sub = NULL;
 	char *file = NULL;
@@ -64,8 +90,7 @@ strip(struct mailbox *box, const struct intent *in, const char *tmp,
 	talloc_free(file);
 	if (st != ST_OK && st != ST_NONE)
 		return st;
-	return box->uids.fd == -1 ? ST_OK :
-	    uidlist_drop(&box->uids, box->md->ctl, in->name, err);
+	return strip_line(lead, box, in, err);
 }
 
 /*
@@ -85,7 +110,7 @@ decide_void(const struct deciding *dc, const struct intent *in, const char *tmp,
 		return err_sys(err, "%s: rename tmp/%s", md->path, tmp);
 	st = sync_dir(md->tmp, md, err);
 	if (st == ST_OK && dc->follow != NULL)
-		st = strip(dc->follow, in, tmp, err);
+		st = strip(dc->lead, dc->follow, in, tmp, err);
 	if (st == ST_OK)
 		st = log_outcome(dc, in, OUTCOME_VOID, err);
 	if (st == ST_OK)
@@ -95,7 +120,6 @@ decide_void(const struct deciding *dc, const struct intent *in, const char *tmp,
 	return st;
 }
 
-/* Has the uidlist this UID under this name? */
 static enum status
 has_line(const struct mailbox *box, const struct intent *in, bool *has,
     struct err *err)

@@ -75,6 +75,15 @@ append(char *text, size_t *len, const char *name, bool version2)
 	return text;
 }
 
+/* Nothing, or the zeros that a crash left. */
+static bool
+is_empty(const char *text, size_t len)
+{
+	while (len > 0 && text[len - 1] == '\0')
+		len--;
+	return len == 0;
+}
+
 static enum status
 add(int dirfd, const struct maildir *md, struct err *err)
 {
@@ -86,7 +95,7 @@ add(int dirfd, const struct maildir *md, struct err *err)
 	st = file_read(NULL, dirfd, FILE_NAME, FILE_MAX, &text, &len, err);
 	if (st != ST_OK && st != ST_NONE)
 		return st;
-	if (len == 0 || *text == '\0') {	/* zeros are what a crash left */
+	if (is_empty(text, len)) {
 		talloc_free(text);
 		text = must(talloc_strdup(NULL, HEAD));
 		len = sizeof(HEAD) - 1;

@@ -105,28 +105,11 @@ write_header(FILE *out, char *line, uint32_t next)
 	return fputc('\n', out);
 }
 
-/*
- * Behind `UID ` and words of `KEYvalue`: the name has the colon that begins a word.
- * A value may have one as well, and a slash (POP3 UIDLs do).  NULL: no name.
- */
-static char *
-name_in(char *line)
-{
-	char *p = line + strspn(line, "0123456789");
-
-	for (p += strspn(p, " "); *p != ':'; p += strspn(p, " ")) {
-		p += strcspn(p, " \n");
-		if (*p != ' ')
-			return NULL;
-	}
-	return p + 1;
-}
-
 static int
 is_dropped(char *line, const struct rewriting *rw)
 {
 	size_t len = rw->drop == NULL ? 0 : strlen(rw->drop);
-	const char *name = len == 0 ? NULL : name_in(line);
+	const char *name = len == 0 ? NULL : uidlist_name(line);
 
 	return name != NULL && strncmp(name, rw->drop, len) == 0 &&
 	    (name[len] == ':' || name[len] == '\n');
@@ -194,9 +177,10 @@ uidlist_raise(struct uidlist *ul, int ctlfd, uint32_t next, struct err *err)
 }
 
 enum status
-uidlist_drop(struct uidlist *ul, int ctlfd, const char *name, struct err *err)
+uidlist_drop(struct uidlist *ul, int ctlfd, const char *name, uint32_t next,
+    struct err *err)
 {
-	struct rewriting rw = { ul->next, name };
+	struct rewriting rw = { next, name };
 
 	return rewrite(ul, ctlfd, &rw, err);
 }
@@ -256,7 +240,7 @@ uidlist_from(TALLOC_CTX *ctx, const struct uidlist *ul, uint32_t from,
 		if (*end == '\n')
 			*end++ = '\0';
 		uid = strtoul(line, &after, 10);
-		name = name_in(line);
+		name = uidlist_name(line);
 		if (*line < '0' || *line > '9' || *after != ' ' || uid <= before ||
 		    uid > UINT32_MAX - 1 || name == NULL ||
 		    strchr(name, '/') != NULL)

@@ -154,7 +154,7 @@ operate(TALLOC_CTX *ctx, struct uidlist *ul, const char *op, uint32_t uid,
 		st = uidlist_raise(ul, fuzz_dir(), uid, &err);
 		HOLDS(st != ST_OK || ul->next >= uid);
 	} else if (strcmp(op, "drop") == 0)
-		st = uidlist_drop(ul, fuzz_dir(), name, &err);
+		st = uidlist_drop(ul, fuzz_dir(), name, ul->next, &err);
 	else
 		check_from(ctx, ul, uid, lines, n);
 	if (st != ST_OK)

@@ -246,6 +246,57 @@ leaders_log_is_lost(void **state)
 	both("1=1 2=2 ");
 }
 
+/* A client of the leader gets the UID `uid` for what he APPENDs. */
+static void
+client_appends(const char *box, uint32_t uid)
+{
+	shell("echo appended >'%s/cur/1700000001.M%u.client,S=9,W=10:2,S' && "
+	    "echo '%u :1700000001.M%u.client,S=9,W=10' >>%s/dovecot-uidlist", box,
+	    uid, uid, uid, box);
+}
+
+/* The power went when the line was on the follower's disk alone: what a client was
+ * given that UID for comes to the follower nevertheless. */
+static void
+line_on_one_disk(void **state)
+{
+	int left;
+
+	(void)state;
+	for (left = LINE; left <= (LINE | INTENT); left += INTENT) {
+		begin(STATE_OVERLAP);
+		(void)send_to("", 1);
+		leave("new/u", 2, 2, "tmp", left, 10);
+		client_appends("old/u", 2);
+		(void)send_to("", 3);
+		both("1=1 2=a 3=3 ");
+		/* ... and where no client came in between. */
+		leave("new/u", 4, 4, "tmp", left, 10);
+		(void)send_to("", 5);
+		both("1=1 2=a 3=3 4=5 ");
+		leave("new/u", 6, 5, "tmp", left, 10);
+		client_appends("old/u", 5);
+		client_appends("old/u", 6);
+		(void)send_to("", 7);
+		both("1=1 2=a 3=3 4=5 5=a 6=a 7=7 ");
+	}
+}
+
+/* A leader's uidlist from a backup: the follower keeps what it has. */
+static void
+leader_is_older(void **state)
+{
+	(void)state;
+	begin(STATE_OVERLAP);
+	(void)send_to("", 1);
+	shell("cp old/u/dovecot-uidlist kept");
+	(void)send_to("", 2);
+	shell("cp kept old/u/dovecot-uidlist");
+	(void)send_to("", 3);
+	assert_true(has("new/u", "1=1 2=2 3=3 "));
+	assert_true(has("old/u", "-=2 1=1 3=3 "));
+}
+
 /* So old that tmp/ may have been swept: delivered again only where the message
  * is not to be seen. */
 static void
@@ -336,6 +387,8 @@ main(void)
 		cmocka_unit_test(completing_skips_nothing),
 		cmocka_unit_test(leaders_log_is_lost),
 		cmocka_unit_test(old_intent),
+		cmocka_unit_test(line_on_one_disk),
+		cmocka_unit_test(leader_is_older),
 		cmocka_unit_test(folder_gone_on_the_leader),
 		cmocka_unit_test(subscriptions_of_zeros),
 		cmocka_unit_test(first_lock_is_lost),

@@ -231,7 +231,7 @@ new_files(void **state)
 	is(UIDLIST_NAME, "3 V1700000000 N124 G" GUID "\n1 :a,S=1\n2 :b,S=1\n");
 	/* A dropped line's UID stays used. */
 	assert_int_equal(uidlist_append(&ul, 124, "c,S=1", &err), ST_OK);
-	assert_int_equal(uidlist_drop(&ul, dfd, "c,S=1", &err), ST_OK);
+	assert_int_equal(uidlist_drop(&ul, dfd, "c,S=1", ul.next, &err), ST_OK);
 	assert_int_equal(ul.next, 125);
 	is(UIDLIST_NAME, "3 V1700000000 N125 G" GUID "\n1 :a,S=1\n2 :b,S=1\n");
 	uidlist_close(&ul);
@@ -290,7 +290,7 @@ colon_in_a_key(void **state)
 	assert_string_equal(lines[0].name, "a,S=1");
 	assert_string_equal(lines[1].name, "c d ");
 	talloc_free(ctx);
-	assert_int_equal(uidlist_drop(&ul, dfd, "a,S=1", &err), ST_OK);
+	assert_int_equal(uidlist_drop(&ul, dfd, "a,S=1", ul.next, &err), ST_OK);
 	is(UIDLIST_NAME, HEAD "6 P7:b :c d :e\n");
 	uidlist_close(&ul);
 }
