@@ -368,6 +368,20 @@ spool_input(struct err *err)
 	return dup2(fd, STDIN_FILENO) == -1 ? err_sys(err, "dup") : ST_OK;
 }
 
+/* From here on nothing is said to the mail system.  The input is read already, so
+ * that nobody need look whether it is still there. */
+static void
+hush(void)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	if (null == -1)
+		return;
+	(void)dup2(null, STDOUT_FILENO);
+	(void)dup2(null, STDERR_FILENO);
+	(void)close(null);
+}
+
 /* -d with several users: each in a process of his own.  One that is deferred
  * defers all of them, as there is one exit status. */
 static int
@@ -392,8 +406,12 @@ several_users(struct run *r)
 			exit(one_user(r));
 		while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
 			continue;
-		if (!WIFEXITED(status) || WEXITSTATUS(status) != EX_OK)
+		if (!WIFEXITED(status) || WEXITSTATUS(status) != EX_OK) {
+			/* One line is the reason; what others say is logged. */
+			if (worst == EX_OK && WIFEXITED(status))
+				hush();
 			worst = EX_TEMPFAIL;
+		}
 		r->env->recipient_user = *user;
 	} while (*user++ != NULL);
 	return worst;

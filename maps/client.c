@@ -210,6 +210,17 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 		turn(cl);
 }
 
+int
+client_count(const struct clients *all, const struct protocol *pr, uid_t uid)
+{
+	const struct client *cl;
+	int n = 0;
+
+	TAILQ_FOREACH(cl, &all->list, entry)
+		n += cl->pr == pr && cl->peer.uid == uid;
+	return n;
+}
+
 void
 client_welcome(struct clients *all, int fd, const struct protocol *pr,
     const struct wire_peer *peer)

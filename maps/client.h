@@ -50,6 +50,10 @@ void		client_tell(struct client *cl, const char *data, size_t len);
 /* Send what can be sent without waiting.  False: the client is gone. */
 bool		client_flush(struct client *cl);
 
+/* How many connections with this protocol a uid has. */
+int		client_count(const struct clients *all, const struct protocol *pr,
+		    uid_t uid);
+
 /* Close and forget it. */
 void		client_drop(struct client *cl);
 

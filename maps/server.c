@@ -30,6 +30,7 @@
 
 #define BACKLOG		1024
 #define EMFILE_REST	100		/* ms without accepting */
+#define USER_CLIENTS	50		/* of one ordinary user: nobody takes all */
 #define ACCEPTS		64		/* at a turn */
 #define LISTENERS	4
 
@@ -68,7 +69,7 @@ tell_full(struct server *srv, const char *why)
 /* Too many: a clear word and the door.  An LDA that waited in the backlog would
  * defer as well, but later. */
 static void
-turn_away(const struct listener *ls, int fd)
+turn_away(const struct listener *ls, int fd, const char *why)
 {
 	const char *busy = ls->pr->busy;
 	char text[200];
@@ -77,7 +78,7 @@ turn_away(const struct listener *ls, int fd)
 	len = ls->pr->netstrings ? snprintf(text, sizeof(text), "%zu:%s,",
 	    strlen(busy), busy) : snprintf(text, sizeof(text), "%s", busy);
 	metrics_add(M_REFUSED, 1);
-	tell_full(ls->srv, "max_connections reached: clients are told to come again");
+	tell_full(ls->srv, why);
 	(void)!send(fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)close(fd);
 }
@@ -88,10 +89,14 @@ welcome(const struct listener *ls, int fd)
 	struct wire_peer peer;
 	struct err err;
 
-	if (peer_of(fd, ls->srv->rules, &peer, &err) == ST_OK)
-		client_welcome(&ls->srv->clients, fd, ls->pr, &peer);
-	else
+	if (peer_of(fd, ls->srv->rules, &peer, &err) != ST_OK)
 		(void)close(fd);
+	else if (!peer.admin && !peer.trusted && ls->pr == &protocol_map &&
+	    client_count(&ls->srv->clients, ls->pr, peer.uid) >= USER_CLIENTS)
+		turn_away(ls, fd, "a user has more than his connections: his "
+		    "other deliveries are told to come again");
+	else
+		client_welcome(&ls->srv->clients, fd, ls->pr, &peer);
 }
 
 static void
@@ -126,7 +131,8 @@ on_listening(evutil_socket_t fd, short what, void *arg)
 		if (new == -1)
 			return;
 		if (srv->clients.n >= srv->conf->max_connections)
-			turn_away(ls, new);
+			turn_away(ls, new, "max_connections reached: clients "
+			    "are told to come again");
 		else
 			welcome(ls, new);
 	}

@@ -161,30 +161,6 @@ follow_make(struct mailbox *lead, struct mailbox *follow,
 	    lead->uids.guid, err);
 }
 
-/* Open a message that the client may be renaming: found, then gone, then found
- * under its new flags. */
-static enum status
-open_message(struct mailbox *box, const char *base, TALLOC_CTX *ctx,
-    const char **sub, char **file, int *fd, struct err *err)
-{
-	enum status st = ST_NONE;
-	int tries;
-
-	for (tries = 0; tries < 5; tries++) {
-		st = maildir_find(ctx, box->md, base, sub, file, err);
-		if (st != ST_OK)
-			return st;
-		*fd = openat(strcmp(*sub, "new") == 0 ? box->md->new :
-		    box->md->cur, *file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-		if (*fd != -1)
-			return ST_OK;
-		st = err_sys(err, "%s: open %s/%s", box->md->path, *sub, *file);
-		if (err->code != ENOENT)
-			return st;
-	}
-	return st;
-}
-
 struct copy {				/* of a message that is caught up */
 	const char	*base;
 	const char	*sub;		/* where the leader has it, and under */
@@ -203,7 +179,8 @@ copy_message(struct mailbox *lead, struct mailbox *follow, uint32_t uid,
 	enum status st;
 	int fd = -1;
 
-	st = open_message(lead, c->base, ctx, &c->sub, &c->file, &fd, err);
+	st = maildir_open_message(ctx, lead->md, c->base, &c->sub, &c->file,
+	    &fd, err);
 	if (st != ST_OK) {		/* ST_NONE: expunged, or never landed */
 		c->file = NULL;
 		return st == ST_NONE ? ST_OK : st;

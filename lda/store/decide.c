@@ -140,29 +140,6 @@ has_line(const struct mailbox *box, const struct intent *in, bool *has,
 	return st == ST_OK ? st : err_wrap(err, st, "%s", box->md->path);
 }
 
-/* A copy of the leader's file, with its flags, under the same base name. */
-static enum status
-copy_over(struct mailbox *lead, struct mailbox *follow, const char *tmp,
-    const char *sub, const char *file, struct err *err)
-{
-	char *name = maildir_without_keywords(NULL, file);
-	enum status st;
-	int fd;
-
-	fd = openat(strcmp(sub, "new") == 0 ? lead->md->new : lead->md->cur, file,
-	    O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd == -1) {			/* expunged at this moment */
-		st = errno == ENOENT ? ST_OK :
-		    err_sys(err, "%s: open %s", lead->md->path, file);
-		goto out;
-	}
-	st = maildir_copy_in(follow->md, fd, tmp, sub, name, err);
-	(void)close(fd);
-out:
-	talloc_free(name);
-	return st;
-}
-
 /*
  * The follower is renamed before the leader, so it lacks a landed message only
  * when its filer lost the rename, or when it had no part in the delivery.  Then it
@@ -176,6 +153,7 @@ complete(const struct deciding *dc, const struct intent *in, const char *tmp,
 	struct mailbox *lead = dc->lead, *follow = dc->follow;
 	const char *sub = NULL, *had = NULL;
 	char *file = NULL, *mine = NULL;
+	int fd = -1;
 	enum status st;
 	bool line;
 
@@ -187,9 +165,11 @@ complete(const struct deciding *dc, const struct intent *in, const char *tmp,
 		talloc_free(mine);
 		return st;
 	}
-	st = maildir_find(NULL, lead->md, in->name, &sub, &file, err);
+	st = maildir_open_message(NULL, lead->md, in->name, &sub, &file, &fd, err);
 	if (st == ST_OK) {
-		st = copy_over(lead, follow, tmp, sub, file, err);
+		st = maildir_copy_in(follow->md, fd, tmp, sub,
+		    maildir_without_keywords(file, file), err);
+		(void)close(fd);
 		talloc_free(file);
 	} else if (st == ST_NONE)	/* the client was faster: nothing to copy */
 		st = ST_OK;

@@ -106,6 +106,15 @@ enum status	maildir_find(TALLOC_CTX *ctx, const struct maildir *md,
 		    struct err *err) MUST_CHECK;
 
 /*
+ * The same, and open it: a client may be renaming it at this moment, so what was
+ * found and is gone is sought again.
+ * fd  O_RDONLY, the caller's to close; with ST_OK only.
+ */
+enum status	maildir_open_message(TALLOC_CTX *ctx, const struct maildir *md,
+		    const char *base, const char **sub, char **file, int *fd,
+		    struct err *err) MUST_CHECK;
+
+/*
  * Does tmp/ still have this name?  By open() and fstat(), which ask an NFS
  * server; *there is written with ST_OK only.
  */

@@ -32,4 +32,8 @@ lda 3 && is "$(tail -n 1 "$t/new/x.test/bob/dovecot-uidlist" | cut -d' ' -f1)" 1
 ok $? "and the account delivers"
 lda 4 -a one && lda 4 -a two && lda 4 -a two && is "$(cat "$t/new/x.test/bob/new/"* | grep -c '^Subject: 4')" 2
 ok $? "one message to two extensions is two, though pipe(8) added no field that tells"
+printf 'From s@x.test  Mon Jan  1 00:00:00 2026\nSubject: x\n\nx\n' >"$t/msg"
+"$BUILD/lda/mailferry-lda" --config "$conf" -d nobody-1 nobody-2 nobody-3 <"$t/msg" >"$t/out" 2>&1
+is "$? $(wc -l <"$t/out") $(grep -c '^4\.[0-9]\.[0-9] no such user: nobody-1' "$t/out")" "75 1 1"
+ok $? "several users deferred: one line says why"
 echo "1..$n"
