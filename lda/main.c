@@ -19,6 +19,7 @@
 #include "lda/envelope.h"
 #include "lda/message.h"
 #include "lda/place.h"
+#include "lda/rules.h"
 #include "lda/transaction.h"
 #include "maps/base/clock.h"
 #include "maps/base/file.h"
@@ -39,9 +40,12 @@ struct run {
 	struct delivery	 dv;
 	struct place	 place;		/* without a map */
 	const char	*user, *home;
+	struct account	*account;	/* of the user, where he is one */
 	bool		 mapped;	/* a map is configured */
 	long long	 until;		/* clock_ms() of the deadline: one for all
 					   users, and from the first byte on */
+	bool		 privileged;	/* root still, for /etc/procmailrc */
+	int		 refusal;	/* exit status that says never; 0: defer */
 };
 
 /* Postfix takes what is written to either as the reason. */
@@ -76,6 +80,10 @@ defer(const struct run *r, const char *code, const struct err *err)
 		log_num(&l, "retry", r->dv.plan.retry_after);
 	log_str(&l, "why", err->text);
 	log_end(&l);
+	if (r->refusal != 0) {
+		say(STDERR_FILENO, "procmail:", err->text);
+		return r->refusal;
+	}
 	if (r->mapped || output_is_postfix())
 		say(STDOUT_FILENO, code, err->text);
 	else
@@ -98,6 +106,40 @@ delivered(const struct run *r)
 	return EX_OK;
 }
 
+/* A user who is not there, for certain: no source that may be down was asked. */
+static bool
+passwd_is_all(TALLOC_CTX *ctx)
+{
+	char *text, *line;
+	struct err err;
+	size_t len;
+
+	if (file_read(ctx, AT_FDCWD, "/etc/nsswitch.conf", 65536, &text, &len,
+	    &err) != ST_OK)
+		return false;
+	line = strstr(text, "passwd:");
+	if (line == NULL)
+		return false;
+	line[strcspn(line, "\n")] = '\0';
+	return strstr(line, "ldap") == NULL && strstr(line, "nis") == NULL &&
+	    strstr(line, "sss") == NULL && strstr(line, "winbind") == NULL;
+}
+
+/* The rc files decided: their line in the log. */
+static int
+ruled(const struct run *r, const struct recipe_result *result)
+{
+	struct logline l;
+
+	log_begin(&l, LOG_INFO, "filtered");
+	log_str(&l, "user", r->user);
+	log_str(&l, "to", result->folder);
+	log_num(&l, "bytes", (long long)result->bytes);
+	log_num(&l, "status", result->status);
+	log_end(&l);
+	return result->status;
+}
+
 /* -d USER: root becomes him; who is not root asks in his name, and mapd says
  * whether he may. */
 static enum status
@@ -113,11 +155,18 @@ recipient(struct run *r, struct err *err)
 	if (geteuid() != 0 && r->mapped)
 		return ST_OK;
 	st = account_find(r->env, r->user, 0, NULL, &a, err);
-	if (st == ST_NONE)
+	if (st == ST_NONE) {
+		if (!r->mapped && passwd_is_all(r->env))
+			r->refusal = EX_NOUSER;
 		return err_set(err, ST_NEVER, "no such user: %s", r->user);
-	if (st == ST_OK && geteuid() != 0 && a->uid != getuid())
+	}
+	if (st == ST_OK && geteuid() != 0 && a->uid != getuid()) {
+		r->refusal = EX_NOPERM;
 		return err_set(err, ST_NEVER, "only root may deliver for %s",
 		    r->user);
+	}
+	if (st == ST_OK)
+		r->account = a;
 	if (st == ST_OK && geteuid() != 0) {
 		if (r->home == NULL)
 			r->home = a->home;
@@ -126,7 +175,10 @@ recipient(struct run *r, struct err *err)
 	if (st == ST_OK && !r->mapped && r->conf->mail[OLD] == NULL &&
 	    envelope_set(r->env, "DEFAULT") == NULL)
 		st = place_make_mbox(a->name, a->uid, err);
-	if (st == ST_OK)
+	/* /etc/procmailrc is root's own, in procmail's place. */
+	r->privileged = st == ST_OK && !r->mapped &&
+	    access("/etc/procmailrc", F_OK) == 0;
+	if (st == ST_OK && !r->privileged)
 		st = account_become(a, err);
 	if (st == ST_OK)
 		r->home = a->home;
@@ -159,6 +211,7 @@ who(struct run *r, struct err *err)
 		    "is %s: an alias for %s is missing", r->user, (long)getuid(),
 		    a->name, r->user);
 	r->user = a->name;
+	r->account = a;
 	if (r->home == NULL)
 		r->home = a->home;
 	return ST_OK;
@@ -185,38 +238,53 @@ is_himself(const struct run *r, struct err *err)
 	    "for %s is missing", (long)getuid(), r->user, r->user);
 }
 
-static enum status
-no_rcfile(const char *path, struct err *err)
+/* Assignments that only the engine understands, though there is no rc file. */
+static bool
+needs_engine(const struct run *r)
 {
-	struct stat sb;
+	struct place place;
+	struct err err;
+	size_t i;
 
-	/* EACCES: not his to read, procmail goes on without as well. */
-	if (stat(path, &sb) == -1)
-		return errno == ENOENT || errno == ENOTDIR || errno == EACCES ?
-		    ST_OK : err_sys(err, "%s", path);
-	if (sb.st_size == 0)
-		return ST_OK;
-	return err_set(err, ST_NEVER, "%s is there, and this version cannot run "
-	    "it: its mail waits, so that no filter is lost", path);
+	for (i = 0; i < r->env->nset; i++)
+		if (strcmp(r->env->set[i].name, "DEFAULT") != 0 &&
+		    strcmp(r->env->set[i].name, "ORGMAIL") != 0 &&
+		    strcmp(r->env->set[i].name, "MAILDIR") != 0)
+			return true;
+	return r->env->nset > 0 && place_choose(r->env, r->env, r->user, r->home,
+	    NULL, &place, &err) != ST_OK;
 }
 
-/* Rules that we cannot run must not be lost in silence. */
-static enum status
-no_rules(const struct run *r, struct err *err)
+/*
+ * The rc files of a user who has any, or the site's.  Who is no user of the
+ * system has no rc file of his own.  true: *status is the exit status.
+ */
+static bool
+run_rules(struct run *r, int *status, enum status *st, struct err *err)
 {
-	enum status st;
-	char *rc;
+	struct recipe_result result;
+	struct rules rules = { .env = r->env, .conf = r->conf,
+	    .account = r->account, .privileged = r->privileged };
 
-	if (r->env->mailfilter || r->env->rcfiles[0] != NULL)
-		return err_set(err, ST_NEVER,
-		    "this version cannot run rc files");
-	if (r->env->no_rcfile)
-		return ST_OK;
-	st = no_rcfile("/etc/procmailrc", err);
-	if (st != ST_OK || r->home == NULL)
-		return st;
-	rc = must(talloc_asprintf(r->env, "%s/.procmailrc", r->home));
-	return no_rcfile(rc, err);
+	*st = ST_OK;
+	if (r->mapped && recipe_wanted(r->env, r->home)) {
+		*st = err_set(err, ST_NEVER, "there are rc files, which this "
+		    "version cannot run beside a map: the mail waits, so that no "
+		    "filter is lost");
+		return true;
+	}
+	if (r->mapped || r->account == NULL ||
+	    (!recipe_wanted(r->env, r->account->home) && !needs_engine(r)))
+		return false;
+	*st = map_open(r->env, r->conf, 0, &r->map, err);
+	if (*st == ST_OK)
+		*st = map_get(r->map, r->env, r->user, r->account->home,
+		    time(NULL), &r->rec, err);
+	rules.rec = r->rec;
+	if (*st == ST_OK)
+		*st = rules_run(r->env, &rules, &result, err);
+	*status = *st == ST_OK ? ruled(r, &result) : EX_TEMPFAIL;
+	return true;
 }
 
 /* pipe(8) does not name it: then its parts.  u+a and u+b of one message are two. */
@@ -273,7 +341,7 @@ run_delivery(struct run *r, struct err *err)
 	enum status st;
 
 	st = message_begin(r->env, r->env, STDIN_FILENO, &r->msg, err);
-	if (st == ST_OK)
+	if (st == ST_OK && r->map == NULL)
 		st = map_open(r->env, r->conf, 0, &r->map, err);
 	if (st == ST_OK)
 		st = map_get(r->map, r->env, r->user, r->home, time(NULL), &r->rec,
@@ -321,14 +389,20 @@ set_deadline(const struct run *r)
 static int
 one_user(struct run *r)
 {
+	int status = EX_TEMPFAIL;
 	struct err err;
 	enum status st;
 
 	set_deadline(r);
 	r->user = r->env->recipient_user;
+	if (r->env->mailfilter && r->env->rcfiles[0] == NULL) {
+		r->refusal = EX_NOINPUT;
+		(void)err_set(&err, ST_NEVER, "Missing rcfile");
+		return defer(r, "4.3.5", &err);
+	}
 	st = who(r, &err);
-	if (st == ST_OK)
-		st = no_rules(r, &err);
+	if (st == ST_OK && run_rules(r, &status, &st, &err) && st == ST_OK)
+		return status;
 	if (st == ST_OK)
 		st = run_delivery(r, &err);
 	if (st == ST_OK)
@@ -437,5 +511,12 @@ main(int argc, char **argv)
 	    LOG_INFO);
 	r.mapped = strcmp(r.conf->map, "none") != 0;
 	r.until = clock_ms() + r.conf->deadline * 1000LL;
+	if (r.env->unknown != NULL)
+		say(STDERR_FILENO, "procmail: Unrecognised options:",
+		    r.env->unknown);
+	if (r.env->lmtp) {
+		say(STDERR_FILENO, "procmail:", "LMTP is not spoken here");
+		return EX_USAGE;
+	}
 	return r.env->more_users[0] != NULL ? several_users(&r) : one_user(&r);
 }

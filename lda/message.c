@@ -162,8 +162,8 @@ sender_of(TALLOC_CTX *ctx, const char *line)
  *
  * Source: procmail 3.22, by what it writes.
  */
-static const char *
-choose_from_line(TALLOC_CTX *ctx, const struct envelope *env, const char *line)
+const char *
+message_from_line(TALLOC_CTX *ctx, const struct envelope *env, const char *line)
 {
 	const char *sender = env->from_sender;
 	time_t now = time(NULL);
@@ -205,7 +205,7 @@ message_begin(TALLOC_CTX *ctx, const struct envelope *env, int in,
 		return st;
 	}
 	msg->buf[msg->len] = '\0';
-	msg->from_line = choose_from_line(msg, env, take_from_line(msg));
+	msg->from_line = message_from_line(msg, env, take_from_line(msg));
 	msg->queued = find_queue_id(msg);
 	msg->hash = must(talloc_size(msg, sizeof(XXH3_state_t) + 64));
 	/* The state wants an alignment that talloc does not promise. */

@@ -52,6 +52,13 @@ enum status	message_begin(TALLOC_CTX *ctx, const struct envelope *env,
 		    int in, struct message **msg, struct err *err) MUST_CHECK;
 
 /*
+ * The From_ line that -d, -f and the line that is there ("": none) ask for, with
+ * LF; "" where there is to be none.  Talloc child of ctx, or `line`.
+ */
+const char     *message_from_line(TALLOC_CTX *ctx, const struct envelope *env,
+		    const char *line);
+
+/*
  * Write the message, without its From_ line, to n files at once: what is in the
  * buffer, then the rest as it comes from `in`.  Once only for a message that is
  * not `whole` (err ST_AGAIN the second time): copy from a file then, which has it.
