@@ -90,16 +90,17 @@ filter(struct act *a, const struct program *p)
 		bytes_free(&out);
 		return false;
 	}
-	/* A filter of the header alone keeps the body; one of the body, the
-	 * header; what a filter of all says is all. */
+	/* A filter of the header alone keeps the body; one of the body the header,
+	 * and one that forwards the From_ line; what a filter of all says is all. */
 	bytes_trim(&out);
-	if ((a->flags & (FLAG_h | FLAG_b)) == FLAG_b) {
-		mail_replace(m, from, m->b.len, &out);
-		mail_look_body(m);
-	} else {
+	if (from == 0)
 		mail_replace(m, 0, a->piece.len, &out);
+	else
+		mail_replace(m, from, m->b.len, &out);
+	if (from != 0 && from == m->body)
+		mail_look_body(m);
+	else
 		mail_look(m);
-	}
 	return true;
 }
 
@@ -180,10 +181,10 @@ run_program(struct act *a, const struct program *p, enum dest_kind kind,
 	if ((a->flags & FLAG_c) != 0 && ((a->flags & FLAG_f) != 0 ||
 	    a->s->capture != NULL))
 		ignored(e, "copy-flag");
-	if ((a->flags & FLAG_f) != 0)
-		return filter(a, p);
 	if (a->s->capture != NULL)
 		return capture(a, p);
+	if ((a->flags & FLAG_f) != 0)
+		return filter(a, p);
 	ok = deliver(a, p, kind);
 	*delivered = ok;
 	return ok;
@@ -251,8 +252,6 @@ folder_action(struct act *a, bool *delivered)
 	struct words w;
 	bool ok;
 
-	if ((a->flags & FLAG_f) != 0)
-		ignored(e, "filter-flag");
 	words_begin(&w, e->ctx, e->linebuf);
 	if (!expand(e, &w, a->s->text.p, (size_t)(a->s->text.end -
 	    a->s->text.p), WORDS_SPLIT))
@@ -299,9 +298,16 @@ action_run(struct engine *e, const struct statement *s,
 	return ok;
 }
 
-static void
-useless_flags(struct engine *e, const struct head *head, unsigned flags)
+/* What is told of flags that mean nothing here, also where nothing is done. */
+void
+action_flags(struct engine *e, const struct statement *s,
+    const struct head *head, unsigned flags)
 {
+	if ((s->action == ACTION_FOLDER || s->action == ACTION_BLOCK ||
+	    s->capture != NULL) && (flags & FLAG_f) != 0)
+		ignored(e, "filter-flag");
+	if (s->action != ACTION_BLOCK)
+		return;
 	if (head->lock && (flags & FLAG_c) == 0)
 		ignored(e, "locallockfile");
 	if ((flags & FLAG_b) != 0)
@@ -378,7 +384,6 @@ action_block(struct engine *e, const struct head *head, unsigned flags,
 	unsigned wait = ((flags & FLAG_w) != 0 ? WAIT : 0) |
 	    ((flags & FLAG_W) != 0 ? WAIT_QUIET : 0);
 
-	useless_flags(e, head, flags);
 	*ok = true;
 	if (head->lock) {
 		lock_local(e, head->lockfile, "");

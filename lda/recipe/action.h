@@ -16,6 +16,10 @@
 bool		action_run(struct engine *e, const struct statement *s,
 		    const struct head *head, unsigned flags, bool *delivered);
 
+/* Tell of flags that mean nothing with this action. */
+void		action_flags(struct engine *e, const struct statement *s,
+		    const struct head *head, unsigned flags);
+
 /*
  * A block: true: go in; false: go past it, as our clone is in it.  ok: whether the
  * recipe was successful.

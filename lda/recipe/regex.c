@@ -260,6 +260,8 @@ build_sequence(struct builder *b, const struct piece *cat, unsigned next)
 	list = must(talloc_array(b->re, const struct piece *, (unsigned)n + 1));
 	for (i = 0, pc = cat->sub; pc != NULL; pc = pc->next)
 		list[i++] = pc;
+	if (n == 0)			/* `()` is something: no end is seen past it */
+		next = new_state(b, OP_FORK, next, next);
 	while (i-- > 0)
 		next = build(b, list[i], next);
 	talloc_free(list);

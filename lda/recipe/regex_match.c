@@ -41,6 +41,13 @@ takes(const struct state *st, unsigned char c)
 	return false;
 }
 
+/* `^^`: even the last of an expression is content with the beginning. */
+static bool
+is_edge(const struct state *st)
+{
+	return st->op == OP_BEGIN_OF_TEXT || st->op == OP_END_OF_TEXT;
+}
+
 static bool
 has(const uint64_t *set, unsigned pos)
 {
@@ -119,7 +126,7 @@ step(struct regex *re, const uint64_t *from, unsigned char c, bool at_begin,
 		for (bits = from[w]; bits != 0; bits &= bits - 1) {
 			pos = w * 64 + (unsigned)__builtin_ctzll(bits);
 			if (!takes(&re->state[re->pos[pos]], c) && !(at_begin &&
-			    re->state[re->pos[pos]].op == OP_BEGIN_OF_TEXT))
+			    is_edge(&re->state[re->pos[pos]])))
 				continue;
 			need_follow(re, pos);
 			for (i = 0; i < re->words; i++)
@@ -487,7 +494,7 @@ advance(struct pike *pk, unsigned char c, ssize_t at)
 		start = pk->start[pk->now][pos];
 		pk->start[pk->now][pos] = NOT_ALIVE;
 		if (!takes(&re->state[re->pos[pos]], c) && !(at == -1 &&
-		    re->state[re->pos[pos]].op == OP_BEGIN_OF_TEXT))
+		    is_edge(&re->state[re->pos[pos]])))
 			continue;
 		need_follow(re, pos);
 		wake_set(pk, then, re->follow[pos], start);

@@ -22,7 +22,7 @@ enum op {
 	OP_MATCH,		/* the expression has matched; always state 0 */
 	OP_BYTE, OP_ANY, OP_SET,
 	OP_BEGIN_OF_TEXT,	/* takes the newline imagined before the text */
-	OP_END_OF_TEXT,		/* a match, at the very end */
+	OP_END_OF_TEXT,		/* a match, at the very end; or as the one above */
 	OP_FORK,		/* x and y, without a byte */
 	OP_EXTRACT,		/* `\/`: x, without a byte */
 };

@@ -195,6 +195,30 @@ applies(struct engine *e, const struct statement *s, unsigned flags)
 	return holds;
 }
 
+/* Statements that are passed over are read all the same: what is wrong with them
+ * is told. */
+static void
+pass(struct engine *e, const struct statement *s)
+{
+	struct head head = s->fixed_head;
+
+	if (s->unclosed)
+		diag(e, "Unexpected EOL");
+	if (s->kind == S_GARBAGE && *s->name != '\0')
+		diag_of(e, "Skipped", s->name);
+	if (s->kind != S_RECIPE)
+		return;
+	if (head.left != NULL && *head.left != '\0')
+		diag_of(e, "Skipped", head.left);
+	(void)use_flags(e, head.flags);
+	if (s->missing)
+		diag(e, "Missing action");
+	else if (s->action == ACTION_NONE)
+		diag(e, "Incomplete recipe");
+	else
+		action_flags(e, s, &head, head.flags);
+}
+
 static void
 run_block(struct engine *e, struct frame *f, const struct statement *s,
     const struct head *head, bool holds)
@@ -204,14 +228,16 @@ run_block(struct engine *e, struct frame *f, const struct statement *s,
 	if (!holds) {
 		if (s->has_recipe)
 			e->score = 0;	/* of those that were passed */
-		f->at = s->past;
+		while (f->at < s->past)
+			pass(e, &f->rc->statement[f->at++]);
 		return;
 	}
 	in = action_block(e, head, head->flags, &ok);
 	if (in)
 		push_block(e);
 	else
-		f->at = s->past;
+		while (f->at < s->past)
+			pass(e, &f->rc->statement[f->at++]);
 	e->last_ok = ok;
 }
 
@@ -238,6 +264,7 @@ run_recipe(struct engine *e, struct frame *f, const struct statement *s,
 		diag(e, "Incomplete recipe");
 		return false;
 	}
+	action_flags(e, s, &head, head.flags);
 	if (s->action == ACTION_BLOCK) {
 		if (holds)
 			mail_unfold(e->mail, false);
