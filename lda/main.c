@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include "lda/envelope.h"
 #include "lda/message.h"
 #include "lda/place.h"
+#include "lda/plan_sink.h"
 #include "lda/rules.h"
 #include "lda/transaction.h"
 #include "maps/base/clock.h"
@@ -255,6 +257,70 @@ needs_engine(const struct run *r)
 	    NULL, &place, &err) != ST_OK;
 }
 
+/* With a map: whose account it is; a virtual user has a name and nothing else. */
+static enum status
+whose_rules(struct run *r, struct err *err)
+{
+	struct account *a = NULL;
+	enum status st;
+
+	if (r->account != NULL)
+		return ST_OK;
+	st = account_find(r->env, NULL, getuid(), r->user, &a, err);
+	if (st != ST_OK && st != ST_NONE)
+		return st;
+	if (st == ST_NONE || strcmp(a->name, r->user) != 0) {
+		a = must(talloc_zero(r->env, struct account));
+		*a = (struct account){ r->user, "/nonexistent", "/bin/sh",
+		    getuid(), getgid() };
+	}
+	r->account = a;
+	return ST_OK;
+}
+
+static void
+told(void *arg, const struct delivery *dv, const struct message *msg)
+{
+	struct run r = *(const struct run *)arg;
+
+	r.dv = *dv;
+	r.msg = (struct message *)(uintptr_t)msg;
+	(void)delivered(&r);
+}
+
+/* With a map nothing runs while the mailbox is being moved, and what rc files
+ * name below its roots is delivered by the plan. */
+static enum status
+by_the_plan(struct run *r, struct rules *rules, struct plan_sink *ps,
+    struct err *err)
+{
+	enum status st = is_himself(r, err);
+
+	if (st == ST_OK)
+		st = whose_rules(r, err);
+	if (st != ST_OK)
+		return st;
+	if (route(r->rec, time(NULL), &r->dv.plan) != ST_OK)
+		return err_set(err, ST_AGAIN, "mailbox of %s is being moved, try "
+		    "again in %lld s", r->user,
+		    (long long)r->dv.plan.retry_after);
+	ps->dv = (struct delivery){ .ctx = r->env, .map = r->map,
+	    .conf = r->conf, .user = r->user, .home = r->home,
+	    .plan = r->dv.plan, .recipient = r->env->recipient != NULL ?
+	    r->env->recipient : r->user };
+	ps->rec = r->rec;
+	ps->input = message_in_memory(r->env, rules->mail->b.p,
+	    rules->mail->b.len, NULL);
+	ps->told = told;
+	ps->told_arg = r;
+	plan_sink_begin(ps);
+	rules->account = r->account;
+	rules->sink = &ps->sink;
+	rules->folder = r->conf->extension_mailboxes ?
+	    place_folder(r->env, r->env->extension) : "";
+	return ST_OK;
+}
+
 /*
  * The rc files of a user who has any, or the site's.  Who is no user of the
  * system has no rc file of his own.  true: *status is the exit status.
@@ -265,24 +331,25 @@ run_rules(struct run *r, int *status, enum status *st, struct err *err)
 	struct recipe_result result;
 	struct rules rules = { .env = r->env, .conf = r->conf,
 	    .account = r->account, .privileged = r->privileged };
+	struct plan_sink sink = { .pid = 0 };
 
 	*st = ST_OK;
-	if (r->mapped && recipe_wanted(r->env, r->home)) {
-		*st = err_set(err, ST_NEVER, "there are rc files, which this "
-		    "version cannot run beside a map: the mail waits, so that no "
-		    "filter is lost");
-		return true;
-	}
-	if (r->mapped || r->account == NULL ||
-	    (!recipe_wanted(r->env, r->account->home) && !needs_engine(r)))
+	if (!recipe_wanted(r->env, r->mapped || r->account == NULL ? r->home :
+	    r->account->home) && (r->mapped || !needs_engine(r)))
 		return false;
-	*st = map_open(r->env, r->conf, 0, &r->map, err);
+	*st = mail_read(r->env, r->env, STDIN_FILENO, &rules.mail, err);
 	if (*st == ST_OK)
-		*st = map_get(r->map, r->env, r->user, r->account->home,
-		    time(NULL), &r->rec, err);
+		*st = map_open(r->env, r->conf, 0, &r->map, err);
+	if (*st == ST_OK)
+		*st = map_get(r->map, r->env, r->user, r->home, time(NULL),
+		    &r->rec, err);
 	rules.rec = r->rec;
+	if (*st == ST_OK && r->mapped)
+		*st = by_the_plan(r, &rules, &sink, err);
 	if (*st == ST_OK)
 		*st = rules_run(r->env, &rules, &result, err);
+	if (r->mapped && r->dv.plan.retry_after == 0)
+		r->dv.plan.retry_after = sink.dv.plan.retry_after;
 	*status = *st == ST_OK ? ruled(r, &result) : EX_TEMPFAIL;
 	return true;
 }

@@ -186,6 +186,17 @@ message_from_line(TALLOC_CTX *ctx, const struct envelope *env, const char *line)
 	return made;
 }
 
+static void *
+new_hash(TALLOC_CTX *ctx)
+{
+	void *hash = must(talloc_size(ctx, sizeof(XXH3_state_t) + 64));
+
+	/* The state wants an alignment that talloc does not promise. */
+	hash = (void *)(((uintptr_t)hash + 63) & ~(uintptr_t)63);
+	(void)XXH3_128bits_reset(hash);
+	return hash;
+}
+
 enum status
 message_begin(TALLOC_CTX *ctx, const struct envelope *env, int in,
     struct message **out, struct err *err)
@@ -207,16 +218,39 @@ message_begin(TALLOC_CTX *ctx, const struct envelope *env, int in,
 	msg->buf[msg->len] = '\0';
 	msg->from_line = message_from_line(msg, env, take_from_line(msg));
 	msg->queued = find_queue_id(msg);
-	msg->hash = must(talloc_size(msg, sizeof(XXH3_state_t) + 64));
-	/* The state wants an alignment that talloc does not promise. */
-	msg->hash = (void *)(((uintptr_t)msg->hash + 63) & ~(uintptr_t)63);
-	(void)XXH3_128bits_reset(msg->hash);
+	msg->hash = new_hash(msg);
 	account(msg, msg->buf + msg->body, msg->len - msg->body, &prev);
 	msg->last = prev;
 	if (msg->whole)
 		close_account(msg);
 	*out = msg;
 	return ST_OK;
+}
+
+struct message *
+message_in_memory(TALLOC_CTX *ctx, const char *data, size_t len,
+    const struct message *input)
+{
+	struct message *msg = must(talloc_zero(ctx, struct message));
+	const char *lf;
+	char prev = '\0';
+
+	msg->in = -1;
+	msg->buf = (char *)(uintptr_t)data;
+	msg->len = len;
+	msg->whole = true;
+	msg->from_line = "";
+	if (input == NULL && len >= 5 && memcmp(data, "From ", 5) == 0) {
+		lf = memchr(data, '\n', len);
+		msg->body = lf != NULL ? (size_t)(lf - data) + 1 : len;
+	}
+	msg->queued = input == NULL ? find_queue_id(msg) : input->queued;
+	msg->hash = new_hash(msg);
+	account(msg, data + msg->body, len - msg->body, &prev);
+	close_account(msg);
+	if (input != NULL)
+		memcpy(msg->digest, input->digest, sizeof(msg->digest));
+	return msg;
 }
 
 enum status

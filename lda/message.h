@@ -59,6 +59,14 @@ const char     *message_from_line(TALLOC_CTX *ctx, const struct envelope *env,
 		    const char *line);
 
 /*
+ * A message that lies in memory: a part of `input`, or what a filter made of it, and
+ * known by its digest and queue id.  input NULL: it is itself what was received.
+ * data is borrowed; the message is whole, and may be written several times.
+ */
+struct message *message_in_memory(TALLOC_CTX *ctx, const char *data, size_t len,
+		    const struct message *input);
+
+/*
  * Write the message, without its From_ line, to n files at once: what is in the
  * buffer, then the rest as it comes from `in`.  Once only for a message that is
  * not `whole` (err ST_AGAIN the second time): copy from a file then, which has it.

@@ -3,8 +3,6 @@
  */
 #include "lda/rules.h"
 
-#include <unistd.h>
-
 #define SPOOL	"/var/mail"
 
 enum status
@@ -16,14 +14,11 @@ rules_run(TALLOC_CTX *ctx, struct rules *r, struct recipe_result *result,
 	    .deadline = r->conf->deadline };
 	const char *mail = r->rec == NULL ? NULL :
 	    r->rec->side[record_leader(r->rec)].mail;
-	enum status st = ST_OK;
+	const char *folder = r->folder == NULL ? "" : r->folder;
 
-	if (r->mail == NULL)
-		st = mail_read(ctx, r->env, STDIN_FILENO, &r->mail, err);
-	if (st != ST_OK)
-		return st;
 	setup.mail = r->mail;
-	setup.def = mail != NULL ? must(talloc_asprintf(ctx, "%s/", mail)) :
+	setup.def = mail != NULL ? must(talloc_asprintf(ctx, "%s/%s%s", mail,
+	    folder, *folder == '\0' ? "" : "/")) :
 	    must(talloc_asprintf(ctx, SPOOL "/%s", r->account->name));
 	recipe_run(ctx, &setup, result);
 	if (!result->failed)

@@ -19,7 +19,8 @@ struct rules {
 	const struct record *rec;	/* located */
 	bool		 privileged;	/* root still: /etc/procmailrc is run so */
 	const struct sink *sink;	/* NULL: no map */
-	struct mail	*mail;		/* NULL: still to be read from 0 */
+	const char	*folder;	/* DEFAULT's, below the mail root; NULL: "" */
+	struct mail	*mail;
 };
 
 /*

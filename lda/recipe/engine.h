@@ -167,6 +167,7 @@ bool		conditions_hold(struct engine *e, const struct statement *s,
 void		check_signals(struct engine *e);
 void		engine_defer(struct engine *e, const struct err *err);
 void		engine_become(struct engine *e);
+const char     *working_dir(struct engine *e);
 struct dest	dest_new(struct engine *e, enum dest_kind kind, const char *path);
 
 int		engine_finish(struct engine *e);

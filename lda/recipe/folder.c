@@ -542,6 +542,8 @@ write_each(struct engine *e, const struct words *names, const struct piece *in,
 				continue;
 			}
 			remember(e, &dest);
+			if (kind == DEST_FILE)
+				set_folder(e, name);	/* as it was named */
 		}
 		ok = true;
 		all = all == NULL ? must(talloc_strdup(e->ctx,
@@ -557,6 +559,46 @@ write_each(struct engine *e, const struct words *names, const struct piece *in,
 	return ok;
 }
 
+/* Is any of them one of the plan? */
+static bool
+any_inside(struct engine *e, const struct words *names)
+{
+	const struct sink *sink = e->su->sink;
+	const char *name = words_next(names, NULL), *dir = working_dir(e);
+
+	for (; name != NULL; name = words_next(names, name))
+		if (sink->inside(sink->arg, dir, name))
+			return true;
+	return false;
+}
+
+/* All of them are outside: one delivery, as without a map, but once for all. */
+static bool
+write_outside(struct engine *e, enum dest_kind kind, char *path,
+    const struct words *names, const struct piece *in, bool ignore, bool lock)
+{
+	const char *name = words_next(names, NULL);
+	const struct sink *sink = e->su->sink;
+	struct dest dest = dest_new(e, kind, path);
+	enum status st;
+	struct err err;
+
+	st = sink->was_done(sink->arg, &dest, &err);
+	if (st == ST_AGAIN || st == ST_NEVER) {
+		engine_defer(e, &err);
+		return false;
+	}
+	if (st == ST_OK) {
+		set_folder(e, path);
+		return true;
+	}
+	if (!write_one(e, kind, path, names, words_next(names, name), in, ignore,
+	    lock))
+		return false;
+	remember(e, &dest);
+	return true;
+}
+
 bool
 folder_write(struct engine *e, const struct words *names,
     const struct piece *in, bool ignore, bool lock)
@@ -569,9 +611,11 @@ folder_write(struct engine *e, const struct words *names,
 		drop_privileges(e);
 	if (e->stop)
 		return false;
-	if (e->su->sink != NULL && strcmp(name, "/dev/null") != 0)
-		return write_each(e, names, in, ignore, lock);
 	kind = split_name(e->ctx, name, &path);
+	if (e->su->sink != NULL && strcmp(name, "/dev/null") != 0)
+		return any_inside(e, names) ? write_each(e, names, in, ignore,
+		    lock) : write_outside(e, kind, path, names, in, ignore,
+		    lock);
 	return write_one(e, kind, path, names, words_next(names, name), in,
 	    ignore, lock);
 }

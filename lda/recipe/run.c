@@ -99,14 +99,20 @@ engine_become(struct engine *e)
 	e->child = 0;
 }
 
-struct dest
-dest_new(struct engine *e, enum dest_kind kind, const char *path)
+/* MAILDIR as it really is. */
+const char *
+working_dir(struct engine *e)
 {
 	char cwd[4096];
 
-	return (struct dest){ .kind = kind, .path = path,
-	    .dir = must(talloc_strdup(e, getcwd(cwd, sizeof(cwd)) == NULL ?
-	    "/" : cwd)),
+	return must(talloc_strdup(e->ctx, getcwd(cwd, sizeof(cwd)) == NULL ?
+	    "/" : cwd));
+}
+
+struct dest
+dest_new(struct engine *e, enum dest_kind kind, const char *path)
+{
+	return (struct dest){ .kind = kind, .path = path, .dir = working_dir(e),
 	    .ordinal = e->lineage << 12 | (e->ordinal++ & 0xfff) };
 }
 

@@ -80,7 +80,18 @@ set_linebuf(struct engine *e, const char *value)
 static void
 set_maildir(struct engine *e, const char *value)
 {
-	if (chdir(value) == -1) {
+	const struct sink *sink = e->su->sink;
+	const char *where = NULL;
+	enum status st = ST_NONE;
+	struct err err;
+
+	if (sink != NULL)
+		st = sink->enter(sink->arg, working_dir(e), value, &where, &err);
+	if (st == ST_AGAIN || st == ST_NEVER) {
+		engine_defer(e, &err);
+		return;
+	}
+	if (chdir(st == ST_OK ? where : value) == -1) {
 		diag_of(e, "Couldn't chdir to", value);
 		vars_set(e->vars, "MAILDIR", ".");
 	}

@@ -49,6 +49,15 @@ struct sink {
 	enum status	(*mailbox)(void *arg, const struct dest *dest,
 			    const char **folder, const char **where,
 			    struct err *err);
+	/* Does a path lie inside? */
+	bool		(*inside)(void *arg, const char *dir, const char *path);
+	/*
+	 * MAILDIR is to be `path` (from `dir`, as above).  ST_OK: it lies inside;
+	 * `where` is the directory to use in its place, which may have to be made
+	 * first.  ST_NONE: it does not.
+	 */
+	enum status	(*enter)(void *arg, const char *dir, const char *path,
+			    const char **where, struct err *err);
 	/* Was that done in an earlier run for this message?  ST_OK yes, ST_NONE
 	 * no.  Asked before every delivery that mailbox() leaves to the engine. */
 	enum status	(*was_done)(void *arg, const struct dest *dest,
