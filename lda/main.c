@@ -288,6 +288,16 @@ told(void *arg, const struct delivery *dv, const struct message *msg)
 	(void)delivered(&r);
 }
 
+/* pipe(8) does not name it: then its parts.  u+a and u+b of one message are two. */
+static const char *
+envelope_recipient(const struct run *r)
+{
+	if (r->env->recipient != NULL)
+		return r->env->recipient;
+	return *r->env->extension == '\0' ? r->user :
+	    must(talloc_asprintf(r->env, "%s+%s", r->user, r->env->extension));
+}
+
 /* With a map nothing runs while the mailbox is being moved, and what rc files
  * name below its roots is delivered by the plan. */
 static enum status
@@ -306,8 +316,7 @@ by_the_plan(struct run *r, struct rules *rules, struct plan_sink *ps,
 		    (long long)r->dv.plan.retry_after);
 	ps->dv = (struct delivery){ .ctx = r->env, .map = r->map,
 	    .conf = r->conf, .user = r->user, .home = r->home,
-	    .plan = r->dv.plan, .recipient = r->env->recipient != NULL ?
-	    r->env->recipient : r->user };
+	    .plan = r->dv.plan, .recipient = envelope_recipient(r) };
 	ps->rec = r->rec;
 	ps->input = message_in_memory(r->env, rules->mail->b.p,
 	    rules->mail->b.len, NULL);
@@ -332,11 +341,14 @@ run_rules(struct run *r, int *status, enum status *st, struct err *err)
 	struct rules rules = { .env = r->env, .conf = r->conf,
 	    .account = r->account, .privileged = r->privileged };
 	struct plan_sink sink = { .pid = 0 };
+	bool wanted;
 
-	*st = ST_OK;
-	if (!recipe_wanted(r->env, r->mapped || r->account == NULL ? r->home :
-	    r->account->home) && (r->mapped || !needs_engine(r)))
+	*st = recipe_wanted(r->env, r->mapped || r->account == NULL ? r->home :
+	    r->account->home, &wanted, err);
+	if (*st == ST_OK && !wanted && (r->mapped || !needs_engine(r)))
 		return false;
+	if (*st != ST_OK)
+		return true;
 	*st = mail_read(r->env, r->env, STDIN_FILENO, &rules.mail, err);
 	if (*st == ST_OK)
 		*st = map_open(r->env, r->conf, 0, &r->map, err);
@@ -352,16 +364,6 @@ run_rules(struct run *r, int *status, enum status *st, struct err *err)
 		r->dv.plan.retry_after = sink.dv.plan.retry_after;
 	*status = *st == ST_OK ? ruled(r, &result) : EX_TEMPFAIL;
 	return true;
-}
-
-/* pipe(8) does not name it: then its parts.  u+a and u+b of one message are two. */
-static const char *
-envelope_recipient(const struct run *r)
-{
-	if (r->env->recipient != NULL)
-		return r->env->recipient;
-	return *r->env->extension == '\0' ? r->user :
-	    must(talloc_asprintf(r->env, "%s+%s", r->user, r->env->extension));
 }
 
 static enum status

@@ -35,10 +35,12 @@ struct recipe_result {
 };
 
 /*
- * Is there anything to run for this user?  false: deliver as without rc files.
- * Looks at names only.
+ * Is there anything to run for this user?  *wanted false: deliver as without rc
+ * files.  Looks at names only.
+ * ST_AGAIN  where his would be does not answer: no filter is lost in silence.
  */
-bool		recipe_wanted(const struct envelope *env, const char *home);
+enum status	recipe_wanted(const struct envelope *env, const char *home,
+		    bool *wanted, struct err *err) MUST_CHECK;
 
 /*
  * Run.  Returns in every process that is left in the end: a clone of a block

@@ -591,25 +591,38 @@ engine_finish(struct engine *e)
 	return e->fake == 2 ? EX_OK : e->retval;
 }
 
-bool
-recipe_wanted(const struct envelope *env, const char *home)
+/* A filer that does not answer has no say in whether there are rules. */
+static bool
+may_pass(int error)
 {
-	char *path;
-	bool is;
+	return error == EIO || error == ESTALE || error == ETIMEDOUT ||
+	    error == ENOMEM || error == ENFILE || error == EMFILE ||
+	    error == EINTR || error == EAGAIN || error == EHOSTDOWN;
+}
 
-	if (env->mailfilter || env->rcfiles[0] != NULL)
-		return true;
-	if (env->no_rcfile)
-		return false;
-	if (!env->preserve_env && access(ETC_RC, F_OK) == 0)
-		return true;
-	if (home == NULL)
-		return false;
+enum status
+recipe_wanted(const struct envelope *env, const char *home, bool *wanted,
+    struct err *err)
+{
+	enum status st = ST_OK;
+	char *path;
+
+	*wanted = env->mailfilter || env->rcfiles[0] != NULL;
+	if (*wanted || env->no_rcfile)
+		return ST_OK;
+	*wanted = !env->preserve_env && access(ETC_RC, F_OK) == 0;
+	if (*wanted || home == NULL)
+		return ST_OK;
 	path = must(talloc_asprintf(NULL, "%s/.procmailrc", home));
-	/* Whatever keeps us from looking is the engine's to tell. */
-	is = access(path, F_OK) == 0 || errno != ENOENT;
+	/* What else keeps us from looking is the engine's to tell. */
+	*wanted = true;
+	if (access(path, F_OK) == -1) {
+		*wanted = errno != ENOENT;
+		if (may_pass(errno))
+			st = err_sys(err, "%s", path);
+	}
 	talloc_free(path);
-	return is;
+	return st;
 }
 
 static struct engine *
