@@ -33,6 +33,7 @@ static const struct verb {
 	{ "explain", verb_explain, "USER | ADDRESS" },
 	{ "status", verb_status, "[--metrics]" },
 	{ "doctor", verb_doctor, "[--init | [--postfix DIR] [--dovecot FILE]]" },
+	{ "lint", verb_lint, "FILE | USER..." },
 };
 
 #define NVERBS (sizeof(verbs) / sizeof(verbs[0]))
