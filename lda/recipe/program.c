@@ -29,6 +29,7 @@
 struct child {
 	pid_t		 pid;
 	int		 in, out;	/* our ends; -1: closed */
+	size_t		 done;		/* of its input, in the pipe already */
 	long long	 timeout;	/* CLOCK_MONOTONIC ms */
 	bool		 term, killed;
 };
@@ -297,10 +298,9 @@ static void
 converse(struct engine *e, struct child *c, const char *name,
     const struct piece *in, struct bytes *out, struct outcome_of *o)
 {
-	bool newline = wants_newline(in);
+	bool newline = wants_newline(in), ok = true;
 	struct pollfd pfd[2];
-	size_t done = 0;
-	bool ok = true;
+	size_t done = c->done;
 
 	while ((c->in != -1 || c->out != -1) && !e->stop && !c->killed) {
 		pfd[0] = (struct pollfd){ c->in, POLLOUT, 0 };
@@ -372,9 +372,15 @@ program_run(struct engine *e, const struct program *p, const struct piece *in,
 	c.timeout = timeout_at(e);
 	if (!make_pipe(give, 1) || (out != NULL && !make_pipe(take, 0)))
 		c.pid = -1;
-	else
+	else {
+		/* What fits the pipe is in it before the program begins: so who
+		 * does not read a short message can say so by no race. */
+		c.in = give[1];
+		(void)feed(&c, in, &c.done, wants_newline(in));
+		give[1] = c.in;
 		c.pid = spawn(e, argv, give[0], out != NULL ? take[1] :
 		    out_to_log ? e->logfd : -1);
+	}
 	shut(&give[0]);
 	shut(&take[1]);
 	c.in = give[1];
