@@ -8,8 +8,9 @@
 #   user_add N   a system user mferryN with both locations' directories
 #   postfix_start [LINE...]   on 127.0.0.1:$smtp, its mailbox_command the LDA;
 #                             lines go into main.cf
-#   dovecot_start             IMAP on 127.0.0.1:$imap; the location follows the map's
-#                             leader through $t/leader/USER, a link the test sets
+#   dovecot_start [LINE...]   IMAP on 127.0.0.1:$imap; the location follows the map's
+#                             leader through $t/leader/USER, a link the test sets;
+#                             or the lines say who may log in, and where mail is
 #   send USER SUBJECT         by SMTP; waits for nothing
 #   settled [SECONDS]         waits until the queue is empty
 #   imap USER COMMAND...      one session: python, see imap.py
@@ -137,7 +138,6 @@ dovecot_start()
 		listen = 127.0.0.1
 		ssl = no
 		disable_plaintext_auth = no
-		mail_location = maildir:$t/leader/%u
 		mail_plugins =
 		first_valid_uid = 1
 		first_valid_gid = 1
@@ -155,17 +155,13 @@ dovecot_start()
 		service anvil {
 		  chroot =
 		}
-		passdb {
-		  driver = static
-		  args = password=x
-		}
-		userdb {
-		  driver = passwd
-		}
 		namespace inbox {
 		  inbox = yes
 		}
 	END
+	[ $# -gt 0 ] || set -- "mail_location = maildir:$t/leader/%u" 'passdb {' \
+		'driver = static' 'args = password=x' '}' 'userdb {' 'driver = passwd' '}'
+	for line in "$@"; do echo "$line" >>"$t/dv.conf"; done
 	dovecot -c "$t/dv.conf" >"$t/out" 2>&1 || { sed 's/^/# /' "$t/out"; return 1; }
 }
 
