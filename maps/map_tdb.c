@@ -440,6 +440,8 @@ tdb_by_address(struct map *map, TALLOC_CTX *ctx, const char *addr, char **user,
 	else if (st == ST_NONE)
 		st = ST_OK;
 	if (st == ST_OK)
+		st = begin_look(map, err);
+	if (st == ST_OK)
 		st = tdbm_fetch(tm->tdb, ctx, key, user, &len, err);
 	return st;
 }
