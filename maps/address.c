@@ -74,8 +74,10 @@ address_parse(TALLOC_CTX *ctx, const struct conf *conf, const char *text,
 	}
 	if (!unquote(name))
 		return false;
-	addr->full = domain == NULL ? name : must(talloc_asprintf(ctx, "%s@%s",
-	    name, domain));
+	addr->full = name;
+	if (domain != NULL)
+		addr->full = must(talloc_strdup_append(talloc_strdup_append(
+		    talloc_strdup(ctx, name), "@"), domain));
 	if (!record_text_valid(addr->full, false))
 		return false;
 	ext = extension(conf, name);

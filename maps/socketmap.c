@@ -63,8 +63,10 @@ find_table(const char *name, size_t len)
 static char *
 put(TALLOC_CTX *ctx, const char *word, const char *text)
 {
-	char *out = must(talloc_asprintf(ctx, "%s %s", word, text)), *p;
+	char *out = must(talloc_strdup(ctx, word)), *p;
 
+	out = must(talloc_strdup_append_buffer(out, " "));
+	out = must(talloc_strdup_append_buffer(out, text));
 	for (p = out; *p != '\0'; p++)
 		if (*p < ' ' || *p == 0x7f)
 			*p = '?';
