@@ -40,6 +40,8 @@ struct run {
 	struct place	 place;		/* without a map */
 	const char	*user, *home;
 	bool		 mapped;	/* a map is configured */
+	long long	 until;		/* clock_ms() of the deadline: one for all
+					   users, and from the first byte on */
 };
 
 /* Postfix takes what is written to either as the reason. */
@@ -188,7 +190,11 @@ no_rcfile(const char *path, struct err *err)
 {
 	struct stat sb;
 
-	if (stat(path, &sb) == -1 || sb.st_size == 0)
+	/* EACCES: not his to read, procmail goes on without as well. */
+	if (stat(path, &sb) == -1)
+		return errno == ENOENT || errno == ENOTDIR || errno == EACCES ?
+		    ST_OK : err_sys(err, "%s", path);
+	if (sb.st_size == 0)
 		return ST_OK;
 	return err_set(err, ST_NEVER, "%s is there, and this version cannot run "
 	    "it: its mail waits, so that no filter is lost", path);
@@ -213,15 +219,24 @@ no_rules(const struct run *r, struct err *err)
 	return no_rcfile(rc, err);
 }
 
+/* pipe(8) does not name it: then its parts.  u+a and u+b of one message are two. */
+static const char *
+envelope_recipient(const struct run *r)
+{
+	if (r->env->recipient != NULL)
+		return r->env->recipient;
+	return *r->env->extension == '\0' ? r->user :
+	    must(talloc_asprintf(r->env, "%s+%s", r->user, r->env->extension));
+}
+
 static enum status
 into_mailbox(struct run *r, struct err *err)
 {
 	r->dv = (struct delivery){ .ctx = r->env, .map = r->map, .conf = r->conf,
-	    .user = r->user, .home = r->home, .recipient =
-	    r->env->recipient != NULL ? r->env->recipient : r->user,
+	    .user = r->user, .home = r->home, .recipient = envelope_recipient(r),
 	    .folder = r->conf->extension_mailboxes ?
 	    place_folder(r->env, r->env->extension) : "", .uids = r->mapped,
-	    .until = clock_ms() + r->conf->deadline * 1000LL };
+	    .until = r->until };
 	return deliver(&r->dv, r->rec, r->msg, err);
 }
 
@@ -285,6 +300,23 @@ help(const struct envelope *env)
 	return EX_OK;
 }
 
+/*
+ * SIGALRM's default action is the deadline: it ends us even where a filer hangs,
+ * and death by a signal defers.  Whoever called us may have ignored or blocked it.
+ */
+static void
+set_deadline(const struct run *r)
+{
+	long long left = (r->until - clock_ms() + 999) / 1000;
+	sigset_t set;
+
+	(void)alarm(left < 1 ? 1 : (unsigned)left);
+	(void)signal(SIGALRM, SIG_DFL);
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGALRM);
+	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
 /* The delivery to one user, of the message on the standard input. */
 static int
 one_user(struct run *r)
@@ -292,9 +324,7 @@ one_user(struct run *r)
 	struct err err;
 	enum status st;
 
-	/* Its default action is the deadline: it ends us even where a filer
-	 * hangs, and death by a signal defers. */
-	(void)alarm((unsigned)r->conf->deadline);
+	set_deadline(r);
 	r->user = r->env->recipient_user;
 	st = who(r, &err);
 	if (st == ST_OK)
@@ -315,6 +345,14 @@ spool_input(struct err *err)
 	ssize_t n;
 	int fd;
 
+	/* What we say must not go into the message where fds 1 and 2 are closed;
+	 * nor is a closed fd 0 an empty message. */
+	do
+		fd = open("/dev/null", O_WRONLY);
+	while (fd != -1 && fd <= STDERR_FILENO);
+	if (fd == -1)
+		return err_sys(err, "/dev/null");
+	(void)close(fd);
 	fd = open("/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (fd == -1)
 		return err_sys(err, "a file in /var/tmp");
@@ -340,10 +378,10 @@ several_users(struct run *r)
 	struct err err;
 	pid_t pid;
 
-	(void)alarm((unsigned)r->conf->deadline);
+	set_deadline(r);
 	if (spool_input(&err) != ST_OK)
 		return defer(r, err_dsn(&err), &err);
-	(void)alarm(0);			/* each has his own */
+	(void)alarm(0);			/* each has his own, and they end in time */
 	do {
 		if (lseek(STDIN_FILENO, 0, SEEK_SET) == -1 || (pid = fork()) == -1) {
 			(void)err_sys(&err, "deliver to %s",
@@ -380,5 +418,6 @@ main(int argc, char **argv)
 	(void)log_open("mailferry-lda", r.conf->log, r.conf->debug ? LOG_DEBUG :
 	    LOG_INFO);
 	r.mapped = strcmp(r.conf->map, "none") != 0;
+	r.until = clock_ms() + r.conf->deadline * 1000LL;
 	return r.env->more_users[0] != NULL ? several_users(&r) : one_user(&r);
 }

@@ -123,6 +123,29 @@ close_account(struct message *msg)
 	memcpy(msg->digest, c.digest, sizeof(msg->digest));
 }
 
+/*
+ * Take the From_ line off the buffer.  One that does not end within the buffer is
+ * none, but the beginning of a message.
+ */
+static const char *
+take_from_line(struct message *msg)
+{
+	const char *lf = memchr(msg->buf, '\n', msg->len);
+	char *line, *p;
+
+	if (msg->len < 5 || memcmp(msg->buf, "From ", 5) != 0 ||
+	    (lf == NULL && !msg->whole))
+		return "";
+	msg->body = lf != NULL ? (size_t)(lf - msg->buf) + 1 : msg->len;
+	line = must(talloc_size(msg, msg->body + 1));
+	memcpy(line, msg->buf, msg->body);
+	for (p = line; p < line + msg->body; p++)
+		if (*p == '\0')
+			*p = '?';
+	*p = '\0';
+	return line;
+}
+
 /* The sender of a From_ line: its second word. */
 static const char *
 sender_of(TALLOC_CTX *ctx, const char *line)
@@ -144,7 +167,7 @@ choose_from_line(TALLOC_CTX *ctx, const struct envelope *env, const char *line)
 {
 	const char *sender = env->from_sender;
 	time_t now = time(NULL);
-	char date[32];
+	char date[32], *made, *p;
 	struct tm tm;
 
 	if (env->from == FROM_KEEP && (*line != '\0' ||
@@ -156,7 +179,11 @@ choose_from_line(TALLOC_CTX *ctx, const struct envelope *env, const char *line)
 		    env->env_user != NULL ? env->env_user : "MAILER-DAEMON";
 	(void)strftime(date, sizeof(date), "%a %b %e %H:%M:%S %Y",
 	    localtime_r(&now, &tm));
-	return must(talloc_asprintf(ctx, "From %s  %s\n", sender, date));
+	made = must(talloc_asprintf(ctx, "From %s  %s\n", sender, date));
+	for (p = made; p[1] != '\0'; p++)	/* -f may say anything */
+		if (*p == '\n')
+			*p = '?';
+	return made;
 }
 
 enum status
@@ -165,7 +192,7 @@ message_begin(TALLOC_CTX *ctx, const struct envelope *env, int in,
 {
 	struct message *msg = must(talloc_zero(ctx, struct message));
 	enum status st;
-	char *lf, prev = '\0';
+	char prev = '\0';
 
 	msg->in = in;
 	msg->buf = must(talloc_size(msg, MESSAGE_BUFFER + 1));
@@ -178,12 +205,7 @@ message_begin(TALLOC_CTX *ctx, const struct envelope *env, int in,
 		return st;
 	}
 	msg->buf[msg->len] = '\0';
-	if (msg->len >= 5 && memcmp(msg->buf, "From ", 5) == 0) {
-		lf = memchr(msg->buf, '\n', msg->len);
-		msg->body = lf != NULL ? (size_t)(lf - msg->buf) + 1 : msg->len;
-	}
-	msg->from_line = choose_from_line(msg, env,
-	    must(talloc_strndup(msg, msg->buf, msg->body)));
+	msg->from_line = choose_from_line(msg, env, take_from_line(msg));
 	msg->queued = find_queue_id(msg);
 	msg->hash = must(talloc_size(msg, sizeof(XXH3_state_t) + 64));
 	/* The state wants an alignment that talloc does not promise. */

@@ -25,8 +25,8 @@ struct message {
 	size_t		 len;		/* in buf */
 	bool		 whole;		/* buf is all of it */
 	size_t		 body;		/* buf offset after the From_ line */
-	const char	*from_line;	/* with LF; "": there is none and nobody
-					   asked for one */
+	const char	*from_line;	/* one line with LF, unless it is all there
+					   is; "": none, and nobody asked for one */
 	bool		 queued;	/* topmost Received has a queue id: a retry
 					   of it can be told from a new message */
 	off_t		 size;		/* bytes without the From_ line; known when

@@ -151,6 +151,10 @@ under_lock(struct commit *c, struct delivery *dv, const struct plan *plan,
 	enum status st;
 
 	st = ask_again(dv, c, plan, rec, now, err);
+	/* The alarm is set: asleep from here on we die.  Before it, between two
+	 * locks, we may have slept for so long that they are another's. */
+	if (st == ST_OK && c->locked)
+		st = mailboxes_check(&c->set, err);
 	if (st == ST_OK && c->locked)
 		st = read_sides(c, dv, *now, err);
 	if (st == ST_OK && dv->uids) {

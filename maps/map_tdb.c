@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,8 @@
 
 #include "maps/seal.h"
 
+#define LOCK_TRIES	100		/* two seconds */
+#define LOCK_REST	20		/* ms */
 #define HASH_SIZE	10007		/* short chains for 100,000 users */
 
 struct tdb_context *
@@ -52,11 +55,15 @@ static enum status
 lock_owner(struct tdbmap *tm, struct err *err)
 {
 	char *name = must(talloc_asprintf(tm, "%s.lock", tm->path));
+	int tries = 0;
 
 	tm->lock = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (tm->lock == -1)
 		return err_sys(err, "open %s", name);
-	if (flock(tm->lock, LOCK_EX | LOCK_NB) == 0)
+	/* A command that repairs, or the mapd that ends, may have it a moment. */
+	while (flock(tm->lock, LOCK_EX | LOCK_NB) == -1 && tries++ < LOCK_TRIES)
+		(void)poll(NULL, 0, LOCK_REST);
+	if (tries <= LOCK_TRIES)
 		return ST_OK;
 	return errno == EWOULDBLOCK ? err_set(err, ST_AGAIN,
 	    "%s: mailferry-mapd (or another command) has it open", tm->path) :

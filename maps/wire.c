@@ -364,6 +364,8 @@ enum status
 wire_result(const char *answer, size_t len, const char **body, size_t *blen,
     struct err *err)
 {
+	if (memchr(answer, '\0', len) != NULL)
+		return err_set(err, ST_AGAIN, "map: a NUL in the answer");
 	if (len >= 3 && memcmp(answer, "OK\n", 3) == 0) {
 		*body = answer + 3;
 		*blen = len - 3;

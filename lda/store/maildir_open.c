@@ -56,14 +56,20 @@ is_below(const char *path, const char *filer)
 	return len > 0 && strncmp(path, filer, len) == 0 && path[len] == '/';
 }
 
-/* Mode and group as the parent has them; the umask does not count. */
+/*
+ * Mode and group as the parent has them; the umask does not count.  A set-group-ID
+ * bit is mkdir()'s to give: a chmod() by who is not in the group takes it away.
+ */
 static enum status
 make_dir(int at, const char *name, const struct stat *parent, struct err *err)
 {
 	mode_t mode = (parent->st_mode & 0777) | 0700;
+	mode_t mask = umask(0);
+	int rc = mkdirat(at, name, mode);
 	struct stat sb;
 
-	if (mkdirat(at, name, mode) == -1)
+	(void)umask(mask);
+	if (rc == -1)
 		return errno == EEXIST ? ST_OK : err_sys(err, "mkdir %s", name);
 	if (fstatat(at, name, &sb, AT_SYMLINK_NOFOLLOW) == -1)
 		return err_sys(err, "stat %s", name);
@@ -71,7 +77,8 @@ make_dir(int at, const char *name, const struct stat *parent, struct err *err)
 	    fchownat(at, name, (uid_t)-1, parent->st_gid,
 	    AT_SYMLINK_NOFOLLOW) == -1)
 		mode &= (mode_t)~070;	/* not our group: not its mail, then */
-	if ((sb.st_mode & 0777) != mode && fchmodat(at, name, mode, 0) == -1)
+	if ((sb.st_mode & 0777) != mode && fchmodat(at, name,
+	    mode | (sb.st_mode & S_ISGID), 0) == -1)
 		return err_sys(err, "chmod %s", name);
 	return ST_OK;
 }
@@ -177,7 +184,6 @@ read_mode(struct maildir *md, struct err *err)
 	if (fstat(md->dir, &sb) == -1 || fstatfs(md->dir, &fs) == -1)
 		return err_sys(err, "stat %s", md->path);
 	md->fmode = (sb.st_mode & 0666) | 0600;
-	md->dmode = (sb.st_mode & 0777) | 0700;
 	/* A group that may do what everybody may does not matter. */
 	md->gid = (sb.st_mode & S_ISGID) != 0 || sb.st_gid == getegid() ||
 	    ((sb.st_mode >> 3) & 7) == (sb.st_mode & 7) ? (gid_t)-1 : sb.st_gid;
@@ -263,7 +269,8 @@ maildir_reopen(struct maildir *md, struct err *err)
 {
 	(void)close(md->cur);
 	(void)close(md->new);
-	md->cur = md->new = -1;
+	(void)close(md->tmp);
+	md->cur = md->new = md->tmp = -1;
 	return open_subs(md, true, err);
 }
 

@@ -169,6 +169,8 @@ has_only(const char *value, const char *letters)
 
 	for (p = strchr(value, '%'); p != NULL; p = strchr(p + 1, '%')) {
 		p++;
+		if (*p == '0')
+			return false;
 		while (*p >= '0' && *p <= '9')
 			p++;
 		if (*p == '\0' || strchr(letters, *p) == NULL)
