@@ -245,10 +245,9 @@ dict_answer(TALLOC_CTX *ctx, struct map *map, const struct wire_peer *peer,
 		return;
 	case 'C':
 	case 'D':				/* ID TAB REASON */
-		line[1 + strcspn(line + 1, "\t")] = '\0';
 		out->st = ST_NEVER;
-		say(&q, 'F', must(talloc_asprintf(ctx, "%s\tnothing is written "
-		    "here: see mailferry(8)", line + 1)));
+		say(&q, 'F', must(talloc_asprintf(ctx, "%lu\tnothing is written "
+		    "here: see mailferry(8)", strtoul(line + 1, NULL, 10))));
 		return;
 	case 'B': case 'R': case 'S': case 'U': case 'A': case 'T': case 'V':
 		return;				/* it waits for no answer */
