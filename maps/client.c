@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "maps/base/clock.h"
+#include "maps/base/log.h"
 #include "maps/base/netstring.h"
 #include "maps/metrics.h"
 
@@ -123,6 +124,22 @@ next_request(const struct client *cl, const char **req, size_t *len,
 	    cl->pr->parse(buf, n, req, len, used);
 }
 
+/* Told once a minute: who is wrong asks again and again. */
+static void
+complain(struct client *cl, const char *why)
+{
+	struct logline l;
+
+	if (cl->all->told != 0 && clock_ms() - cl->all->told < 60000)
+		return;
+	cl->all->told = clock_ms();
+	log_begin(&l, LOG_WARNING, "dropped");
+	log_str(&l, "protocol", cl->pr->name);
+	log_num(&l, "uid", cl->peer.uid);
+	log_str(&l, "why", why);
+	log_end(&l);
+}
+
 /* One request, if there is a whole one.  ST_AGAIN: not yet. */
 static enum status
 answer_one(struct client *cl)
@@ -148,6 +165,8 @@ answer_one(struct client *cl)
 	cl->in.at += used;
 	cl->watching = cl->watching || out.watch;
 	cl->closing = cl->closing || out.close;
+	if (out.why != NULL)
+		complain(cl, out.why);
 	return ST_OK;
 }
 

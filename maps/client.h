@@ -38,6 +38,7 @@ struct clients {
 	int		 n;
 	struct map	*map;
 	struct event_base *base;
+	long long	 told;		/* when one was last complained of */
 };
 
 /* A connection that was accepted; fd is the client's from now on. */

@@ -8,8 +8,10 @@
 
 #include "maps/base/log.h"
 #include "maps/base/notify.h"
+#include "maps/dict.h"
 #include "maps/metrics.h"
 #include "maps/server.h"
+#include "maps/socketmap.h"
 
 #ifndef VERSION
 #define VERSION "0.1"
@@ -103,6 +105,12 @@ serve(struct conf *conf, struct options *o)
 	if (st == ST_OK)
 		st = server_listen(srv, &protocol_map, conf->map_socket, 0666,
 		    &err);
+	if (st == ST_OK)
+		st = server_listen(srv, &protocol_socketmap,
+		    conf->socketmap_socket, (mode_t)conf->socketmap_mode, &err);
+	if (st == ST_OK)
+		st = server_listen(srv, &protocol_dict, conf->dict_socket,
+		    (mode_t)conf->dict_mode, &err);
 	if (st == ST_OK)
 		st = server_listen(srv, &protocol_metrics, conf->metrics_socket,
 		    (mode_t)conf->metrics_mode, &err);

@@ -28,6 +28,7 @@ struct answer {
 	bool	 window;		/* it is about a user in his window */
 	bool	 watch;			/* tell the peer of changes from now on */
 	bool	 close;			/* and then hang up */
+	const char *why;		/* for the log, where the peer is wrong; static */
 };
 
 struct protocol {
@@ -48,6 +49,9 @@ struct protocol {
 	/* The answer that says "later" to any request; static. */
 	const char	*busy;
 };
+
+/* A record's locations: whose are they?  Where there is no record, everybody's. */
+bool	wire_may_get(const struct wire_peer *peer, const struct record *rec);
 
 extern const struct protocol protocol_map;	/* maps/wire.c */
 

@@ -74,6 +74,9 @@ record_text_valid(const char *text, bool blanks)
 	int n;
 
 	for (; *p != '\0'; p += n) {
+		n = 1;
+		if (*p > ' ' && *p < 0x7f)	/* nearly all, at each look-up */
+			continue;
 		n = utf8_length(p);
 		if (n == 0 || *p < ' ' || *p == 0x7f || (!blanks && *p == ' '))
 			return false;
@@ -266,7 +269,7 @@ key_parse(const char *name)
 	enum key k;
 
 	for (k = K_USER; k < K_UNKNOWN; k++)
-		if (strcmp(name, keys[k]) == 0)
+		if (*name == *keys[k] && strcmp(name, keys[k]) == 0)
 			break;
 	return k;
 }

@@ -30,9 +30,8 @@ denied(struct err *err)
 	return err_set(err, ST_NEVER, "not permitted");
 }
 
-/* Whose record is it?  Without one there is nothing that is not everybody's. */
-static bool
-may_get(const struct wire_peer *peer, const struct record *rec)
+bool
+wire_may_get(const struct wire_peer *peer, const struct record *rec)
 {
 	return peer->admin || peer->trusted || rec->is_default ||
 	    (rec->uid >= 0 && (uid_t)rec->uid == peer->uid);
@@ -47,7 +46,7 @@ answer_get(struct asking *q, struct err *err)
 	st = map_get_open(q->map, q->ctx, q->word[1], time(NULL), &rec, err);
 	if (st != ST_OK)
 		return q->peer->admin || st == ST_AGAIN ? st : denied(err);
-	if (!may_get(q->peer, rec))
+	if (!wire_may_get(q->peer, rec))
 		return denied(err);
 	if (rec->state == STATE_CUTOVER)
 		q->window = true;
