@@ -26,7 +26,8 @@ typedef int verb_fn(struct admin *, struct err *err);
 
 verb_fn		verb_add, verb_show, verb_list, verb_step, verb_delete,
 		verb_history, verb_watch, verb_default, verb_undo, verb_import,
-		verb_export, verb_explain, verb_doctor;
+		verb_export, verb_explain, verb_doctor, verb_status,
+		verb_lint;
 
 /* The exit status for an outcome. */
 int		admin_status(enum status st);

@@ -1,89 +1,101 @@
 /*
- * doctor.c - the markers of the filers, made and looked at
- *
- * A marker is a file in the root of a filer.  Where it is not there the filer is
- * not mounted, and nobody may take the empty directory under it for one.
+ * doctor.c - what an admin gets wrong, told with its mend
  */
-#include <errno.h>
-#include <fcntl.h>
+#include "admin/doctor.h"
+
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "admin/admin.h"
-#include "lda/store/maildir.h"
-#include "maps/base/file.h"
+#include "admin/form.h"
 
-static bool
-is_mount_point(const char *dir)
+static const char *
+level_name(enum level level)
 {
-	char *up = must(talloc_asprintf(NULL, "%s/..", dir));
-	struct stat here, above;
-	bool is;
-
-	is = stat(dir, &here) == 0 && stat(up, &above) == 0 &&
-	    (here.st_dev != above.st_dev || here.st_ino == above.st_ino);
-	talloc_free(up);
-	return is;
+	return level == FINE ? "ok" : level == WARN ? "warning" : "bad";
 }
 
-static enum status
-make_marker(const struct admin *ad, const char *dir, struct err *err)
+void
+found(struct doctor *d, enum level level, const char *what, const char *mend,
+    const char *fmt, ...)
 {
-	static const char text[] = "mailferry looks for this file before it "
-	    "delivers here: do not remove it.\n";
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), file;
-	enum status st = ST_OK;
+	char text[700];
+	json_t *obj;
+	va_list ap;
 
-	if (fd == -1)
-		return err_sys(err, "%s", dir);
-	if (!is_mount_point(dir))
-		(void)fprintf(stderr, "mailferry: warning: %s is not a mount "
-		    "point: is the filer mounted?\n", dir);
-	if (ad->dry_run) {
-		(void)printf("%s/%s would be made\n", dir, FILER_MARKER);
-		(void)close(fd);
-		return ST_OK;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (level > d->worst)
+		d->worst = level;
+	if (level == BAD && d->bad == NULL)
+		d->bad = must(talloc_asprintf(d->ad->conf, "%s: %s", what, text));
+	if (d->ad->json) {
+		obj = must(json_pack("{ssssssss*}", "level", level_name(level),
+		    "what", what, "text", text, "mend", mend));
+		(void)json_array_append_new(d->findings, obj);
+		return;
 	}
-	file = openat(fd, FILER_MARKER, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
-	    O_CLOEXEC, 0644);
-	if (file == -1 && errno != EEXIST)
-		st = err_sys(err, "create %s/%s (a filer with root_squash: make it "
-		    "there, owned by root)", dir, FILER_MARKER);
-	if (file != -1 && (fchmod(file, 0644) == -1 ||
-	    file_write(file, text, sizeof(text) - 1) == -1 ||
-	    fsync(file) == -1 || fsync(fd) == -1))
-		st = err_sys(err, "write %s/%s", dir, FILER_MARKER);
-	if (file != -1 && close(file) == -1 && st == ST_OK)
-		st = err_sys(err, "close %s/%s", dir, FILER_MARKER);
-	(void)close(fd);
-	return st;
+	if (level == FINE)
+		(void)printf("%s: ok%s%s\n", what, *text == '\0' ? "" : ", ", text);
+	else
+		(void)printf("%s: %s: %s\n", what, level_name(level), text);
+	if (mend != NULL)
+		(void)printf("    %s\n", mend);
+}
+
+static bool
+read_words(struct doctor *d, bool *init)
+{
+	int i;
+
+	for (i = 0; i < d->ad->argc; i++) {
+		if (strcmp(d->ad->argv[i], "--init") == 0)
+			*init = true;
+		else if (strcmp(d->ad->argv[i], "--postfix") == 0 &&
+		    i + 1 < d->ad->argc)
+			d->postfix = d->ad->argv[++i];
+		else if (strcmp(d->ad->argv[i], "--dovecot") == 0 &&
+		    i + 1 < d->ad->argc)
+			d->dovecot = d->ad->argv[++i];
+		else
+			return false;
+	}
+	return true;
+}
+
+static void
+look_at_everything(struct doctor *d)
+{
+	doctor_host(d);
+	doctor_filers(d);
+	doctor_map(d);
+	doctor_postfix(d);
+	doctor_dovecot(d);
+	doctor_strangers(d);
 }
 
 int
 verb_doctor(struct admin *ad, struct err *err)
 {
-	bool init = ad->argc == 1 && strcmp(ad->argv[0], "--init") == 0;
-	enum status st, worst = ST_OK;
-	struct err one;
-	int s;
+	struct doctor d = { .ad = ad };
+	enum status st = ST_OK;
+	bool init = false;
 
-	if (ad->argc > 1 || (ad->argc == 1 && !init))
+	if (!read_words(&d, &init))
 		return EXIT_USAGE;
-	for (s = OLD; s <= NEW; s++) {
-		if (ad->conf->filer[s] == NULL) {
-			(void)printf("%s_filer is not set: nothing tells a filer "
-			    "that is not mounted\n", side_name(s));
-			continue;
-		}
-		st = init ? make_marker(ad, ad->conf->filer[s], &one) : ST_OK;
-		if (st == ST_OK && !(init && ad->dry_run))
-			st = filer_check(ad->conf->filer[s], &one);
-		(void)printf("%s %s: %s\n", side_name(s), ad->conf->filer[s],
-		    st == ST_OK ? "ok" : one.text);
-		if (st != ST_OK)
-			worst = err_set(err, ST_NEVER, "%s", one.text);
-	}
-	return admin_status(worst);
+	d.findings = must(json_array());
+	if (init)
+		st = doctor_init(&d, err);
+	if (st == ST_OK && !init)
+		look_at_everything(&d);
+	else if (st == ST_OK && !ad->dry_run)
+		doctor_filers(&d);
+	if (ad->json)
+		form_print(stdout, d.findings);
+	else
+		json_decref(d.findings);
+	if (st == ST_OK && d.worst == BAD)
+		st = err_set(err, ST_NEVER, "%s", d.bad);
+	return admin_status(st);
 }

@@ -10,6 +10,9 @@
 #include "admin/admin.h"
 #include "maps/route.h"
 
+#define VERSION_MAX	(1LL << 53)	/* what any JSON reader holds exactly; and
+					   the next one can be stored */
+
 const char *const form_columns[] = {
 	"user", "uid", "state", "entered", "begin", "end", "version", "led",
 	"old", "old_control", "old_index", "new", "new_control", "new_index",
@@ -153,24 +156,39 @@ form_print(FILE *out, json_t *json)
 	json_decref(json);
 }
 
+static bool
+read_seconds(const char *text, time_t max, time_t *t)
+{
+	char *end;
+	long long n = strtoll(text, &end, 10);
+
+	*t = (time_t)n;
+	return end != text && *end == '\0' && n >= 0 && n <= max;
+}
+
 bool
 form_time(const char *text, time_t now, time_t *t)
 {
 	struct tm tm = { .tm_isdst = 0 };
 	const char *rest;
-	char *end;
+	char *shown;
+	bool same;
 
 	if (*text == '+') {
-		*t = now + (time_t)strtoll(text + 1, &end, 10);
-		return end != text + 1 && *end == '\0' && *t >= now;
+		if (!read_seconds(text + 1, RECORD_TIME_MAX - now, t))
+			return false;
+		*t += now;
+		return true;
 	}
 	rest = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
 	if (rest != NULL && *rest == '\0') {
-		*t = timegm(&tm);
-		return true;
+		*t = timegm(&tm);	/* makes March 3 of February 31 */
+		shown = admin_time(NULL, *t);
+		same = strcmp(shown, text) == 0;
+		talloc_free(shown);
+		return same;
 	}
-	*t = (time_t)strtoll(text, &end, 10);
-	return end != text && *end == '\0';
+	return read_seconds(text, RECORD_TIME_MAX, t);
 }
 
 static bool
@@ -203,14 +221,15 @@ read_time(const json_t *v, time_t *t)
 	if (!read_number(v, &n))
 		return false;
 	*t = (time_t)n;
-	return true;
+	return n <= RECORD_TIME_MAX;
 }
 
-/* A text, or null: NULL. */
+/* A text of one line, for that is what it will be; or null: NULL. */
 static bool
 read_text(TALLOC_CTX *ctx, const json_t *v, const char **field)
 {
-	if (!json_is_null(v) && !json_is_string(v))
+	if (!json_is_null(v) && (!json_is_string(v) ||
+	    strchr(json_string_value(v), '\n') != NULL))
 		return false;
 	*field = json_is_null(v) ? NULL :
 	    must(talloc_strdup(ctx, json_string_value(v)));
@@ -298,8 +317,11 @@ read_unknown(struct record *rec, const json_t *v)
 	const char **list = read_list(rec, v, "\n");
 	char *text = must(talloc_strdup(rec, ""));
 
-	for (; list != NULL && *list != NULL; list++)
+	for (; list != NULL && *list != NULL; list++) {
+		if (!record_unknown_valid(*list))
+			return false;
 		text = must(talloc_asprintf_append_buffer(text, "%s\n", *list));
+	}
 	rec->unknown = text;
 	return list != NULL;
 }
@@ -384,7 +406,7 @@ apply(struct record *rec, const char *key, const json_t *v, bool *known)
 	if (strcmp(key, "end") == 0)
 		return read_time(v, &rec->end);
 	if (strcmp(key, "led") == 0 || strcmp(key, "version") == 0) {
-		if (!read_number(v, &n))
+		if (!read_number(v, &n) || n > VERSION_MAX)
 			return false;
 		*(*key == 'l' ? &rec->led : &rec->version) = (uint64_t)n;
 		return true;

@@ -43,7 +43,8 @@ enum status	form_apply(json_t *obj, struct record *rec, struct err *err)
 extern const char *const form_columns[];
 char		form_separator(const char *column);
 
-/* Epoch seconds, `+SECONDS` from now, or RFC 3339 in UTC. */
+/* Epoch seconds, `+SECONDS` from now, or RFC 3339 in UTC; a time that there is, not
+ * later than RECORD_TIME_MAX. */
 bool		form_time(const char *text, time_t now, time_t *t);
 
 #endif

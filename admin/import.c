@@ -17,6 +17,7 @@
 #include "admin/admin.h"
 #include "admin/form.h"
 #include "admin/lines.h"
+#include "admin/tables.h"
 #include "maps/map_ldap_conf.h"
 #include "maps/map_ldap_form.h"
 
@@ -266,23 +267,33 @@ import(struct importing *im, enum format format, struct err *err)
 	return st;
 }
 
+/* A table is only written: an import has no place for one. */
+static bool
+parse_format(const char *name, enum format *format, const struct table **table)
+{
+	if (table != NULL && (*table = table_find(name)) != NULL)
+		return true;
+	return format_parse(name, format);
+}
+
 /* `--format F`, and else the name's ending; *file NULL where there is none. */
 static bool
-parse_words(const struct admin *ad, enum format *format, const char **file)
+parse_words(const struct admin *ad, enum format *format,
+    const struct table **table, const char **file)
 {
 	int i = 0;
 
 	*format = FORMAT_JSONL;
 	*file = NULL;
 	if (ad->argc >= 2 && strcmp(ad->argv[0], "--format") == 0) {
-		if (!format_parse(ad->argv[1], format))
+		if (!parse_format(ad->argv[1], format, table))
 			return false;
 		i = 2;
 	}
 	if (i < ad->argc)
 		*file = ad->argv[i++];
 	if (ad->argc >= i + 2 && strcmp(ad->argv[i], "--format") == 0) {
-		if (!format_parse(ad->argv[i + 1], format))
+		if (!parse_format(ad->argv[i + 1], format, table))
 			return false;
 		i += 2;
 	} else if (*file != NULL && i == 1 && strlen(*file) > 4 &&
@@ -297,7 +308,7 @@ verb_import(struct admin *ad, struct err *err)
 	struct importing im = { .ad = ad, .st = ST_OK };
 	enum format format;
 
-	if (!parse_words(ad, &format, &im.file) || im.file == NULL ||
+	if (!parse_words(ad, &format, NULL, &im.file) || im.file == NULL ||
 	    format == FORMAT_LDIF)
 		return EXIT_USAGE;
 	im.by = admin_by(ad->conf, ad);
@@ -308,6 +319,7 @@ verb_import(struct admin *ad, struct err *err)
 struct exporting {
 	FILE		*out;
 	enum format	 format;
+	const struct table *table;	/* NULL: the format */
 	const char	*map_entry;	/* of LDIF */
 };
 
@@ -367,6 +379,8 @@ export(struct admin *ad, struct exporting *ex, struct err *err)
 {
 	int i;
 
+	if (ex->table != NULL)
+		return table_write(ad, ex->table, ex->out, err);
 	if (ex->format == FORMAT_CSV)
 		for (i = 0; form_columns[i] != NULL; i++)
 			(void)fprintf(ex->out, "%s%c", form_columns[i],
@@ -442,7 +456,7 @@ verb_export(struct admin *ad, struct err *err)
 	const char *file;
 	enum status st;
 
-	if (!parse_words(ad, &ex.format, &file))
+	if (!parse_words(ad, &ex.format, &ex.table, &file))
 		return EXIT_USAGE;
 	st = find_map_entry(ad, &ex, err);
 	if (st != ST_OK)

@@ -72,10 +72,11 @@ on_field(void *data, size_t len, void *arg)
 	struct reading *r = arg;
 	json_t *text = json_stringn(data, len);
 
-	if (text == NULL) {
+	if (text == NULL || (len > 0 && memchr(data, '\0', len) != NULL)) {
 		if (r->st == ST_OK)
-			r->st = err_set(r->err, ST_NEVER, "%s:%d: not UTF-8",
-			    r->file, r->line);
+			r->st = err_set(r->err, ST_NEVER, "%s:%d: not UTF-8, or a "
+			    "NUL byte", r->file, r->line);
+		json_decref(text);
 		return;
 	}
 	if (r->row == NULL) {

@@ -27,11 +27,13 @@ static const struct verb {
 	{ "delete", verb_delete, "USER" },
 	{ "default", verb_default, "[old | new]" },
 	{ "import", verb_import, "[--format jsonl|csv] FILE" },
-	{ "export", verb_export, "[--format jsonl|csv|ldif] [--map-entry DN] [FILE]" },
+	{ "export", verb_export, "[--format jsonl|csv|ldif|transport|access|passwd-file] [--map-entry DN] [FILE]" },
 	{ "history", verb_history, "[--limit N] [USER]" },
 	{ "watch", verb_watch, "[USER]" },
 	{ "explain", verb_explain, "USER | ADDRESS" },
-	{ "doctor", verb_doctor, "[--init]" },
+	{ "status", verb_status, "[--metrics]" },
+	{ "doctor", verb_doctor, "[--init | [--postfix DIR] [--dovecot FILE]]" },
+	{ "lint", verb_lint, "FILE | USER..." },
 };
 
 #define NVERBS (sizeof(verbs) / sizeof(verbs[0]))

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,11 +19,26 @@
 #define PASSWD_MAX	(64 * 1024 * 1024)
 #define GETENT		"/usr/bin/getent"
 
+/* Digits alone, and no more than an id has: 4294967296 is not root's.  The highest
+ * means "leave it" to chown(2) and the like. */
+static bool
+parse_id(const char *text, uint32_t *id)
+{
+	unsigned long long n;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	n = strtoull(text, &end, 10);
+	*id = (uint32_t)n;
+	return *end == '\0' && n < UINT32_MAX;
+}
+
 /* `name:x:uid:gid:gecos:home:shell`, cut in place. */
 static struct account *
 parse_line(TALLOC_CTX *ctx, char *line)
 {
-	char *field[7], *end;
+	char *field[7];
 	struct account *a;
 	int i;
 
@@ -35,19 +51,14 @@ parse_line(TALLOC_CTX *ctx, char *line)
 			*line++ = '\0';
 	}
 	a = must(talloc(ctx, struct account));
-	a->uid = (uid_t)strtoul(field[2], &end, 10);
-	if (end == field[2] || *end != '\0')
-		goto bad;
-	a->gid = (gid_t)strtoul(field[3], &end, 10);
-	if (end == field[3] || *end != '\0')
-		goto bad;
+	if (!parse_id(field[2], &a->uid) || !parse_id(field[3], &a->gid)) {
+		talloc_free(a);
+		return NULL;
+	}
 	a->name = must(talloc_strdup(a, field[0]));
 	a->home = must(talloc_strdup(a, field[5]));
 	a->shell = must(talloc_strdup(a, field[6]));
 	return a;
-bad:
-	talloc_free(a);
-	return NULL;
 }
 
 /* The best of the lines of `text`: by name the first; by uid the hinted one,
@@ -61,9 +72,9 @@ best_of(TALLOC_CTX *ctx, char *text, const char *name, uid_t uid,
 
 	for (line = strtok_r(text, "\n", &save); line != NULL;
 	    line = strtok_r(NULL, "\n", &save)) {
-		if (name != NULL && (strncmp(line, name, strlen(name)) != 0 ||
-		    line[strlen(name)] != ':'))
-			continue;
+		if (name != NULL && (strcspn(line, ":") != strlen(name) ||
+		    strncmp(line, name, strlen(name)) != 0))
+			continue;	/* a name has no colon */
 		a = parse_line(ctx, line);
 		if (a == NULL)
 			continue;
@@ -91,7 +102,12 @@ start_getent(const char *key, int out)
 
 	if (posix_spawn_file_actions_init(&fa) != 0)
 		return -1;
+	/* Should it hang it must not hold the message, nor Postfix's pipe. */
 	if (posix_spawn_file_actions_adddup2(&fa, out, STDOUT_FILENO) != 0 ||
+	    posix_spawn_file_actions_addopen(&fa, STDIN_FILENO, "/dev/null",
+	    O_RDONLY, 0) != 0 ||
+	    posix_spawn_file_actions_addopen(&fa, STDERR_FILENO, "/dev/null",
+	    O_WRONLY, 0) != 0 ||
 	    posix_spawn(&pid, GETENT, &fa, NULL,
 	    (char *const *)(uintptr_t)argv, envp) != 0)
 		pid = -1;

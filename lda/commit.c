@@ -158,7 +158,12 @@ choose_uid(const struct commit *c, const struct record *rec)
 	return uid;
 }
 
-/* Step 8: intents on every side, lines on every side, one wait for all. */
+/*
+ * Step 8: intents on every side, lines on every side, one wait for all.  The
+ * leader's line is the first: should we die between the two, a client of the leader
+ * cannot be given the UID that the follower has used; its message would never be
+ * caught up.
+ */
 static enum status
 write_lines(struct commit *c, struct err *err)
 {
@@ -173,7 +178,7 @@ write_lines(struct commit *c, struct err *err)
 		c->logged = true;
 		st = deliveries_intend(&box->log, &c->intent, err);
 	}
-	for (i = c->set.n - 1; i >= 0 && st == ST_OK; i--) {
+	for (i = 0; i < c->set.n && st == ST_OK; i++) {
 		box = c->set.box[i];
 		if (box->uids.fd == -1)
 			continue;

@@ -65,6 +65,7 @@ set_flag(struct envelope *env, char letter)
 	case 'o':
 		env->override_from = true;
 		return true;
+	case 'y':			/* as -Y, obsolete */
 	case 'Y':
 		env->berkeley = true;
 		return true;
@@ -73,6 +74,9 @@ set_flag(struct envelope *env, char letter)
 		return true;
 	case 'm':
 		env->mailfilter = true;
+		return true;
+	case 'z':
+		env->lmtp = true;
 		return true;
 	case 'v':
 		env->version = true;
@@ -93,8 +97,10 @@ letters(struct envelope *env, const char *p, char ***argv, struct err *err)
 	for (p++; *p != '\0'; p++) {
 		if (set_flag(env, *p))
 			continue;
-		if (strchr("adfr", *p) == NULL)
-			return err_set(err, ST_NEVER, "unknown option -%c", *p);
+		if (strchr("adfr", *p) == NULL) {
+			env->unknown = p;	/* told, and left out */
+			return ST_OK;
+		}
 		if (p[1] == '\0' && (*argv)[1] == NULL)
 			return err_set(err, ST_NEVER, "-%c needs an argument", *p);
 		(void)set_value(env, *p, p[1] != '\0' ? p + 1 : *++*argv);
@@ -127,6 +133,10 @@ operand(struct envelope *env, char *arg)
 {
 	char *eq = strchr(arg, '=');
 
+	if (env->recipient_user == NULL)
+		push(env, &env->operands, arg);
+	if (env->mailfilter && (env->rcfiles[0] != NULL || env->no_rcfile))
+		return;			/* $1 ... of the rc file */
 	if (eq == NULL || eq == arg) {
 		if (env->recipient_user != NULL)
 			push(env, &env->more_users, arg);
@@ -181,6 +191,7 @@ envelope_read(TALLOC_CTX *ctx, int argc, char **argv, char **envp,
 	(void)argc;
 	env->args = must(talloc_zero_array(env, const char *, 1));
 	env->rcfiles = must(talloc_zero_array(env, const char *, 1));
+	env->operands = must(talloc_zero_array(env, const char *, 1));
 	env->more_users = must(talloc_zero_array(env, const char *, 1));
 	for (argv++; *argv != NULL && st == ST_OK && **argv == '-' &&
 	    (*argv)[1] != '\0'; argv++) {
@@ -195,6 +206,8 @@ envelope_read(TALLOC_CTX *ctx, int argc, char **argv, char **envp,
 		talloc_free(env);
 		return st;
 	}
+	if (env->recipient_user != NULL)	/* which suits neither */
+		env->preserve_env = env->mailfilter = false;
 	for (; *argv != NULL; argv++)
 		operand(env, *argv);
 	read_environment(env, envp);

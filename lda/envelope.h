@@ -43,9 +43,14 @@ struct envelope {
 	bool		 preserve_env;	/* -p */
 	bool		 mailfilter;	/* -m */
 	bool		 help, version;	/* -h --help, -v --version */
+	bool		 lmtp;		/* -z */
+	const char	*unknown;	/* letters that are no option; NULL: none */
+	const char     **operands;	/* all that is no option, as it came,
+					   NULL-terminated; not with -d */
 	struct assignment *set;		/* VAR=value, in order, `nset` */
 	size_t		 nset;
-	const char     **rcfiles;	/* NULL-terminated */
+	const char     **rcfiles;	/* NULL-terminated; with -m one, and its
+					   arguments are in operands alone */
 	bool		 no_rcfile;	/* /dev/null in their place: not even the
 					   user's own */
 };

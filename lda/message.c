@@ -123,6 +123,29 @@ close_account(struct message *msg)
 	memcpy(msg->digest, c.digest, sizeof(msg->digest));
 }
 
+/*
+ * Take the From_ line off the buffer.  One that does not end within the buffer is
+ * none, but the beginning of a message.
+ */
+static const char *
+take_from_line(struct message *msg)
+{
+	const char *lf = memchr(msg->buf, '\n', msg->len);
+	char *line, *p;
+
+	if (msg->len < 5 || memcmp(msg->buf, "From ", 5) != 0 ||
+	    (lf == NULL && !msg->whole))
+		return "";
+	msg->body = lf != NULL ? (size_t)(lf - msg->buf) + 1 : msg->len;
+	line = must(talloc_size(msg, msg->body + 1));
+	memcpy(line, msg->buf, msg->body);
+	for (p = line; p < line + msg->body; p++)
+		if (*p == '\0')
+			*p = '?';
+	*p = '\0';
+	return line;
+}
+
 /* The sender of a From_ line: its second word. */
 static const char *
 sender_of(TALLOC_CTX *ctx, const char *line)
@@ -139,12 +162,12 @@ sender_of(TALLOC_CTX *ctx, const char *line)
  *
  * Source: procmail 3.22, by what it writes.
  */
-static const char *
-choose_from_line(TALLOC_CTX *ctx, const struct envelope *env, const char *line)
+const char *
+message_from_line(TALLOC_CTX *ctx, const struct envelope *env, const char *line)
 {
 	const char *sender = env->from_sender;
 	time_t now = time(NULL);
-	char date[32];
+	char date[32], *made, *p;
 	struct tm tm;
 
 	if (env->from == FROM_KEEP && (*line != '\0' ||
@@ -156,7 +179,22 @@ choose_from_line(TALLOC_CTX *ctx, const struct envelope *env, const char *line)
 		    env->env_user != NULL ? env->env_user : "MAILER-DAEMON";
 	(void)strftime(date, sizeof(date), "%a %b %e %H:%M:%S %Y",
 	    localtime_r(&now, &tm));
-	return must(talloc_asprintf(ctx, "From %s  %s\n", sender, date));
+	made = must(talloc_asprintf(ctx, "From %s  %s\n", sender, date));
+	for (p = made; p[1] != '\0'; p++)	/* -f may say anything */
+		if (*p == '\n')
+			*p = '?';
+	return made;
+}
+
+static void *
+new_hash(TALLOC_CTX *ctx)
+{
+	void *hash = must(talloc_size(ctx, sizeof(XXH3_state_t) + 64));
+
+	/* The state wants an alignment that talloc does not promise. */
+	hash = (void *)(((uintptr_t)hash + 63) & ~(uintptr_t)63);
+	(void)XXH3_128bits_reset(hash);
+	return hash;
 }
 
 enum status
@@ -165,7 +203,7 @@ message_begin(TALLOC_CTX *ctx, const struct envelope *env, int in,
 {
 	struct message *msg = must(talloc_zero(ctx, struct message));
 	enum status st;
-	char *lf, prev = '\0';
+	char prev = '\0';
 
 	msg->in = in;
 	msg->buf = must(talloc_size(msg, MESSAGE_BUFFER + 1));
@@ -178,23 +216,41 @@ message_begin(TALLOC_CTX *ctx, const struct envelope *env, int in,
 		return st;
 	}
 	msg->buf[msg->len] = '\0';
-	if (msg->len >= 5 && memcmp(msg->buf, "From ", 5) == 0) {
-		lf = memchr(msg->buf, '\n', msg->len);
-		msg->body = lf != NULL ? (size_t)(lf - msg->buf) + 1 : msg->len;
-	}
-	msg->from_line = choose_from_line(msg, env,
-	    must(talloc_strndup(msg, msg->buf, msg->body)));
+	msg->from_line = message_from_line(msg, env, take_from_line(msg));
 	msg->queued = find_queue_id(msg);
-	msg->hash = must(talloc_size(msg, sizeof(XXH3_state_t) + 64));
-	/* The state wants an alignment that talloc does not promise. */
-	msg->hash = (void *)(((uintptr_t)msg->hash + 63) & ~(uintptr_t)63);
-	(void)XXH3_128bits_reset(msg->hash);
+	msg->hash = new_hash(msg);
 	account(msg, msg->buf + msg->body, msg->len - msg->body, &prev);
 	msg->last = prev;
 	if (msg->whole)
 		close_account(msg);
 	*out = msg;
 	return ST_OK;
+}
+
+struct message *
+message_in_memory(TALLOC_CTX *ctx, const char *data, size_t len,
+    const struct message *input)
+{
+	struct message *msg = must(talloc_zero(ctx, struct message));
+	const char *lf;
+	char prev = '\0';
+
+	msg->in = -1;
+	msg->buf = (char *)(uintptr_t)data;
+	msg->len = len;
+	msg->whole = true;
+	msg->from_line = "";
+	if (input == NULL && len >= 5 && memcmp(data, "From ", 5) == 0) {
+		lf = memchr(data, '\n', len);
+		msg->body = lf != NULL ? (size_t)(lf - data) + 1 : len;
+	}
+	msg->queued = input == NULL ? find_queue_id(msg) : input->queued;
+	msg->hash = new_hash(msg);
+	account(msg, data + msg->body, len - msg->body, &prev);
+	close_account(msg);
+	if (input != NULL)
+		memcpy(msg->digest, input->digest, sizeof(msg->digest));
+	return msg;
 }
 
 enum status

@@ -25,8 +25,8 @@ struct message {
 	size_t		 len;		/* in buf */
 	bool		 whole;		/* buf is all of it */
 	size_t		 body;		/* buf offset after the From_ line */
-	const char	*from_line;	/* with LF; "": there is none and nobody
-					   asked for one */
+	const char	*from_line;	/* one line with LF, unless it is all there
+					   is; "": none, and nobody asked for one */
 	bool		 queued;	/* topmost Received has a queue id: a retry
 					   of it can be told from a new message */
 	off_t		 size;		/* bytes without the From_ line; known when
@@ -50,6 +50,21 @@ struct message {
  */
 enum status	message_begin(TALLOC_CTX *ctx, const struct envelope *env,
 		    int in, struct message **msg, struct err *err) MUST_CHECK;
+
+/*
+ * The From_ line that -d, -f and the line that is there ("": none) ask for, with
+ * LF; "" where there is to be none.  Talloc child of ctx, or `line`.
+ */
+const char     *message_from_line(TALLOC_CTX *ctx, const struct envelope *env,
+		    const char *line);
+
+/*
+ * A message that lies in memory: a part of `input`, or what a filter made of it, and
+ * known by its digest and queue id.  input NULL: it is itself what was received.
+ * data is borrowed; the message is whole, and may be written several times.
+ */
+struct message *message_in_memory(TALLOC_CTX *ctx, const char *data, size_t len,
+		    const struct message *input);
 
 /*
  * Write the message, without its From_ line, to n files at once: what is in the

@@ -24,7 +24,8 @@
 static const char *
 mailbox_name(const char *folder)
 {
-	return folder[0] == '\0' ? "INBOX" : folder + 1;
+	return folder[0] == '\0' ? "INBOX" : folder[0] == '.' ? folder + 1 :
+	    folder;
 }
 
 /* Step 2, first half: the mailbox on every side, each made where it is missing. */
@@ -51,7 +52,7 @@ open_sides(struct commit *c, const struct delivery *dv,
 		if (st == ST_NONE)
 			st = err_set(err, ST_AGAIN, "%s: no such mailbox",
 			    rec->side[side].mail);
-		if (st == ST_OK && t->box.md->made)
+		if (st == ST_OK && t->box.md->made && dv->folder[0] == '.')
 			(void)!maildir_subscribe(t->box.md, &rec->side[side],
 			    &none);
 	}
@@ -151,6 +152,10 @@ under_lock(struct commit *c, struct delivery *dv, const struct plan *plan,
 	enum status st;
 
 	st = ask_again(dv, c, plan, rec, now, err);
+	/* The alarm is set: asleep from here on we die.  Before it, between two
+	 * locks, we may have slept for so long that they are another's. */
+	if (st == ST_OK && c->locked)
+		st = mailboxes_check(&c->set, err);
 	if (st == ST_OK && c->locked)
 		st = read_sides(c, dv, *now, err);
 	if (st == ST_OK && dv->uids) {
@@ -256,6 +261,8 @@ attempt(struct delivery *dv, const struct plan *plan, const struct record *rec,
 	dv->known = c->known;
 	if (c->set.n > 0 && c->set.box[0]->md != NULL)
 		dv->path = must(talloc_strdup(dv->ctx, c->set.box[0]->md->path));
+	if (st == ST_OK && !c->known)
+		dv->name = must(talloc_strdup(dv->ctx, c->intent.name));
 	source_keep(src, c);
 	talloc_free(c);
 	return st;

@@ -18,7 +18,8 @@ struct delivery {
 	const char		*user;
 	const char		*home;		/* NULL: not known */
 	const char		*recipient;	/* envelope recipient, or the user */
-	const char		*folder;	/* "" the inbox, ".Sub" */
+	const char		*folder;	/* "" the inbox, ".Sub"; "Sub/dir"
+						   where directories are folders */
 	unsigned		 ordinal;	/* of this write in the run, from 0 */
 	bool			 uids;		/* false: map = none (no log, and a
 						   uidlist only where there is one) */
@@ -29,6 +30,7 @@ struct delivery {
 	uint32_t		 uid;		/* 0: none was given */
 	bool			 known;		/* it had been delivered before */
 	const char		*path;		/* of the leader's mailbox */
+	const char		*name;		/* of the file in new/; NULL: known */
 };
 
 /*

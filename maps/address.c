@@ -4,6 +4,7 @@
 #include "maps/address.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "maps/record.h"
 
@@ -32,13 +33,13 @@ unquote(char *local)
 	return *local != '\0' && is_plain(local);
 }
 
-static bool
-is_local_domain(const struct conf *conf, const char *domain)
+bool
+address_is_ours(const struct conf *conf, const char *domain)
 {
 	const char **d;
 
 	for (d = conf->domains; *d != NULL; d++)
-		if (strcmp(*d, domain) == 0)
+		if (strcasecmp(*d, domain) == 0)
 			return true;
 	return false;
 }
@@ -73,8 +74,10 @@ address_parse(TALLOC_CTX *ctx, const struct conf *conf, const char *text,
 	}
 	if (!unquote(name))
 		return false;
-	addr->full = domain == NULL ? name : must(talloc_asprintf(ctx, "%s@%s",
-	    name, domain));
+	addr->full = name;
+	if (domain != NULL)
+		addr->full = must(talloc_strdup_append(talloc_strdup_append(
+		    talloc_strdup(ctx, name), "@"), domain));
 	if (!record_text_valid(addr->full, false))
 		return false;
 	ext = extension(conf, name);
@@ -82,7 +85,7 @@ address_parse(TALLOC_CTX *ctx, const struct conf *conf, const char *text,
 		addr->plain = must(talloc_asprintf(ctx, "%.*s%s%s",
 		    (int)(ext - name), name, domain == NULL ? "" : "@",
 		    domain == NULL ? "" : domain));
-	if (domain == NULL || local || is_local_domain(conf, domain))
+	if (domain == NULL || local || address_is_ours(conf, domain))
 		addr->user = ext == NULL ? name : must(talloc_strndup(ctx, name,
 		    (size_t)(ext - name)));
 	return true;

@@ -37,4 +37,7 @@ bool		address_parse(TALLOC_CTX *ctx, const struct conf *conf,
 		    const char *text, size_t len, bool local,
 		    struct address *addr);
 
+/* Are the local parts of this domain users' names? */
+bool		address_is_ours(const struct conf *conf, const char *domain);
+
 #endif

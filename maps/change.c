@@ -6,23 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-char *
-change_escape(TALLOC_CTX *ctx, const char *text)
-{
-	char *out = must(talloc_size(ctx, 2 * strlen(text) + 1)), *p = out;
-
-	for (; *text != '\0'; text++) {
-		if (*text == '\n' || *text == '\\') {
-			*p++ = '\\';
-			*p++ = *text == '\n' ? 'n' : '\\';
-		} else
-			*p++ = (unsigned char)*text < ' ' || *text == 0x7f ? ' ' :
-			    *text;
-	}
-	*p = '\0';
-	return out;
-}
-
 void
 change_unescape(char *text)
 {
@@ -55,8 +38,8 @@ char *
 change_format(TALLOC_CTX *ctx, const struct change *ch, uint64_t prev,
     size_t *len)
 {
-	char *by = change_escape(ctx, ch->by.by);
-	char *why = change_escape(ctx, ch->by.why);
+	char *by = record_escape(ctx, ch->by.by);
+	char *why = record_escape(ctx, ch->by.why);
 	char *out;
 
 	out = must(talloc_asprintf(ctx,
@@ -110,9 +93,11 @@ read_line(struct reading *r, char *key, char *value, struct err *err)
 		r->prev = strtoull(value, NULL, 10);
 	else if (strcmp(key, "at") == 0)
 		r->ch->by.at = (time_t)strtoll(value, NULL, 10);
-	else if (strcmp(key, "user") == 0)
+	else if (strcmp(key, "user") == 0) {
+		if (r->ch->user != NULL)
+			return bad(err);	/* whose would `was` be? */
 		r->ch->user = value;
-	else if (strcmp(key, "by") == 0 || strcmp(key, "why") == 0) {
+	} else if (strcmp(key, "by") == 0 || strcmp(key, "why") == 0) {
 		change_unescape(value);
 		*(key[0] == 'b' ? &r->ch->by.by : &r->ch->by.why) = value;
 	} else if (strcmp(key, "was") == 0)

@@ -15,9 +15,7 @@
 char	       *change_format(TALLOC_CTX *ctx, const struct change *ch,
 		    uint64_t prev, size_t *len);
 
-/* `why` or `by` as one line: LF and backslash escaped.  Talloc child of ctx. */
-char	       *change_escape(TALLOC_CTX *ctx, const char *text);
-/* The way back, in place. */
+/* The way back from record_escape(), in place. */
 void		change_unescape(char *text);
 
 /*

@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "maps/base/clock.h"
+#include "maps/base/log.h"
 #include "maps/base/netstring.h"
+#include "maps/metrics.h"
 #include "maps/workers.h"
 
 #define TURN		32		/* answers to one client before the next */
@@ -22,6 +24,7 @@ client_drop(struct client *cl)
 {
 	TAILQ_REMOVE(&cl->all->list, cl, entry);
 	cl->all->n--;
+	metrics_client(cl->pr, -1);
 	if (cl->busy)
 		workers_forget(cl->all->workers, cl);
 	if (cl->readable != NULL)
@@ -126,21 +129,43 @@ next_request(const struct client *cl, const char **req, size_t *len,
 	    cl->pr->parse(buf, n, req, len, used);
 }
 
+/* Told once a minute: who is wrong asks again and again. */
+static void
+complain(struct client *cl, const char *why)
+{
+	struct logline l;
+
+	if (cl->all->told != 0 && clock_ms() - cl->all->told < 60000)
+		return;
+	cl->all->told = clock_ms();
+	log_begin(&l, LOG_WARNING, "dropped");
+	log_str(&l, "protocol", cl->pr->name);
+	log_num(&l, "uid", cl->peer.uid);
+	log_str(&l, "why", why);
+	log_end(&l);
+}
+
 /* What a request came to; `used` bytes of what was read are done with. */
 static void
 take_answer(struct client *cl, const struct answer *out, size_t used)
 {
+	metrics_request(cl->pr, out->st, clock_us() - cl->asked);
+	metrics_add(M_DEFERRALS, out->window);
+	metrics_add(M_CONFLICTS, out->conflict);
 	if (out->len > 0)
 		put_answer(cl, out->data, out->len);
 	cl->in.at += used;
 	cl->watching = cl->watching || out->watch;
 	cl->closing = cl->closing || out->close;
+	if (out->why != NULL)
+		complain(cl, out->why);
 }
 
 static void
 answer_busy(struct client *cl, size_t used)
 {
-	struct answer out = { .data = (char *)(uintptr_t)cl->pr->busy };
+	struct answer out = { .st = ST_AGAIN,
+	    .data = (char *)(uintptr_t)cl->pr->busy };
 
 	out.len = strlen(out.data);
 	take_answer(cl, &out, used);
@@ -163,7 +188,7 @@ have_answered(struct client *cl, const char *req, size_t len, size_t used)
 static enum status
 answer_one(struct client *cl)
 {
-	struct answer out = { .data = NULL };
+	struct answer out = { .st = ST_OK };
 	const char *req;
 	size_t len, used;
 	TALLOC_CTX *ctx;
@@ -172,7 +197,8 @@ answer_one(struct client *cl)
 	st = next_request(cl, &req, &len, &used);
 	if (st != ST_OK)
 		return st;
-	if (cl->all->workers != NULL)
+	cl->asked = clock_us();
+	if (cl->all->workers != NULL && !cl->pr->mapless)
 		return have_answered(cl, req, len, used);
 	ctx = must(talloc_pool(NULL, 8192));
 	cl->pr->answer(ctx, cl->all->map, &cl->peer, req, len, &out);
@@ -254,6 +280,17 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 		turn(cl);
 }
 
+int
+client_count(const struct clients *all, const struct protocol *pr, uid_t uid)
+{
+	const struct client *cl;
+	int n = 0;
+
+	TAILQ_FOREACH(cl, &all->list, entry)
+		n += cl->pr == pr && cl->peer.uid == uid;
+	return n;
+}
+
 void
 client_welcome(struct clients *all, int fd, const struct protocol *pr,
     const struct wire_peer *peer)
@@ -264,6 +301,7 @@ client_welcome(struct clients *all, int fd, const struct protocol *pr,
 	    .seen = clock_ms() };
 	TAILQ_INSERT_TAIL(&all->list, cl, entry);
 	all->n++;
+	metrics_client(pr, 1);
 	cl->readable = must(event_new(all->base, fd, EV_READ | EV_PERSIST,
 	    on_readable, cl));
 	cl->writable = must(event_new(all->base, fd, EV_WRITE | EV_PERSIST,

@@ -30,6 +30,7 @@ struct client {
 	struct buffer	 in, out;
 	long long	 seen;		/* clock_ms() of the last activity */
 	size_t		 used;		/* bytes of the request that is busy */
+	long long	 asked;		/* clock_us() of that */
 	bool		 busy;		/* a worker answers; it is not read */
 	bool		 watching;
 	bool		 closing;	/* when its answers are sent */
@@ -41,6 +42,7 @@ struct clients {
 	struct map	*map;
 	struct workers	*workers;	/* NULL: answers are made here */
 	struct event_base *base;
+	long long	 told;		/* when one was last complained of */
 };
 
 /* A connection that was accepted; fd is the client's from now on. */
@@ -55,6 +57,9 @@ bool		client_flush(struct client *cl);
 
 /* The answer of workers_ask(), its data borrowed; NULL: there is none. */
 void		client_answered(struct client *cl, struct answer *out);
+/* How many connections with this protocol a uid has. */
+int		client_count(const struct clients *all, const struct protocol *pr,
+		    uid_t uid);
 
 /* Close and forget it. */
 void		client_drop(struct client *cl);

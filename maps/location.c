@@ -54,39 +54,66 @@ path_clean(const char *path)
 	return true;
 }
 
+/* `%3u`: how many digits, and where that leaves off. */
+static const char *
+cut_of(const char *p, size_t *cut)
+{
+	char *end;
+
+	*cut = 0;
+	if (*p < '1' || *p > '9')
+		return p;
+	*cut = strtoul(p, &end, 10);
+	return end;
+}
+
+enum status
+template_fill(TALLOC_CTX *ctx, const char *template, const char *user,
+    const char *home, char **text, struct err *err)
+{
+	char *out = must(talloc_strdup(ctx, ""));
+	const char *p = template, *value;
+	size_t len, cut;
+
+	for (;;) {
+		len = strcspn(p, "%");
+		out = must(talloc_strndup_append_buffer(out, p, len));
+		p += len;
+		if (*p == '\0')
+			break;
+		p = cut_of(p + 1, &cut);
+		if (*p == '%') {
+			out = must(talloc_strdup_append_buffer(out, "%"));
+			p++;
+			continue;
+		}
+		value = variable(*p, user, home, &len);
+		if (value == NULL || (*p == 'h' && strcmp(value, HOME_OPEN) ==
+		    0 && *out != '\0'))
+			return bad(err, template, user, *p == 'h' ?
+			    "%h is needed and the home directory is not known" :
+			    "only %u %n %d %h and %% mean something");
+		out = must(talloc_strndup_append_buffer(out, value,
+		    cut != 0 && len > cut ? cut : len));
+		p++;
+	}
+	*text = out;
+	return ST_OK;
+}
+
 enum status
 location_expand(TALLOC_CTX *ctx, const char *template, const char *user,
     const char *home, const char **path, struct err *err)
 {
-	char *out = must(talloc_strdup(ctx, ""));
-	const char *p, *value;
-	unsigned long cut;
-	size_t len;
-	char *end;
+	bool open = home != NULL && strcmp(home, HOME_OPEN) == 0;
+	enum status st;
+	char *out;
 
-	for (p = template; *p != '\0'; p++) {
-		if (*p != '%') {
-			out = must(talloc_strndup_append_buffer(out, p, 1));
-			continue;
-		}
-		p++;
-		cut = *p >= '1' && *p <= '9' ? strtoul(p, &end, 10) : 0;
-		if (cut != 0)
-			p = end;
-		if (*p == '%') {
-			out = must(talloc_strdup_append_buffer(out, "%"));
-			continue;
-		}
-		value = variable(*p, user, home, &len);
-		if (value == NULL)
-			return bad(err, template, user, *p == 'h' ?
-			    "%h is needed and the home directory is not known" :
-			    "only %u %n %d %h and %% mean something");
-		if (cut != 0 && len > cut)
-			len = cut;
-		out = must(talloc_strndup_append_buffer(out, value, len));
-	}
-	if (!path_clean(out))
+	st = template_fill(ctx, template, user, home, &out, err);
+	if (st != ST_OK)
+		return st;
+	if (!path_clean(open && strncmp(out, HOME_OPEN "/", 2) == 0 ? out + 1 :
+	    out))
 		return bad(err, template, user,
 		    "it comes to a path that is not absolute and plain");
 	*path = out;

@@ -7,7 +7,22 @@
 #include "maps/record.h"
 
 /*
- * Fill one template; see record_locate() for the variables.
+ * As `home`: whoever reads the location knows what it stands for, as Dovecot does.
+ * Only at the beginning of a location.
+ */
+#define HOME_OPEN	"~"
+
+/*
+ * Fill a text's variables; see record_locate().
+ * text  talloc child of ctx.
+ * ST_NEVER  a variable that is not known.
+ */
+enum status	template_fill(TALLOC_CTX *ctx, const char *template,
+		    const char *user, const char *home, char **text,
+		    struct err *err) MUST_CHECK;
+
+/*
+ * Fill one template of a location; see record_locate() for the variables.
  * path  talloc child of ctx.
  */
 enum status	location_expand(TALLOC_CTX *ctx, const char *template,

@@ -294,30 +294,27 @@ map_by_address(struct map *map, TALLOC_CTX *ctx, const char *address,
 	return st;
 }
 
-/* ST_NONE: no record has this address, or this name. */
+/* The stored record; ST_NONE: none has this address, or this name. */
 static enum status
 known_as(struct map *map, TALLOC_CTX *ctx, const char *name, bool by_address,
-    char **user, struct err *err)
+    struct record **rec, struct err *err)
 {
-	struct record *rec = NULL;
-	enum status st = ST_NONE;
+	enum status st = ST_OK;
+	char *user = NULL;
 
-	if (name == NULL)
+	if (name == NULL || (by_address ? map->ops->by_address == NULL :
+	    !record_user_valid(name)))
 		return ST_NONE;
 	if (by_address)
-		return map->ops->by_address == NULL ? ST_NONE :
-		    map->ops->by_address(map, ctx, name, user, err);
-	if (record_user_valid(name))
-		st = map->ops->get(map, ctx, name, &rec, err);
-	talloc_free(rec);
+		st = map->ops->by_address(map, ctx, name, &user, err);
 	if (st == ST_OK)
-		*user = must(talloc_strdup(ctx, name));
+		st = map->ops->get(map, ctx, by_address ? user : name, rec, err);
 	return st;
 }
 
 static enum status
 find_recipient(struct map *map, TALLOC_CTX *ctx, const struct address *addr,
-    char **user, struct err *err)
+    struct record **rec, struct err *err)
 {
 	const struct { const char *name; bool by_address; } by[] = {
 		{ addr->full, true }, { addr->plain, true }, { addr->full, false },
@@ -327,7 +324,7 @@ find_recipient(struct map *map, TALLOC_CTX *ctx, const struct address *addr,
 	size_t i;
 
 	for (i = 0; i < sizeof(by) / sizeof(by[0]) && st == ST_NONE; i++)
-		st = known_as(map, ctx, by[i].name, by[i].by_address, user, err);
+		st = known_as(map, ctx, by[i].name, by[i].by_address, rec, err);
 	return st;
 }
 
@@ -336,15 +333,18 @@ map_recipient(struct map *map, TALLOC_CTX *ctx, const char *address, size_t len,
     bool local, time_t now, struct record **rec, struct err *err)
 {
 	struct address addr;
-	char *user = NULL;
+	struct plan plan;
 	enum status st;
 
 	if (!address_parse(ctx, map->conf, address, len, local, &addr))
 		return ST_NONE;
 	if (map->ops->recipient != NULL)
 		return map->ops->recipient(map, ctx, address, len, local, rec, err);
-	st = find_recipient(map, ctx, &addr, &user, err);
-	return st == ST_OK ? map_get_open(map, ctx, user, now, rec, err) : st;
+	st = find_recipient(map, ctx, &addr, rec, err);
+	/* Read a moment ago, in the same turn: good, unless a write is due. */
+	return st != ST_OK || route(*rec, now, &plan) == ST_OK ||
+	    plan.due == STATE_NONE ? st :
+	    map_get_open(map, ctx, (*rec)->user, now, rec, err);
 }
 
 enum status

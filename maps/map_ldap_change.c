@@ -72,18 +72,31 @@ ldapm_claim_owner(struct ldapmap *lm, TALLOC_CTX *ctx, const char *addr,
 	return read_claim(lm, ctx, addr, owner, &at, err);
 }
 
-/* From him who has it to another; ST_NONE: he has it no more. */
+/*
+ * From him who has it to another, who may be himself; at -1: whenever he last
+ * claimed it.  ST_NONE: it is not so any more.
+ */
 static enum status
 hand_over(struct ldapmap *lm, TALLOC_CTX *ctx, const char *addr,
-    const char *from, const char *to, struct err *err)
+    const char *from, time_t at, const char *to, struct err *err)
 {
 	struct ldapmods m = { .ctx = ctx };
+	char *assertion = owner_is(ctx, from);
 
+	if (at != -1)
+		assertion = must(talloc_asprintf(ctx, "(&%s(mailferryAt=%lld))",
+		    assertion, (long long)at));
 	ldapm_mod(&m, LDAP_MOD_REPLACE, "mailferryOwner", to);
 	ldapm_mod_number(&m, LDAP_MOD_REPLACE, "mailferryAt",
 	    (uint64_t)time(NULL));
-	return ldapm_modify(lm, claim_dn(lm, ctx, addr), &m, owner_is(ctx, from),
-	    NULL, NULL, err);
+	return ldapm_modify(lm, claim_dn(lm, ctx, addr), &m, assertion, NULL, NULL,
+	    err);
+}
+
+static enum status
+changes_hands(const char *addr, struct err *err)
+{
+	return err_set(err, ST_AGAIN, "the address %s changes hands", addr);
 }
 
 /* Does the claim stand for something? */
@@ -118,18 +131,17 @@ ldapm_claim(struct ldapmap *lm, TALLOC_CTX *ctx, const char *addr,
 		return st;
 	st = read_claim(lm, ctx, addr, owner, &at, err);
 	if (st != ST_OK)
-		return st == ST_NONE ? err_set(err, ST_AGAIN, "the address %s "
-		    "changes hands", addr) : st;
-	if (strcmp(*owner, user) == 0)
-		return ST_OK;
-	if (at + CLAIM_STALE > time(NULL))
-		return ST_NONE;
-	st = is_used(lm, ctx, addr, *owner, &used, err);
-	if (st != ST_OK || used)
-		return st == ST_OK ? ST_NONE : st;
-	st = hand_over(lm, ctx, addr, *owner, user, err);
-	return st == ST_NONE ? err_set(err, ST_AGAIN, "the address %s changes "
-	    "hands", addr) : st;
+		return st == ST_NONE ? changes_hands(addr, err) : st;
+	if (strcmp(*owner, user) != 0) {
+		if (at + CLAIM_STALE > time(NULL))
+			return ST_NONE;
+		st = is_used(lm, ctx, addr, *owner, &used, err);
+		if (st != ST_OK || used)
+			return st == ST_OK ? ST_NONE : st;
+	}
+	/* Who was about to take it, or to give it up, sees that it is wanted. */
+	st = hand_over(lm, ctx, addr, *owner, at, user, err);
+	return st == ST_NONE ? changes_hands(addr, err) : st;
 }
 
 static enum status
@@ -146,9 +158,8 @@ claim_for(struct ldapmap *lm, TALLOC_CTX *ctx, const char *addr,
 		return err_set(err, ST_NEVER, "%s: the address %s is %s's", user,
 		    addr, owner);
 	/* He gives it up in the same import. */
-	st = hand_over(lm, ctx, addr, owner, user, err);
-	return st == ST_NONE ? err_set(err, ST_AGAIN, "the address %s changes "
-	    "hands", addr) : st;
+	st = hand_over(lm, ctx, addr, owner, -1, user, err);
+	return st == ST_NONE ? changes_hands(addr, err) : st;
 }
 
 static enum status
@@ -165,19 +176,32 @@ claim_all(struct ldapmap *lm, TALLOC_CTX *ctx, const struct record *was,
 	return st;
 }
 
-/* What the record that stands has not; it may be another's by now.  What fails here
- * is a claim that stands for nothing. */
+/*
+ * In two steps, first to "claimed long ago": who claims it for the same user in
+ * between keeps it.  What fails here is a claim that stands for nothing.
+ */
 static void
-give_up(struct ldapmap *lm, TALLOC_CTX *ctx, const struct record *was,
-    const struct record *stands, const char *user)
+release(struct ldapmap *lm, TALLOC_CTX *ctx, const char *addr, const char *user)
 {
+	struct ldapmods m = { .ctx = ctx };
+	char *dn = claim_dn(lm, ctx, addr), *mine = owner_is(ctx, user);
 	struct err err;
+
+	ldapm_mod(&m, LDAP_MOD_REPLACE, "mailferryAt", "0");
+	if (ldapm_modify(lm, dn, &m, mine, NULL, NULL, &err) == ST_OK)
+		(void)!ldapm_delete(lm, dn, must(talloc_asprintf(ctx,
+		    "(&%s(mailferryAt=0))", mine)), &err);
+}
+
+static void
+release_all(struct ldapmap *lm, TALLOC_CTX *ctx, const struct record *was,
+    const struct record *is, const char *user)
+{
 	const char **a;
 
 	for (a = was == NULL ? NULL : was->address; a != NULL && *a != NULL; a++)
-		if (!has_address(stands, *a))
-			(void)!ldapm_delete(lm, claim_dn(lm, ctx, *a),
-			    owner_is(ctx, user), &err);
+		if (!has_address(is, *a))
+			release(lm, ctx, *a, user);
 }
 
 static char *
@@ -269,14 +293,12 @@ ldapm_change(struct ldapmap *lm, TALLOC_CTX *ctx, struct ldapentry *ent,
 		    decided), err);
 	if (st == ST_AGAIN)
 		st = was_it_done(lm, ctx, user, seq, st, err);
-	if (st == ST_NONE) {
-		give_up(lm, ctx, is, ent->rec, user);
+	if (st == ST_NONE)		/* the claims may be the winner's */
 		return somebody_else(user, err);
-	}
 	if (st != ST_OK)
 		return st;
 	/* It stands.  Whoever changes the record next adds what is missing. */
 	(void)!ldapm_history_add(lm, seq, user, change, err);
-	give_up(lm, ctx, ent->rec, is, user);
+	release_all(lm, ctx, ent->rec, is, user);
 	return ST_OK;
 }

@@ -17,7 +17,7 @@ staged_format(TALLOC_CTX *ctx, uint64_t was_version, const struct record *is,
 {
 	return must(talloc_asprintf(ctx, "%llu %lld\n%s\n%s\n%s",
 	    (unsigned long long)was_version, (long long)by->at,
-	    change_escape(ctx, by->by), change_escape(ctx, by->why),
+	    record_escape(ctx, by->by), record_escape(ctx, by->why),
 	    record_format(ctx, is)));
 }
 

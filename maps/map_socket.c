@@ -219,8 +219,8 @@ change_request(TALLOC_CTX *ctx, char *head, const struct change_by *by,
     const struct record *is)
 {
 	return must(talloc_asprintf(ctx, "%s%lld\n%s\n%s\n%s", head,
-	    (long long)by->at, change_escape(ctx, by->by),
-	    change_escape(ctx, by->why), is == NULL ? "" :
+	    (long long)by->at, record_escape(ctx, by->by),
+	    record_escape(ctx, by->why), is == NULL ? "" :
 	    record_format(ctx, is)));
 }
 
@@ -323,11 +323,18 @@ next_text(char **body, char **text, size_t *len)
 	char *lf;
 
 	*len = strtoul(*body, &lf, 10);
-	if (lf == *body || *lf != '\n' || strlen(lf + 1) < *len)
+	if (**body < '0' || **body > '9' || *lf != '\n' || strlen(lf + 1) < *len)
 		return false;
 	*text = lf + 1;
 	*body = *text + *len;
 	return true;
+}
+
+/* A part of the map must not pass for all of it. */
+static enum status
+not_whole(struct err *err)
+{
+	return err_set(err, ST_AGAIN, "map: an answer that is not whole");
 }
 
 /* A record of whoever it is. */
@@ -370,7 +377,10 @@ socket_each(struct map *map, TALLOC_CTX *ctx, char **cursor, map_each_fn *fn,
 
 	request = must(talloc_asprintf(mine, "each %s", *cursor));
 	st = ask(map, mine, request, strlen(request), false, &body, &len, err);
-	if (st == ST_OK && (lf = strchr(body, '\n')) != NULL) {
+	lf = st == ST_OK ? strchr(body, '\n') : NULL;
+	if (st == ST_OK && lf == NULL)
+		st = not_whole(err);
+	if (st == ST_OK) {
 		*lf = '\0';
 		talloc_free(*cursor);
 		*cursor = must(talloc_strdup(ctx, body));
@@ -380,6 +390,8 @@ socket_each(struct map *map, TALLOC_CTX *ctx, char **cursor, map_each_fn *fn,
 			st = give_record(one, text, len, fn, arg, err);
 			talloc_free(one);
 		}
+		if (st == ST_OK && *body != '\0')
+			st = not_whole(err);
 	}
 	talloc_free(mine);
 	return st;
@@ -399,7 +411,7 @@ give_changes(TALLOC_CTX *ctx, char *body, map_change_fn *fn, void *arg,
 		if (st == ST_OK)
 			st = fn(&ch, arg, err);
 	}
-	return st;
+	return st == ST_OK && *body != '\0' ? not_whole(err) : st;
 }
 
 static enum status

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,8 @@
 
 #include "maps/seal.h"
 
+#define LOCK_TRIES	100		/* two seconds */
+#define LOCK_REST	20		/* ms */
 #define HASH_SIZE	10007		/* short chains for 100,000 users */
 
 struct tdb_context *
@@ -52,11 +55,15 @@ static enum status
 lock_owner(struct tdbmap *tm, struct err *err)
 {
 	char *name = must(talloc_asprintf(tm, "%s.lock", tm->path));
+	int tries = 0;
 
 	tm->lock = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (tm->lock == -1)
 		return err_sys(err, "open %s", name);
-	if (flock(tm->lock, LOCK_EX | LOCK_NB) == 0)
+	/* A command that repairs, or the mapd that ends, may have it a moment. */
+	while (flock(tm->lock, LOCK_EX | LOCK_NB) == -1 && tries++ < LOCK_TRIES)
+		(void)poll(NULL, 0, LOCK_REST);
+	if (tries <= LOCK_TRIES)
 		return ST_OK;
 	return errno == EWOULDBLOCK ? err_set(err, ST_AGAIN,
 	    "%s: mailferry-mapd (or another command) has it open", tm->path) :
@@ -195,6 +202,24 @@ key_of(const char *key)
 	return (TDB_DATA){ (unsigned char *)(uintptr_t)key, strlen(key) };
 }
 
+/* `c:alice`; printf would take longer than the look-up. */
+static char *
+put_key(char *key, char kind, const char *name, size_t len)
+{
+	key[0] = kind;
+	key[1] = ':';
+	memcpy(key + 2, name, len);
+	key[2 + len] = '\0';
+	return key;
+}
+
+/* A user's name has no more than RECORD_USER_MAX bytes. */
+static char *
+user_key(char key[RECORD_USER_MAX + 3], char kind, const char *user)
+{
+	return put_key(key, kind, user, strnlen(user, RECORD_USER_MAX));
+}
+
 enum status
 tdbm_fetch(struct tdb_context *tdb, TALLOC_CTX *ctx, const char *key,
     char **text, size_t *len, struct err *err)
@@ -241,7 +266,7 @@ tdbm_card(struct tdb_context *tdb, const char *user, struct card *card,
 	size_t len;
 
 	*card = (struct card){ false, 0, 0 };
-	(void)snprintf(key, sizeof(key), "c:%s", user);
+	(void)user_key(key, 'c', user);
 	st = tdbm_fetch(tdb, NULL, key, &text, &len, err);
 	if (st != ST_OK)
 		return st == ST_NONE ? ST_OK : st;
@@ -282,7 +307,7 @@ tdbm_record(struct tdb_context *tdb, TALLOC_CTX *ctx, const char *user,
 	char key[RECORD_USER_MAX + 3];
 	struct parsing p = { ctx, key, user, rec, err, ST_AGAIN };
 
-	(void)snprintf(key, sizeof(key), "u:%s", user);
+	(void)user_key(key, 'u', user);
 	if (tdb_parse_record(tdb, key_of(key), parse_value, &p) == -1)
 		return tdb_error(tdb) == TDB_ERR_NOEXIST ? ST_NONE :
 		    tdbm_error(tdb, err, key);
@@ -305,9 +330,10 @@ still_there(struct tdbmap *tm, struct err *err)
 }
 
 /*
- * Before a look-up.  Who says when he rests (mapd's loop) has one lock and one look
- * at the file's size for all that he answers until then: three system calls for
- * each answer would be half its cost.
+ * Before a look-up.  Who says when he rests (mapd's loop) looks at the file's size once
+ * for all that he answers until then, and locks the file once and for all between two
+ * transactions: nobody else may write to it.  Four system calls for each answer would
+ * be half its cost.
  */
 static enum status
 begin_look(struct map *map, struct err *err)
@@ -315,11 +341,14 @@ begin_look(struct map *map, struct err *err)
 	struct tdbmap *tm = map->handle;
 	enum status st;
 
-	if (tm->looking)
+	if (tm->seen)
 		return ST_OK;
 	st = still_there(tm, err);
-	if (st == ST_OK && map->rests)
-		tm->looking = tdb_lockall_read(tm->tdb) == 0;
+	if (st == ST_OK && map->rests) {
+		tm->seen = true;
+		if (!tm->looking)
+			tm->looking = tdb_lockall_read(tm->tdb) == 0;
+	}
 	return st;
 }
 
@@ -328,13 +357,15 @@ end_look(struct tdbmap *tm)
 {
 	if (tm->looking)
 		(void)tdb_unlockall_read(tm->tdb);
-	tm->looking = false;
+	tm->looking = tm->seen = false;
 }
 
 static void
 tdb_rest(struct map *map)
 {
-	end_look(map->handle);
+	struct tdbmap *tm = map->handle;
+
+	tm->seen = false;
 }
 
 enum status
@@ -430,15 +461,17 @@ tdb_by_address(struct map *map, TALLOC_CTX *ctx, const char *addr, char **user,
     struct err *err)
 {
 	struct tdbmap *tm = map->handle;
-	char *key = must(talloc_asprintf(ctx, "a:%s", addr));
+	size_t len = strlen(addr);
+	char *key = put_key(must(talloc_size(ctx, len + 3)), 'a', addr, len);
 	enum status st;
-	size_t len;
 
 	st = tdbm_import_address(tm, ctx, addr, user, err);
 	if (st == ST_OK)
 		st = tdbm_import_settle(map, *user, err);
 	else if (st == ST_NONE)
 		st = ST_OK;
+	if (st == ST_OK)
+		st = begin_look(map, err);
 	if (st == ST_OK)
 		st = tdbm_fetch(tm->tdb, ctx, key, user, &len, err);
 	return st;

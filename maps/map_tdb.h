@@ -22,6 +22,7 @@ struct tdbmap {
 	off_t			 size;		/* it never shrinks */
 	bool			 whole;		/* tdb_check() was content */
 	bool			 looking;	/* all of it is locked for reading */
+	bool			 seen;		/* its size, since the last rest */
 	struct staging		*import;	/* NULL: there is none */
 };
 

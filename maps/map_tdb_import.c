@@ -128,8 +128,8 @@ staged_format(struct tdbmap *tm, const struct staged *s, struct err *err)
 
 	text = must(talloc_asprintf(ctx, "%llu %llu %lld\n%s\n%s\n%s",
 	    (unsigned long long)s->was_version, (unsigned long long)s->base,
-	    (long long)s->by.at, change_escape(ctx, s->by.by),
-	    change_escape(ctx, s->by.why), record_format(ctx, s->is)));
+	    (long long)s->by.at, record_escape(ctx, s->by.by),
+	    record_escape(ctx, s->by.why), record_format(ctx, s->is)));
 	st = tdbm_store(tm->import->tdb, key, text, strlen(text), err);
 	talloc_free(ctx);
 	return st;

@@ -7,7 +7,11 @@
 #include <string.h>
 
 #include "maps/base/log.h"
+#include "maps/base/notify.h"
+#include "maps/dict.h"
+#include "maps/metrics.h"
 #include "maps/server.h"
+#include "maps/socketmap.h"
 
 #ifndef VERSION
 #define VERSION "0.1"
@@ -101,10 +105,21 @@ serve(struct conf *conf, struct options *o)
 	if (st == ST_OK)
 		st = server_listen(srv, &protocol_map, conf->map_socket, 0666,
 		    &err);
+	if (st == ST_OK)
+		st = server_listen(srv, &protocol_socketmap,
+		    conf->socketmap_socket, (mode_t)conf->socketmap_mode, &err);
+	if (st == ST_OK)
+		st = server_listen(srv, &protocol_dict, conf->dict_socket,
+		    (mode_t)conf->dict_mode, &err);
+	if (st == ST_OK)
+		st = server_listen(srv, &protocol_metrics, conf->metrics_socket,
+		    (mode_t)conf->metrics_mode, &err);
 	if (st == ST_OK) {
 		log_why(LOG_INFO, "started", conf->map);
+		notify_ready();
 		st = server_run(srv, reload, o, &err);
 	}
+	notify_stopping();
 	talloc_free(srv);
 	talloc_free(map);
 	if (st != ST_OK)

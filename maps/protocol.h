@@ -21,10 +21,14 @@ struct wire_peer {
 };
 
 struct answer {
+	enum status st;			/* the outcome, to be counted */
 	char	*data;			/* talloc child of the ctx that was given */
 	size_t	 len;			/* 0: nothing is to be said */
+	bool	 conflict;		/* somebody else changed it first */
+	bool	 window;		/* it is about a user in his window */
 	bool	 watch;			/* tell the peer of changes from now on */
 	bool	 close;			/* and then hang up */
+	const char *why;		/* for the log, where the peer is wrong; static */
 };
 
 struct protocol {
@@ -42,9 +46,13 @@ struct protocol {
 	void		(*answer)(TALLOC_CTX *ctx, struct map *map,
 			    const struct wire_peer *peer, const char *req,
 			    size_t rlen, struct answer *out);
+	bool		 mapless;	/* answer() asks no map: never by a worker */
 	/* The answer that says "later" to any request; static. */
 	const char	*busy;
 };
+
+/* A record's locations: whose are they?  Where there is no record, everybody's. */
+bool	wire_may_get(const struct wire_peer *peer, const struct record *rec);
 
 extern const struct protocol protocol_map;	/* maps/wire.c */
 

@@ -74,6 +74,9 @@ record_text_valid(const char *text, bool blanks)
 	int n;
 
 	for (; *p != '\0'; p += n) {
+		n = 1;
+		if (*p > ' ' && *p < 0x7f)	/* nearly all, at each look-up */
+			continue;
 		n = utf8_length(p);
 		if (n == 0 || *p < ' ' || *p == 0x7f || (!blanks && *p == ' '))
 			return false;
@@ -184,8 +187,8 @@ set_window(struct record *rec, char *value)
 {
 	uint64_t begin, end;
 
-	if (!number(word(&value), INT64_MAX, &begin) ||
-	    !number(word(&value), INT64_MAX, &end) || *value != '\0')
+	if (!number(word(&value), RECORD_TIME_MAX, &begin) ||
+	    !number(word(&value), RECORD_TIME_MAX, &end) || *value != '\0')
 		return false;
 	rec->begin = (time_t)begin;
 	rec->end = (time_t)end;
@@ -266,9 +269,22 @@ key_parse(const char *name)
 	enum key k;
 
 	for (k = K_USER; k < K_UNKNOWN; k++)
-		if (strcmp(name, keys[k]) == 0)
+		if (*name == *keys[k] && strcmp(name, keys[k]) == 0)
 			break;
 	return k;
+}
+
+bool
+record_unknown_valid(const char *line)
+{
+	size_t len = strcspn(line, " ");
+	enum key k;
+
+	for (k = K_USER; k < K_UNKNOWN; k++)
+		if (strlen(keys[k]) == len && strncmp(line, keys[k], len) == 0)
+			return false;
+	return len > 0 && line[len] == ' ' && line[len + 1] != '\0' &&
+	    record_text_valid(line, true);
 }
 
 static bool
@@ -318,7 +334,7 @@ set_key(struct parsing *ps, enum key key, char *value)
 	case K_BY:
 		return set_text(&rec->by, value);
 	case K_AT:
-		if (!number(value, INT64_MAX, &n))
+		if (!number(value, RECORD_TIME_MAX, &n))
 			return false;
 		rec->at = (time_t)n;
 		return true;
@@ -441,6 +457,27 @@ record_parse(TALLOC_CTX *ctx, const char *user, const char *text, size_t len,
 	else
 		*rec = ps.rec;
 	return st;
+}
+
+char *
+record_escape(TALLOC_CTX *ctx, const char *text)
+{
+	char *out = must(talloc_size(ctx, 2 * strlen(text) + 1)), *p = out;
+	int n;
+
+	for (; *text != '\0'; text += n == 0 ? 1 : n) {
+		n = utf8_length((const unsigned char *)text);
+		if (n > 1)
+			p = mempcpy(p, text, (size_t)n);
+		else if (*text == '\n' || *text == '\\') {
+			*p++ = '\\';
+			*p++ = *text == '\n' ? 'n' : '\\';
+		} else
+			*p++ = n == 0 ? '?' :
+			    *text < ' ' || *text == 0x7f ? ' ' : *text;
+	}
+	*p = '\0';
+	return out;
 }
 
 static const char *

@@ -22,6 +22,8 @@
 #define RECORD_HEAD	"mailferry 1\n"	/* of the text form, version 1 */
 #define RECORD_USER_MAX	  255		/* bytes */
 #define RECORD_TEXT_MAX	  (64 * 1024)	/* bytes; bounds every request */
+#define RECORD_TIME_MAX	  253402300799LL /* 9999-12-31T23:59:59Z: the last second
+					   that RFC 3339 can name */
 
 enum state {
 	STATE_NONE,		/* no state: "not from anywhere", "nothing due" */
@@ -87,6 +89,15 @@ bool		record_user_valid(const char *user);
 
 /* Printable, well-formed UTF-8; `blanks`: with blanks in it. */
 bool		record_text_valid(const char *text, bool blanks);
+
+/* May it be a line of `unknown`?  `key value`, and no key that we know. */
+bool		record_unknown_valid(const char *line);
+
+/*
+ * One line of any text, as by and why have it: LF and backslash escaped, any other
+ * control character a blank, what is not UTF-8 a `?`.  Talloc child of ctx.
+ */
+char	       *record_escape(TALLOC_CTX *ctx, const char *text);
 
 /* Addresses are compared, and kept, in lower case (ASCII); in place. */
 void		record_fold_address(char *address);

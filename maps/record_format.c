@@ -76,28 +76,16 @@ put_two(struct text *t, const char *key, uint64_t a, uint64_t b)
 	word(t, "\n");
 }
 
-/* One line of any text: a control character becomes a blank. */
 static void
 put_text(struct text *t, const char *key, const char *value)
 {
-	size_t plain;
+	char *line;
 
 	if (*value == '\0')
 		return;
-	word(t, key);
-	word(t, " ");
-	for (; *value != '\0'; value++) {
-		for (plain = 0; (unsigned char)value[plain] >= ' ' &&
-		    value[plain] != 0x7f && value[plain] != '\\'; plain++)
-			continue;
-		bytes(t, value, plain);
-		value += plain;
-		if (*value == '\0')
-			break;
-		word(t, *value == '\n' ? "\\n" : *value == '\\' ? "\\\\" :
-		    " ");
-	}
-	word(t, "\n");
+	line = record_escape(NULL, value);
+	put(t, key, line);
+	talloc_free(line);
 }
 
 static void
@@ -143,7 +131,7 @@ record_format(TALLOC_CTX *ctx, const struct record *rec)
 	for (i = 0; i < rec->nfloor; i++)
 		put_floor(&t, &rec->floor[i]);
 	put_text(&t, "by", rec->by);
-	if (rec->at != 0)
+	if (rec->at > 0 && rec->at <= RECORD_TIME_MAX)	/* by a mad clock? */
 		put_number(&t, "at", (uint64_t)rec->at);
 	put_text(&t, "why", rec->why);
 	word(&t, rec->unknown);

@@ -22,13 +22,16 @@
 #include "maps/base/clock.h"
 #include "maps/base/log.h"
 #include "maps/base/netstring.h"
+#include "maps/base/notify.h"
 #include "maps/client.h"
+#include "maps/metrics.h"
 #include "maps/peer.h"
 #include "maps/wire.h"
 #include "maps/workers.h"
 
 #define BACKLOG		1024
 #define EMFILE_REST	100		/* ms without accepting */
+#define USER_CLIENTS	50		/* of one ordinary user: nobody takes all */
 #define ACCEPTS		64		/* at a turn */
 #define LISTENERS	4
 
@@ -68,7 +71,7 @@ tell_full(struct server *srv, const char *why)
 /* Too many: a clear word and the door.  An LDA that waited in the backlog would
  * defer as well, but later. */
 static void
-turn_away(const struct listener *ls, int fd)
+turn_away(const struct listener *ls, int fd, const char *why)
 {
 	const char *busy = ls->pr->busy;
 	char text[200];
@@ -76,7 +79,8 @@ turn_away(const struct listener *ls, int fd)
 
 	len = ls->pr->netstrings ? snprintf(text, sizeof(text), "%zu:%s,",
 	    strlen(busy), busy) : snprintf(text, sizeof(text), "%s", busy);
-	tell_full(ls->srv, "max_connections reached: clients are told to come again");
+	metrics_add(M_REFUSED, 1);
+	tell_full(ls->srv, why);
 	(void)!send(fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)close(fd);
 }
@@ -87,10 +91,14 @@ welcome(const struct listener *ls, int fd)
 	struct wire_peer peer;
 	struct err err;
 
-	if (peer_of(fd, ls->srv->rules, &peer, &err) == ST_OK)
-		client_welcome(&ls->srv->clients, fd, ls->pr, &peer);
-	else
+	if (peer_of(fd, ls->srv->rules, &peer, &err) != ST_OK)
 		(void)close(fd);
+	else if (!peer.admin && !peer.trusted && ls->pr == &protocol_map &&
+	    client_count(&ls->srv->clients, ls->pr, peer.uid) >= USER_CLIENTS)
+		turn_away(ls, fd, "a user has more than his connections: his "
+		    "other deliveries are told to come again");
+	else
+		client_welcome(&ls->srv->clients, fd, ls->pr, &peer);
 }
 
 static void
@@ -125,7 +133,8 @@ on_listening(evutil_socket_t fd, short what, void *arg)
 		if (new == -1)
 			return;
 		if (srv->clients.n >= srv->conf->max_connections)
-			turn_away(ls, new);
+			turn_away(ls, new, "max_connections reached: clients "
+			    "are told to come again");
 		else
 			welcome(ls, new);
 	}
@@ -168,6 +177,7 @@ on_second(evutil_socket_t fd, short what, void *arg)
 	long long now = clock_ms();
 	struct client *cl, *next;
 
+	notify_alive();
 	on_working(fd, what, srv);
 	if (srv->workers != NULL)
 		workers_second(srv->workers);
@@ -207,6 +217,8 @@ on_change(const struct change *ch, void *arg, struct err *err)
 	char *answer = wire_change(NULL, ch, &alen);
 
 	(void)err;
+	metrics_add(M_CHANGES, 1);
+	metrics_user(ch->was, ch->is);
 	if (!ch->imported)		/* there may be 100,000 of those */
 		log_change(ch);
 	for (cl = TAILQ_FIRST(&srv->clients.list); cl != NULL; cl = next) {
@@ -251,6 +263,7 @@ on_hup(evutil_socket_t sig, short what, void *arg)
 	if (srv->workers != NULL)
 		workers_renew(srv->workers);
 	log_why(LOG_INFO, "reloaded", conf->path);
+	notify_reloaded();
 }
 
 /* A socket that nobody answers at is left from a crash. */
@@ -344,6 +357,16 @@ make_events(struct server *srv)
 	(void)event_add(srv->on_hup, NULL);
 }
 
+/* From here on each change is told. */
+static enum status
+count_user(const struct record *rec, void *arg, struct err *err)
+{
+	(void)arg;
+	(void)err;
+	metrics_user(NULL, rec);
+	return ST_OK;
+}
+
 enum status
 server_new(TALLOC_CTX *ctx, const struct conf *conf, struct map *map,
     struct server **out, struct err *err)
@@ -363,6 +386,9 @@ server_new(TALLOC_CTX *ctx, const struct conf *conf, struct map *map,
 		talloc_free(srv);
 		return st;
 	}
+	/* A map that cannot be listed is told of by every answer. */
+	metrics_set(M_WHOLE, map->ops->workers != NULL ||
+	    map_each(map, count_user, NULL, err) == ST_OK);
 	make_events(srv);
 	map->changed = on_change;
 	map->changed_arg = srv;

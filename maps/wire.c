@@ -20,6 +20,8 @@ struct asking {
 	char			*body;		/* behind the line's LF; "" */
 	char			*out;
 	bool			 watch;
+	bool			 conflict;	/* somebody else was first */
+	bool			 window;	/* the answer defers */
 };
 
 static enum status
@@ -28,9 +30,8 @@ denied(struct err *err)
 	return err_set(err, ST_NEVER, "not permitted");
 }
 
-/* Whose record is it?  Without one there is nothing that is not everybody's. */
-static bool
-may_get(const struct wire_peer *peer, const struct record *rec)
+bool
+wire_may_get(const struct wire_peer *peer, const struct record *rec)
 {
 	return peer->admin || peer->trusted || rec->is_default ||
 	    (rec->uid >= 0 && (uid_t)rec->uid == peer->uid);
@@ -45,8 +46,10 @@ answer_get(struct asking *q, struct err *err)
 	st = map_get_open(q->map, q->ctx, q->word[1], time(NULL), &rec, err);
 	if (st != ST_OK)
 		return q->peer->admin || st == ST_AGAIN ? st : denied(err);
-	if (!may_get(q->peer, rec))
+	if (!wire_may_get(q->peer, rec))
 		return denied(err);
+	if (rec->state == STATE_CUTOVER)
+		q->window = true;
 	q->out = must(talloc_strdup_append_buffer(q->out,
 	    record_format(q->ctx, rec)));
 	return ST_OK;
@@ -115,7 +118,8 @@ answer_replace(struct asking *q, struct err *err)
 		st = ST_OK;
 	if (st != ST_OK)
 		return st;
-	if ((was == NULL ? 0 : was->version) != was_version)
+	q->conflict = (was == NULL ? 0 : was->version) != was_version;
+	if (q->conflict)
 		return err_set(err, ST_AGAIN, "somebody else changed the record of "
 		    "%s", q->word[1]);
 	if (was == NULL && is == NULL)
@@ -137,7 +141,7 @@ put_record(const struct record *rec, void *arg, struct err *err)
 	q->out = must(talloc_asprintf_append_buffer(q->out, "%zu\n%s",
 	    strlen(text), text));
 	talloc_free(text);
-	return strlen(q->out) < BATCH_MAX ? ST_OK : ST_NONE;
+	return talloc_get_size(q->out) < BATCH_MAX ? ST_OK : ST_NONE;
 }
 
 static enum status
@@ -165,7 +169,7 @@ put_change(const struct change *ch, void *arg, struct err *err)
 	(void)err;
 	q->out = must(talloc_asprintf_append_buffer(q->out, "%zu\n%s", len, text));
 	talloc_free(text);
-	return strlen(q->out) < BATCH_MAX ? ST_OK : ST_NONE;
+	return talloc_get_size(q->out) < BATCH_MAX ? ST_OK : ST_NONE;
 }
 
 static enum status
@@ -332,6 +336,9 @@ map_answer(TALLOC_CTX *ctx, struct map *map, const struct wire_peer *peer,
 	else if (st != ST_OK)
 		q.out = must(talloc_asprintf(ctx, "%s %s", st == ST_AGAIN ?
 		    "AGAIN" : "NEVER", err.text));
+	out->st = st;
+	out->conflict = q.conflict;
+	out->window = q.window;
 	out->watch = q.watch;
 	out->data = q.out;
 	out->len = strlen(q.out);
@@ -357,6 +364,8 @@ enum status
 wire_result(const char *answer, size_t len, const char **body, size_t *blen,
     struct err *err)
 {
+	if (memchr(answer, '\0', len) != NULL)
+		return err_set(err, ST_AGAIN, "map: a NUL in the answer");
 	if (len >= 3 && memcmp(answer, "OK\n", 3) == 0) {
 		*body = answer + 3;
 		*blen = len - 3;

@@ -19,22 +19,55 @@
 
 #include "maps/base/file.h"
 
+/* Whose mail it is.  A virtual user's is its Maildir's owner's: one account has
+ * that of many.  Root where there is none yet. */
+static enum status
+whose(const struct record *rec, uid_t *uid, gid_t *gid, struct err *err)
+{
+	enum side lead = record_leader(rec);
+	const char *mail;
+	struct stat sb;
+	int i;
+
+	*uid = rec->uid < 0 ? 0 : (uid_t)rec->uid;
+	*gid = 0;
+	for (i = 0; rec->uid < 0 && i < 2; i++) {
+		mail = rec->side[i == 0 ? lead : lead == OLD ? NEW : OLD].mail;
+		if (mail == NULL)
+			continue;
+		if (stat(mail, &sb) == 0) {
+			*uid = sb.st_uid;
+			*gid = sb.st_gid;
+			return ST_OK;
+		}
+		if (errno != ENOENT)
+			return err_sys(err, "%s", mail);
+	}
+	return ST_OK;
+}
+
 static enum status
 become_user(const struct record *rec, struct err *err)
 {
 	struct passwd *pw;
+	enum status st;
+	uid_t uid;
 	gid_t gid;
 
-	if (geteuid() != 0 || rec->uid <= 0)
+	if (geteuid() != 0)
 		return ST_OK;
-	pw = getpwuid((uid_t)rec->uid);
-	if (pw == NULL)
+	st = whose(rec, &uid, &gid, err);
+	if (st != ST_OK || uid == 0)
+		return st;
+	pw = getpwuid(uid);
+	if (pw == NULL && rec->uid >= 0)
 		return err_set(err, ST_NEVER, "uid %ld of %s is no system user",
 		    rec->uid, rec->user);
-	gid = pw->pw_gid;
-	if (initgroups(pw->pw_name, gid) == -1 || setgid(gid) == -1 ||
-	    setuid((uid_t)rec->uid) == -1)
-		return err_sys(err, "become uid %ld", rec->uid);
+	if (pw != NULL)
+		gid = pw->pw_gid;
+	if ((pw != NULL ? initgroups(pw->pw_name, gid) : setgroups(1, &gid)) == -1 ||
+	    setgid(gid) == -1 || setuid(uid) == -1)
+		return err_sys(err, "become uid %ld", (long)uid);
 	return ST_OK;
 }
 

@@ -17,7 +17,7 @@ typedef void as_user_line_fn(const char *line, void *arg);
 
 /*
  * Do fn(arg) in a child.  Called as root, it becomes rec's user; for a record
- * without uid it stays whoever calls.
+ * without uid the owner of its Maildir.
  *
  * deadline  seconds; then the child is gone.
  * line      called for each line, in the caller's process.

@@ -193,7 +193,9 @@ visit(const struct visit *v, const char *folder, struct err *err)
 		goto out;
 	for (i = 0; i < set.n && st == ST_OK; i++)
 		st = mailbox_read(set.box[i], false, err);
-	if (st == ST_OK)
+	/* What became of a message the leader alone can tell: of a folder that a
+	 * client deleted there, the next delivery to it will. */
+	if (st == ST_OK && set.box[0]->side == record_leader(v->rec))
 		st = mailboxes_decide(&set, time(NULL), keep, err);
 	/* Mail without uidlist cannot be handed over: agree says what to do. */
 	if (st == ST_OK && v->next != SIDE_NONE && set.n == 2)

@@ -23,7 +23,7 @@
  *
  * Called as root it works in a child process with the user's uid and primary
  * group: a filer exported with root_squash knows no root.  A record without uid
- * is worked on as whoever calls.
+ * is worked on as the owner of its Maildir.
  *
  * ST_OK     the barrier is passed.
  * ST_AGAIN  a lock stays taken, a filer does not answer (deadline seconds), V and

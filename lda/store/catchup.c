@@ -119,12 +119,8 @@ set_aside(struct mailbox *box, struct err *err)
 	if (aside == -1)
 		return err_sys(err, "%s: open %s", md->path, name);
 	st = move_indexes(md, aside, err);
-	for (i = 0; i < 2 && st == ST_OK; i++) {
+	for (i = 0; i < 2 && st == ST_OK; i++)
 		st = move(md, md->dir, subs[i], aside, err);
-		if (st == ST_OK && mkdirat(md->dir, subs[i], md->dmode) == -1 &&
-		    errno != EEXIST)
-			st = err_sys(err, "%s: mkdir %s", md->path, subs[i]);
-	}
 	if (st == ST_OK && renameat(md->ctl, UIDLIST_NAME, aside,
 	    UIDLIST_NAME) == -1 && errno != ENOENT)
 		st = errno == EXDEV && unlinkat(md->ctl, UIDLIST_NAME, 0) == 0 ?
@@ -165,51 +161,97 @@ follow_make(struct mailbox *lead, struct mailbox *follow,
 	    lead->uids.guid, err);
 }
 
-/* Open a message that the client may be renaming: found, then gone, then found
- * under its new flags. */
-static enum status
-open_message(struct mailbox *box, const char *base, TALLOC_CTX *ctx,
-    const char **sub, char **file, int *fd, struct err *err)
-{
-	enum status st = ST_NONE;
-	int tries;
+struct copy {				/* of a message that is caught up */
+	const char	*base;
+	const char	*sub;		/* where the leader has it, and under */
+	char		*file;		/* which name; NULL: nowhere */
+};
 
-	for (tries = 0; tries < 5; tries++) {
-		st = maildir_find(ctx, box->md, base, sub, file, err);
-		if (st != ST_OK)
-			return st;
-		*fd = openat(strcmp(*sub, "new") == 0 ? box->md->new :
-		    box->md->cur, *file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-		if (*fd != -1)
-			return ST_OK;
-		st = err_sys(err, "%s: open %s/%s", box->md->path, *sub, *file);
-		if (err->code != ENOENT)
-			return st;
+/*
+ * One message.  The file comes first here, then the line: a follower with
+ * the line only would never be given the file again.  Its name is the same
+ * whatever the flags: who goes on after a crash writes over what had no line yet.
+ */
+static enum status
+copy_message(struct mailbox *lead, struct mailbox *follow, uint32_t uid,
+    struct copy *c, TALLOC_CTX *ctx, struct err *err)
+{
+	enum status st;
+	int fd = -1;
+
+	st = maildir_open_message(ctx, lead->md, c->base, &c->sub, &c->file,
+	    &fd, err);
+	if (st != ST_OK) {		/* ST_NONE: expunged, or never landed */
+		c->file = NULL;
+		return st == ST_NONE ? ST_OK : st;
+	}
+	st = maildir_copy_in(follow->md, fd, maildir_unique(ctx), "new", c->base,
+	    err);
+	(void)close(fd);
+	return st == ST_OK ? uidlist_append(&follow->uids, uid, c->base, err) :
+	    st;
+}
+
+/* The flags, once the lines are on the disk.  What a crash leaves without them
+ * is the mirror's business, as is every flag set from now on. */
+static enum status
+give_flags(struct mailboxes *set, const struct copy *c, size_t n,
+    TALLOC_CTX *ctx, struct err *err)
+{
+	const struct maildir *md = set->box[1]->md;
+	enum status st = ST_OK;
+	size_t i;
+
+	if (n > 0 && fdatasync(set->box[1]->uids.fd) == -1)
+		return err_sys(err, "%s: sync %s", md->path, UIDLIST_NAME);
+	for (i = 0; i < n && st == ST_OK; i++) {
+		bool new = c[i].file != NULL && strcmp(c[i].sub, "new") == 0;
+
+		if (c[i].file == NULL || (new && strcmp(c[i].file,
+		    c[i].base) == 0))
+			continue;
+		st = mailboxes_keep(set, err);
+		if (st == ST_OK && renameat(md->new, c[i].base, new ? md->new :
+		    md->cur, maildir_without_keywords(ctx, c[i].file)) == -1)
+			st = err_sys(err, "%s: rename new/%s", md->path,
+			    c[i].base);
 	}
 	return st;
 }
 
 /*
- * One message.  The file comes first here, then the line: a follower with
- * the line only would never be given the file again.
+ * The follower's last line, where the leader has another at that UID or has never
+ * got that far: the power was lost when it was on one disk only, and the intent with
+ * the leader's.  No file stands behind it (else the leader's uidlist is older than
+ * its mailbox), and nobody has been shown its UID.
  */
 static enum status
-copy_message(struct mailbox *lead, struct mailbox *follow,
-    const struct uidlist_line *line, TALLOC_CTX *ctx, struct err *err)
+drop_orphan(const struct mailbox *lead, struct mailbox *follow, struct err *err)
 {
+	const struct uidlist *a = &lead->uids, *b = &follow->uids;
+	struct uidlist_line *lines = NULL;
 	const char *sub = NULL;
-	char *file = NULL;
+	TALLOC_CTX *ctx;
 	enum status st;
-	int fd = -1;
+	bool orphan;
+	char *file;
+	size_t n = 0;
 
-	st = open_message(lead, line->name, ctx, &sub, &file, &fd, err);
-	if (st != ST_OK)		/* ST_NONE: expunged, or never landed */
-		return st == ST_NONE ? ST_OK : st;
-	st = maildir_copy_in(follow->md, fd, maildir_unique(ctx), sub,
-	    maildir_without_keywords(ctx, file), err);
-	(void)close(fd);
-	return st == ST_OK ? uidlist_append(&follow->uids, line->uid, line->name,
-	    err) : st;
+	if (b->last == 0 || (a->last == b->last &&
+	    strcmp(a->last_name, b->last_name) == 0))
+		return ST_OK;
+	ctx = must(talloc_new(NULL));
+	st = uidlist_from(ctx, a, b->last, &lines, &n, err);
+	/* A line that the leader no longer has was expunged there. */
+	orphan = a->next <= b->last || (n > 0 && lines[0].uid == b->last &&
+	    strcmp(lines[0].name, b->last_name) != 0);
+	if (st == ST_OK && orphan)
+		st = maildir_find(ctx, follow->md, b->last_name, &sub, &file, err);
+	if (st == ST_NONE)
+		st = uidlist_drop(&follow->uids, follow->md->ctl, b->last_name,
+		    b->last, err);
+	talloc_free(ctx);
+	return st == ST_OK ? st : err_wrap(err, st, "%s", follow->md->path);
 }
 
 static enum status
@@ -217,15 +259,19 @@ catch_up(struct mailboxes *set, long long until, struct err *err)
 {
 	struct mailbox *lead = set->box[0], *follow = set->box[1];
 	struct uidlist_line *lines = NULL;
-	TALLOC_CTX *ctx;
+	struct copy *copies = NULL;
+	struct err flags;
 	enum status st;
 	size_t i, n = 0;
+	TALLOC_CTX *ctx;
 
 	if (follow->uids.next >= lead->uids.next)
 		return ST_OK;
 	ctx = must(talloc_new(NULL));
 	st = uidlist_from(ctx, &lead->uids, follow->uids.next, &lines, &n, err);
+	copies = must(talloc_zero_array(ctx, struct copy, (unsigned)n + 1));
 	for (i = 0; i < n && st == ST_OK; i++) {
+		copies[i].base = lines[i].name;
 		if (clock_ms() >= until)
 			st = err_set(err, ST_AGAIN, "%s: %zu messages more to "
 			    "catch up, the next delivery goes on",
@@ -233,8 +279,13 @@ catch_up(struct mailboxes *set, long long until, struct err *err)
 		else
 			st = mailboxes_keep(set, err);
 		if (st == ST_OK)
-			st = copy_message(lead, follow, &lines[i], ctx, err);
+			st = copy_message(lead, follow, lines[i].uid, &copies[i],
+			    ctx, err);
 	}
+	if (st == ST_OK)
+		st = give_flags(set, copies, i, ctx, err);
+	else				/* of those that were done */
+		(void)!give_flags(set, copies, i > 0 ? i - 1 : 0, ctx, &flags);
 	talloc_free(ctx);
 	return st;
 }
@@ -255,5 +306,7 @@ mailboxes_agree(struct mailboxes *set, const struct record *rec,
 		return err_set(err, ST_AGAIN, "%s: its %s has no GUID: let Dovecot "
 		    "2.x open the mailbox once", lead->md->path, UIDLIST_NAME);
 	st = follow_make(lead, follow, rec, err);
+	if (st == ST_OK)
+		st = drop_orphan(lead, follow, err);
 	return st == ST_OK ? catch_up(set, until, err) : st;
 }

@@ -46,10 +46,36 @@ sync_dir(int fd, const struct maildir *md, struct err *err)
 	return fsync(fd) == -1 ? err_sys(err, "fsync %s", md->path) : ST_OK;
 }
 
+/* Has the uidlist this UID under this name? */
+static enum status	has_line(const struct mailbox *, const struct intent *,
+			    bool *, struct err *);
+
+/*
+ * The line of a void attempt.  Its UID stays used; but where the power was lost
+ * and the leader never had that line (it is written first, and both are waited for
+ * together) a client may be given the UID there: it must stay free here as well.
+ */
+static enum status
+strip_line(const struct mailbox *lead, struct mailbox *box,
+    const struct intent *in, struct err *err)
+{
+	bool here, there = true;	/* its uidlist may be gone as well */
+	enum status st;
+
+	st = has_line(box, in, &here, err);
+	if (st == ST_OK && here && lead->uids.fd != -1)
+		st = has_line(lead, in, &there, err);
+	if (st != ST_OK || !here)
+		return st;
+	return uidlist_drop(&box->uids, box->md->ctl, in->name,
+	    !there && in->uid + 1 == box->uids.next ? in->uid : box->uids.next,
+	    err);
+}
+
 /* Remove what a void attempt left on the follower, where only we write. */
 static enum status
-strip(struct mailbox *box, const struct intent *in, const char *tmp,
-    struct err *err)
+strip(const struct mailbox *lead, struct mailbox *box, const struct intent *in,
+    const char *tmp, struct err *err)
 {
 	const char *sub = NULL;
 	char *file = NULL;
@@ -64,8 +90,7 @@ strip(struct mailbox *box, const struct intent *in, const char *tmp,
 	talloc_free(file);
 	if (st != ST_OK && st != ST_NONE)
 		return st;
-	return box->uids.fd == -1 ? ST_OK :
-	    uidlist_drop(&box->uids, box->md->ctl, in->name, err);
+	return strip_line(lead, box, in, err);
 }
 
 /*
@@ -85,7 +110,7 @@ decide_void(const struct deciding *dc, const struct intent *in, const char *tmp,
 		return err_sys(err, "%s: rename tmp/%s", md->path, tmp);
 	st = sync_dir(md->tmp, md, err);
 	if (st == ST_OK && dc->follow != NULL)
-		st = strip(dc->follow, in, tmp, err);
+		st = strip(dc->lead, dc->follow, in, tmp, err);
 	if (st == ST_OK)
 		st = log_outcome(dc, in, OUTCOME_VOID, err);
 	if (st == ST_OK)
@@ -95,34 +120,31 @@ decide_void(const struct deciding *dc, const struct intent *in, const char *tmp,
 	return st;
 }
 
-/* A copy of the leader's file, with its flags, under the same base name. */
 static enum status
-copy_over(struct mailbox *lead, struct mailbox *follow, const struct intent *in,
-    const char *tmp, const char *sub, const char *file, struct err *err)
+has_line(const struct mailbox *box, const struct intent *in, bool *has,
+    struct err *err)
 {
-	char *name = maildir_without_keywords(NULL, file);
+	struct uidlist_line *lines = NULL;
+	TALLOC_CTX *ctx;
 	enum status st;
-	int fd;
+	size_t n = 0;
 
-	fd = openat(strcmp(sub, "new") == 0 ? lead->md->new : lead->md->cur, file,
-	    O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd == -1) {			/* expunged at this moment */
-		st = errno == ENOENT ? ST_OK :
-		    err_sys(err, "%s: open %s", lead->md->path, file);
-		goto out;
-	}
-	st = maildir_copy_in(follow->md, fd, tmp, sub, name, err);
-	(void)close(fd);
-	if (st == ST_OK && follow->uids.fd != -1 && in->uid >= follow->uids.next)
-		st = uidlist_append(&follow->uids, in->uid, in->name, err);
-out:
-	talloc_free(name);
-	return st;
+	*has = false;
+	if (box->uids.fd == -1 || in->uid == 0 || in->uid >= box->uids.next)
+		return ST_OK;
+	ctx = must(talloc_new(NULL));
+	st = uidlist_from(ctx, &box->uids, in->uid, &lines, &n, err);
+	*has = st == ST_OK && n > 0 && lines[0].uid == in->uid &&
+	    strcmp(lines[0].name, in->name) == 0;
+	talloc_free(ctx);
+	return st == ST_OK ? st : err_wrap(err, st, "%s", box->md->path);
 }
 
 /*
  * The follower is renamed before the leader, so it lacks a landed message only
- * when its filer lost the rename.  Its own tmp file then is the message.
+ * when its filer lost the rename, or when it had no part in the delivery.  Then it
+ * has no line for it either: to catch up is what brings it there, with all that lies
+ * below, in order.
  */
 static enum status
 complete(const struct deciding *dc, const struct intent *in, const char *tmp,
@@ -131,16 +153,23 @@ complete(const struct deciding *dc, const struct intent *in, const char *tmp,
 	struct mailbox *lead = dc->lead, *follow = dc->follow;
 	const char *sub = NULL, *had = NULL;
 	char *file = NULL, *mine = NULL;
+	int fd = -1;
 	enum status st;
+	bool line;
 
+	st = has_line(follow, in, &line, err);
+	if (st != ST_OK || !line)
+		return st;
 	st = maildir_find(NULL, follow->md, in->name, &had, &mine, err);
 	if (st != ST_NONE) {
 		talloc_free(mine);
 		return st;
 	}
-	st = maildir_find(NULL, lead->md, in->name, &sub, &file, err);
+	st = maildir_open_message(NULL, lead->md, in->name, &sub, &file, &fd, err);
 	if (st == ST_OK) {
-		st = copy_over(lead, follow, in, tmp, sub, file, err);
+		st = maildir_copy_in(follow->md, fd, tmp, sub,
+		    maildir_without_keywords(file, file), err);
+		(void)close(fd);
 		talloc_free(file);
 	} else if (st == ST_NONE)	/* the client was faster: nothing to copy */
 		st = ST_OK;
@@ -164,14 +193,32 @@ decide_landed(const struct deciding *dc, const struct intent *in,
 	return st == ST_OK ? log_outcome(dc, in, OUTCOME_DONE, err) : st;
 }
 
+/*
+ * Has the leader the message before everybody's eyes?  That it has not proves
+ * nothing, but where it has it was delivered.
+ */
+static enum status
+is_seen(const struct deciding *dc, const struct intent *in, bool *seen,
+    struct err *err)
+{
+	const char *sub = NULL;
+	char *file = NULL;
+	enum status st;
+
+	st = maildir_find(NULL, dc->lead->md, in->name, &sub, &file, err);
+	*seen = st == ST_OK;
+	talloc_free(file);
+	return st == ST_NONE ? ST_OK : st;
+}
+
 /* An intent of the leader's own log: its tmp/ is the judge. */
 static enum status
 decide_lead(const struct deciding *dc, const struct intent *in, struct err *err)
 {
 	char tmp[MAILDIR_NAME_MAX + 1];
 	enum outcome there = OUTCOME_UNKNOWN;
+	bool in_tmp, seen = true;
 	enum status st;
-	bool in_tmp;
 
 	memcpy(tmp, in->name, sizeof(tmp));
 	mailbox_tmp_name(tmp);
@@ -184,29 +231,33 @@ decide_lead(const struct deciding *dc, const struct intent *in, struct err *err)
 			return log_outcome(dc, in, OUTCOME_DONE, err);
 	}
 	st = maildir_in_tmp(dc->lead->md, tmp, &in_tmp, err);
+	if (st == ST_OK && !in_tmp && dc->now - in->at > DELIVERIES_SWEPT)
+		st = is_seen(dc, in, &seen, err);
 	if (st != ST_OK)
 		return st;
-	if (in_tmp || dc->now - in->at > DELIVERIES_SWEPT)
-		return decide_void(dc, in, tmp, err);
-	return decide_landed(dc, in, tmp, err);
+	return in_tmp || !seen ? decide_void(dc, in, tmp, err) :
+	    decide_landed(dc, in, tmp, err);
 }
 
 /* An intent that only the follower has: the leader never got as far, or has
- * already said what came of it. */
+ * already said what came of it; or its log was lost, or is younger. */
 static enum status
 decide_follow(const struct deciding *dc, const struct intent *in,
     struct err *err)
 {
 	char tmp[MAILDIR_NAME_MAX + 1];
 	enum outcome said;
+	bool seen = false;
 	enum status st;
 
 	st = deliveries_lookup(&dc->lead->log, in->key, in->name, &said, err);
+	if (st == ST_OK && said == OUTCOME_UNKNOWN)
+		st = is_seen(dc, in, &seen, err);
 	if (st != ST_OK)
 		return st;
 	memcpy(tmp, in->name, sizeof(tmp));
 	mailbox_tmp_name(tmp);
-	return said == OUTCOME_DONE ? decide_landed(dc, in, tmp, err) :
+	return said == OUTCOME_DONE || seen ? decide_landed(dc, in, tmp, err) :
 	    decide_void(dc, in, tmp, err);
 }
 

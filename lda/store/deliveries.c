@@ -123,6 +123,8 @@ slot_load(struct deliveries *d, int i, const unsigned char *page)
 	in->outcome = OUTCOME_UNKNOWN;
 	if (ds.seq == 0 || ds.crc != CRC_OF(&ds))
 		return;			/* never written, or never whole */
+	if (le64toh(ds.seq) == UINT64_MAX)
+		return;			/* nobody counts that far: no successor */
 	d->slot_seq[i] = le64toh(ds.seq);
 	memcpy(in->key, ds.key, sizeof(in->key));
 	in->uid = le32toh(ds.uid);
@@ -160,6 +162,7 @@ deliveries_open(struct deliveries *d, int ctlfd, struct err *err)
 {
 	unsigned char page[PAGE];
 	struct disk_head head;
+	struct stat sb;
 	int i;
 
 	memset(d, 0, sizeof(*d));
@@ -167,7 +170,9 @@ deliveries_open(struct deliveries *d, int ctlfd, struct err *err)
 	if (d->fd == -1)
 		return errno == ENOENT ? ST_NONE :
 		    err_sys(err, "open %s", DELIVERIES_NAME);
-	if (pread_all(d->fd, page, sizeof(page), 0) == -1) {
+	memset(page, 0, sizeof(page));	/* of a file that was cut */
+	if (fstat(d->fd, &sb) == -1 ||
+	    pread(d->fd, page, sizeof(page), 0) == -1) {
 		enum status st = err_sys(err, "read %s", DELIVERIES_NAME);
 
 		deliveries_close(d);
@@ -178,7 +183,8 @@ deliveries_open(struct deliveries *d, int ctlfd, struct err *err)
 	d->led = le64toh(head.led);
 	if (memcmp(head.magic, MAGIC, sizeof(head.magic)) != 0 ||
 	    head.crc != CRC_OF(&head) || d->buckets == 0 ||
-	    d->buckets > BUCKETS_MAX || (d->buckets & (d->buckets - 1)) != 0) {
+	    d->buckets > BUCKETS_MAX || (d->buckets & (d->buckets - 1)) != 0 ||
+	    sb.st_size < (off_t)(1 + d->buckets) * PAGE) {
 		deliveries_close(d);
 		return err_set(err, ST_NEVER, "%s is damaged: move it aside, a "
 		    "message that is retried may then come twice",
@@ -429,6 +435,9 @@ copy_entries(struct deliveries *to, int ctlfd, const struct deliveries *from,
 			return err_sys(err, "read %s", DELIVERIES_NAME);
 		for (i = 0; i < ENTRIES; i++) {
 			if (!entry_whole(&page[i]) || expired(&page[i], age))
+				continue;
+			/* Nobody could find it here, and no room is due to it. */
+			if (page_of(from, page[i].key) != (off_t)(1 + b) * PAGE)
 				continue;
 			/* Twice the pages never overflow; a merge may. */
 			st = ctlfd == -1 ? entry_store(to, &page[i], age, err)

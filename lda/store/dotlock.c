@@ -20,6 +20,8 @@
 #define NFS_MAGIC	0x6969
 #define DEAD_HOLDER	2		/* seconds */
 #define CONTENT		160
+#define NAP_MIN		300L		/* microseconds */
+#define NAP_MAX		100000L
 
 struct taking {				/* one dotlock_take() */
 	struct dotlock	*lk;
@@ -31,12 +33,19 @@ struct taking {				/* one dotlock_take() */
 	time_t		 now;		/* by the file server's clock */
 };
 
+/*
+ * Between two looks at a lock that is held: a part of the time that was waited
+ * already, so at first shorter than a delivery holds it, and at last what spares a
+ * file server; never the same for two who wait.
+ */
 static void
-nap(long tries)
+nap(long long waited)
 {
-	long ms = 5 + tries * 5 + (clock_ms() ^ getpid()) % 15;
-	struct timespec ts = { 0, (ms > 100 ? 100 : ms) * 1000000L };
+	long us = (long)(waited / 4);
+	struct timespec ts = { 0, 0 };
 
+	us = us < NAP_MIN ? NAP_MIN : us > NAP_MAX ? NAP_MAX : us;
+	ts.tv_nsec = (us / 2 + (clock_us() ^ getpid()) % (us / 2 + 1)) * 1000L;
 	(void)nanosleep(&ts, NULL);
 }
 
@@ -179,10 +188,10 @@ static enum status
 try_until(struct taking *tk, long long end, struct err *err)
 {
 	char content[CONTENT] = "";
+	long long begin = clock_us();
 	struct stat sb;
-	long tries;
 
-	for (tries = 0; !name_it(tk); tries++) {
+	while (!name_it(tk)) {
 		if (errno != EEXIST && errno != ENOENT)
 			return err_sys(err, "take %s", tk->lk->name);
 		if (look(tk->lk, &sb, content, sizeof(content)) == -1) {
@@ -196,7 +205,7 @@ try_until(struct taking *tk, long long end, struct err *err)
 			return err_set(err, ST_AGAIN, "%s is held by %s, for %lld s",
 			    tk->lk->name, content[0] == '\0' ? "somebody" :
 			    content, (long long)(tk->now - changed(&sb)));
-		nap(tries);
+		nap(clock_us() - begin);
 	}
 	return ST_OK;
 }

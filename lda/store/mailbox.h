@@ -66,7 +66,8 @@ enum status	mailbox_read(struct mailbox *box, bool v3_only, struct err *err)
  * follower gets what it lacks, and both logs say done.  Not landed: the file in tmp/
  * becomes NAME.void (so a sleeper that wakes up cannot rename it any more), both
  * logs say void, and the follower loses file and line.  An intent older than
- * DELIVERIES_SWEPT counts as not landed: Dovecot may have swept tmp/.
+ * DELIVERIES_SWEPT (Dovecot may have swept tmp/), or one that the leader's log
+ * has never heard of, has landed where the message is to be seen on the leader.
  *
  * now, keep  seconds, as deliveries_decide().
  */

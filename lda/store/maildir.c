@@ -161,6 +161,30 @@ maildir_find(TALLOC_CTX *ctx, const struct maildir *md, const char *base,
 }
 
 enum status
+maildir_open_message(TALLOC_CTX *ctx, const struct maildir *md,
+    const char *base, const char **sub, char **file, int *fd, struct err *err)
+{
+	enum status st = ST_NONE;
+	int tries;
+
+	for (tries = 0; tries < 5; tries++) {
+		st = maildir_find(ctx, md, base, sub, file, err);
+		if (st != ST_OK)
+			return st;
+		*fd = openat(strcmp(*sub, "new") == 0 ? md->new : md->cur, *file,
+		    O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		if (*fd != -1)
+			return ST_OK;
+		st = err_sys(err, "%s: open %s/%s", md->path, *sub, *file);
+		if (err->code != ENOENT)
+			return st;
+		talloc_free(*file);
+		*file = NULL;
+	}
+	return st;
+}
+
+enum status
 maildir_in_tmp(const struct maildir *md, const char *name, bool *there,
     struct err *err)
 {

@@ -24,7 +24,6 @@ struct maildir {
 	int		 ctl;		/* where dovecot-uidlist belongs */
 	int		 idx;		/* where the index files belong; -1: nowhere */
 	mode_t		 fmode;		/* of files: the mailbox's & 0666 | 0600 */
-	mode_t		 dmode;		/* of directories: & 0777 | 0700 */
 	gid_t		 gid;		/* -1: what the system gives is right */
 	bool		 on_nfs;
 	bool		 made;		/* a folder that was not there before */
@@ -66,8 +65,8 @@ enum status	maildir_subscribe(const struct maildir *md,
 		    const struct location *loc, struct err *err) MUST_CHECK;
 
 /*
- * Open cur/ and new/ anew: they were replaced by empty ones (a follower's
- * mailbox that was moved aside).
+ * Open cur/, new/ and tmp/ anew, and make what is missing: cur/ and new/ were moved
+ * aside (a follower's mailbox).
  */
 enum status	maildir_reopen(struct maildir *md, struct err *err) MUST_CHECK;
 
@@ -104,6 +103,15 @@ enum status	maildir_empty(const struct maildir *md, bool *empty,
  */
 enum status	maildir_find(TALLOC_CTX *ctx, const struct maildir *md,
 		    const char *base, const char **sub, char **file,
+		    struct err *err) MUST_CHECK;
+
+/*
+ * The same, and open it: a client may be renaming it at this moment, so what was
+ * found and is gone is sought again.
+ * fd  O_RDONLY, the caller's to close; with ST_OK only.
+ */
+enum status	maildir_open_message(TALLOC_CTX *ctx, const struct maildir *md,
+		    const char *base, const char **sub, char **file, int *fd,
 		    struct err *err) MUST_CHECK;
 
 /*

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -13,6 +14,7 @@
 #include "lda/store/maildir.h"
 
 #define NFS_MAGIC	0x6969
+#define FOLDER_DEPTH	4
 #define DIR_FLAGS	(O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
 enum status
@@ -56,14 +58,20 @@ is_below(const char *path, const char *filer)
 	return len > 0 && strncmp(path, filer, len) == 0 && path[len] == '/';
 }
 
-/* Mode and group as the parent has them; the umask does not count. */
+/*
+ * Mode and group as the parent has them; the umask does not count.  A set-group-ID
+ * bit is mkdir()'s to give: a chmod() by who is not in the group takes it away.
+ */
 static enum status
 make_dir(int at, const char *name, const struct stat *parent, struct err *err)
 {
 	mode_t mode = (parent->st_mode & 0777) | 0700;
+	mode_t mask = umask(0);
+	int rc = mkdirat(at, name, mode);
 	struct stat sb;
 
-	if (mkdirat(at, name, mode) == -1)
+	(void)umask(mask);
+	if (rc == -1)
 		return errno == EEXIST ? ST_OK : err_sys(err, "mkdir %s", name);
 	if (fstatat(at, name, &sb, AT_SYMLINK_NOFOLLOW) == -1)
 		return err_sys(err, "stat %s", name);
@@ -71,7 +79,8 @@ make_dir(int at, const char *name, const struct stat *parent, struct err *err)
 	    fchownat(at, name, (uid_t)-1, parent->st_gid,
 	    AT_SYMLINK_NOFOLLOW) == -1)
 		mode &= (mode_t)~070;	/* not our group: not its mail, then */
-	if ((sb.st_mode & 0777) != mode && fchmodat(at, name, mode, 0) == -1)
+	if ((sb.st_mode & 0777) != mode && fchmodat(at, name,
+	    mode | (sb.st_mode & S_ISGID), 0) == -1)
 		return err_sys(err, "chmod %s", name);
 	return ST_OK;
 }
@@ -177,7 +186,6 @@ read_mode(struct maildir *md, struct err *err)
 	if (fstat(md->dir, &sb) == -1 || fstatfs(md->dir, &fs) == -1)
 		return err_sys(err, "stat %s", md->path);
 	md->fmode = (sb.st_mode & 0666) | 0600;
-	md->dmode = (sb.st_mode & 0777) | 0700;
 	/* A group that may do what everybody may does not matter. */
 	md->gid = (sb.st_mode & S_ISGID) != 0 || sb.st_gid == getegid() ||
 	    ((sb.st_mode >> 3) & 7) == (sb.st_mode & 7) ? (gid_t)-1 : sb.st_gid;
@@ -211,7 +219,7 @@ open_folder(struct maildir *md, bool make, struct err *err)
 	md->made = make && faccessat(md->root, md->folder, F_OK,
 	    AT_SYMLINK_NOFOLLOW) == -1;
 	st = sub_dir(md->root, md->folder, make, &md->dir, err);
-	if (st == ST_OK && make) {	/* the mark of a Maildir++ folder */
+	if (st == ST_OK && make && md->folder[0] == '.') {	/* the mark of a Maildir++ folder */
 		fd = openat(md->dir, "maildirfolder",
 		    O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (fd != -1)
@@ -263,41 +271,78 @@ maildir_reopen(struct maildir *md, struct err *err)
 {
 	(void)close(md->cur);
 	(void)close(md->new);
-	md->cur = md->new = -1;
+	(void)close(md->tmp);
+	md->cur = md->new = md->tmp = -1;
 	return open_subs(md, true, err);
+}
+
+static void
+add_folder(TALLOC_CTX *ctx, const char ***folders, const char *name)
+{
+	size_t n = 0;
+
+	while ((*folders)[n] != NULL)
+		n++;
+	*folders = must(talloc_realloc(ctx, *folders, const char *,
+	    (unsigned)n + 2));
+	(*folders)[n++] = must(talloc_strdup(ctx, name));
+	(*folders)[n] = NULL;
+}
+
+static bool
+is_folder(int dirfd_, const char *name, int depth)
+{
+	static const char *const parts[] = { "cur", "new", "tmp", ".", ".." };
+	char cur[600];
+	struct stat sb;
+	size_t i;
+
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (strcmp(name, parts[i]) == 0)
+			return false;
+	if (name[0] == '.' && depth > 0)
+		return false;
+	if (snprintf(cur, sizeof(cur), "%s/cur", name) >= (int)sizeof(cur))
+		return false;
+	return fstatat(dirfd_, cur, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISDIR(sb.st_mode);
+}
+
+/* Directories as folders (LAYOUT=fs, or what rc files name): ".Sub" only at the
+ * top, "Sub/dir" as deep as FOLDER_DEPTH. */
+static enum status
+list_below(TALLOC_CTX *ctx, const char *mail, const char *below, int depth,
+    const char ***folders, struct err *err)
+{
+	char *path = must(talloc_asprintf(ctx, "%s/%s", mail, below)), *name;
+	enum status st = ST_OK;
+	struct dirent *de;
+	DIR *dir = opendir(path);
+
+	if (dir == NULL)
+		return errno == ENOENT || depth > 0 ? ST_NONE :
+		    err_sys(err, "%s", mail);
+	for (errno = 0; (de = readdir(dir)) != NULL; errno = 0) {
+		if (!is_folder(dirfd(dir), de->d_name, depth))
+			continue;
+		name = must(talloc_asprintf(ctx, "%s%s%s", below,
+		    *below == '\0' ? "" : "/", de->d_name));
+		add_folder(ctx, folders, name);
+		if (de->d_name[0] != '.' && depth < FOLDER_DEPTH)
+			(void)!list_below(ctx, mail, name, depth + 1, folders,
+			    err);
+	}
+	if (errno != 0)
+		st = err_sys(err, "read %s", path);
+	(void)closedir(dir);
+	return st;
 }
 
 enum status
 maildir_list(TALLOC_CTX *ctx, const struct location *loc,
     const char ***folders, struct err *err)
 {
-	enum status st = ST_OK;
-	struct dirent *de;
-	size_t n = 1;
-	DIR *dir = opendir(loc->mail);
-	struct stat sb;
-
-	if (dir == NULL)
-		return errno == ENOENT ? ST_NONE : err_sys(err, "%s", loc->mail);
 	*folders = must(talloc_zero_array(ctx, const char *, 2));
 	(*folders)[0] = "";
-	for (errno = 0; (de = readdir(dir)) != NULL; errno = 0) {
-		char *cur;
-
-		if (de->d_name[0] != '.' || strcmp(de->d_name, ".") == 0 ||
-		    strcmp(de->d_name, "..") == 0)
-			continue;
-		cur = must(talloc_asprintf(ctx, "%s/cur", de->d_name));
-		if (fstatat(dirfd(dir), cur, &sb, AT_SYMLINK_NOFOLLOW) == -1 ||
-		    !S_ISDIR(sb.st_mode))
-			continue;
-		*folders = must(talloc_realloc(ctx, *folders, const char *,
-		    (unsigned)n + 2));
-		(*folders)[n++] = must(talloc_strdup(ctx, de->d_name));
-		(*folders)[n] = NULL;
-	}
-	if (errno != 0)
-		st = err_sys(err, "read %s", loc->mail);
-	(void)closedir(dir);
-	return st;
+	return list_below(ctx, loc->mail, "", 0, folders, err);
 }

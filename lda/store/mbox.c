@@ -266,30 +266,48 @@ mbox_put(struct mbox *mb, const char *data, size_t len, struct err *err)
 	return st;
 }
 
-/* Right-aligned in the room that the field has; nines where that is too small. */
+static enum status
+write_at(const struct mbox *mb, const char *data, size_t len, off_t at,
+    struct err *err)
+{
+	while (len > 0) {
+		ssize_t n = pwrite(mb->fd, data, len, at);
+
+		if (n == -1 && errno != EINTR)
+			return err_sys(err, "write %s", mb->path);
+		if (n > 0) {
+			data += n;
+			len -= (size_t)n;
+			at += n;
+		}
+	}
+	return ST_OK;
+}
+
+/*
+ * Right-aligned in the room that the field has, or in the first bytes of a very
+ * large one; nines where it is too small.  Nothing of the sender's number stays.
+ */
 static enum status
 correct_length(struct mbox *mb, off_t body, struct err *err)
 {
 	char digits[24], value[128];
 	int n = snprintf(digits, sizeof(digits), "%lld", (long long)body);
-	size_t width = mb->length_width, i;
+	size_t left = mb->length_width, width;
+	enum status st = ST_OK;
 
-	if (mb->length_at == 0)
-		return ST_OK;
-	if (width > sizeof(value))
-		width = sizeof(value);
+	width = left > sizeof(value) ? sizeof(value) : left;
 	memset(value, (size_t)n > width ? '9' : ' ', width);
 	if ((size_t)n <= width)
 		memcpy(value + width - n, digits, (size_t)n);
-	for (i = 0; i < width;) {
-		ssize_t w = pwrite(mb->fd, value + i, width - i,
-		    mb->length_at + (off_t)i);
-
-		if (w == -1 && errno != EINTR)
-			return err_sys(err, "write %s", mb->path);
-		i += w > 0 ? (size_t)w : 0;
+	while (left > 0 && st == ST_OK) {
+		st = write_at(mb, value, width, mb->length_at +
+		    (off_t)(mb->length_width - left), err);
+		left -= width;
+		width = left > sizeof(value) ? sizeof(value) : left;
+		memset(value, ' ', width);
 	}
-	return ST_OK;
+	return st;
 }
 
 enum status

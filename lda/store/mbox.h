@@ -18,7 +18,8 @@ struct mbox;
  *
  * path   made with mode 0600 where it is not there (its directory is not); not a
  *        link that somebody else owns, nothing but a regular file.
- * from   the `From sender  date` line with its LF; "" for none.
+ * from   the `From sender  date` line with its LF (without, where nothing follows);
+ *        "" for none.
  * berkeley  Content-Length says nothing: every line that begins with "From " gets
  *        a `>`.  Else such a field is set to the length of the body, in the room
  *        it has, and the body's lines are left as they are.

@@ -31,19 +31,57 @@ name_of(TALLOC_CTX *ctx, const char *folder, bool version2)
 	return name;
 }
 
-static bool
-has_line(const char *text, const char *name)
+/* Behind the LF, or at the end. */
+static const char *
+next_line(const char *p, const char *end)
 {
-	size_t len = strlen(name);
-	const char *p;
+	const char *lf = memchr(p, '\n', (size_t)(end - p));
 
-	for (p = text; p != NULL && *p != '\0'; p = strchr(p, '\n')) {
-		p += *p == '\n';
-		if (strncmp(p, name, len) == 0 && (p[len] == '\n' ||
-		    p[len] == '\0'))
+	return lf == NULL ? end : lf + 1;
+}
+
+/* Among the names: the head of version 2 is none. */
+static bool
+has_name(const char *text, size_t len, const char *name, bool version2)
+{
+	const char *p = text, *end = text + len, *next;
+	size_t n = strlen(name), line;
+
+	if (version2)
+		p = next_line(next_line(p, end), end);
+	for (; p < end; p = next) {
+		next = next_line(p, end);
+		line = (size_t)(next - p) - (next[-1] == '\n');
+		if (line == n && memcmp(p, name, n) == 0)
 			return true;
 	}
 	return false;
+}
+
+/* What is there stays as it is, whatever it is; a head that was cut gets its end. */
+static char *
+append(char *text, size_t *len, const char *name, bool version2)
+{
+	size_t n = strlen(name);
+
+	text = must(talloc_realloc(NULL, text, char, (unsigned)(*len + n + 3)));
+	if (text[*len - 1] != '\n')
+		text[(*len)++] = '\n';
+	if (version2 && next_line(text, text + *len) == text + *len)
+		text[(*len)++] = '\n';
+	memcpy(text + *len, name, n);
+	*len += n;
+	text[(*len)++] = '\n';
+	return text;
+}
+
+/* Nothing, or the zeros that a crash left. */
+static bool
+is_empty(const char *text, size_t len)
+{
+	while (len > 0 && text[len - 1] == '\0')
+		len--;
+	return len == 0;
 }
 
 static enum status
@@ -57,19 +95,19 @@ add(int dirfd, const struct maildir *md, struct err *err)
 	st = file_read(NULL, dirfd, FILE_NAME, FILE_MAX, &text, &len, err);
 	if (st != ST_OK && st != ST_NONE)
 		return st;
-	if (len == 0) {
+	if (is_empty(text, len)) {
 		talloc_free(text);
 		text = must(talloc_strdup(NULL, HEAD));
+		len = sizeof(HEAD) - 1;
 	}
 	version2 = strncmp(text, "V\t", 2) == 0;
-	name = name_of(text, md->folder, version2);
+	name = name_of(NULL, md->folder, version2);
 	st = ST_OK;
-	if (!has_line(text, name)) {
-		text = must(talloc_asprintf_append(text, "%s%s\n",
-		    text[strlen(text) - 1] == '\n' ? "" : "\n", name));
-		st = file_replace(dirfd, FILE_NAME, text, strlen(text), md->fmode,
-		    err);
+	if (!has_name(text, len, name, version2)) {
+		text = append(text, &len, name, version2);
+		st = file_replace(dirfd, FILE_NAME, text, len, md->fmode, err);
 	}
+	talloc_free(name);
 	talloc_free(text);
 	return st;
 }

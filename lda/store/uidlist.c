@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -85,6 +86,34 @@ read_header(struct uidlist *ul, char *buf, size_t len, struct err *err)
 	return parse_header(ul, buf + 1, lf + 1, err);
 }
 
+/* A value may have a colon as well, and a slash: POP3 UIDLs do. */
+char *
+uidlist_name(char *line)
+{
+	char *p = line + strspn(line, "0123456789");
+
+	for (p += strspn(p, " "); *p != ':'; p += strspn(p, " ")) {
+		p += strcspn(p, " \n");
+		if (*p != ' ')
+			return NULL;
+	}
+	return p + 1;
+}
+
+/* For the comparison of two sides; a name too long is none. */
+static void
+remember_last(struct uidlist *ul, char *line)
+{
+	const char *name = uidlist_name(line);
+	size_t len = name == NULL ? 0 : strcspn(name, ":");
+
+	if (len == 0 || len >= sizeof(ul->last_name))
+		return;
+	ul->last = (uint32_t)strtoul(line, NULL, 10);
+	memcpy(ul->last_name, name, len);
+	ul->last_name[len] = '\0';
+}
+
 /*
  * The tail: where the last whole line begins and ends.  Reads blocks from the
  * end until there are two LFs, or the header's.
@@ -117,6 +146,7 @@ read_tail(struct uidlist *ul, off_t file_size, struct err *err)
 	if (before == NULL)		/* the header is all there is */
 		return ST_OK;
 	*last = '\0';
+	remember_last(ul, before + 1);
 	if (number(before + 1, last, " ", &uid) == NULL || uid == 0 ||
 	    uid > UID_MAX_)
 		return damaged(err, "its last line");
@@ -192,6 +222,7 @@ uidlist_append(struct uidlist *ul, uint32_t uid, const char *name,
 	}
 	ul->size += len;
 	ul->next = uid + 1;
+	ul->last = 0;			/* asked for before anything is written */
 	return ST_OK;
 }
 

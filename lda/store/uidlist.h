@@ -27,6 +27,8 @@ struct uidlist {
 	char		 guid[33];	/* G, 32 hex digits; "" where there is none */
 	off_t		 size;		/* bytes up to and with the last LF */
 	off_t		 torn;		/* bytes after it: a line that was cut off */
+	uint32_t	 last;		/* UID of the last line as it was read; 0: none */
+	char		 last_name[256];	/* its base name */
 };
 
 struct uidlist_line {
@@ -75,11 +77,20 @@ enum status	uidlist_raise(struct uidlist *ul, int ctlfd, uint32_t next,
 		    struct err *err) MUST_CHECK;
 
 /*
- * Remove the line of a base name, where there is one, by a new file and rename,
- * and raise N above its UID, which stays used.  Cost grows with the mailbox.
+ * Remove the line of a base name, where there is one, by a new file and rename.
+ * Cost grows with the mailbox.
+ *
+ * next  N of the new file: ul->next, and the UID stays used; or that UID, where nobody
+ *       has ever been shown it.
  */
 enum status	uidlist_drop(struct uidlist *ul, int ctlfd, const char *name,
-		    struct err *err) MUST_CHECK;
+		    uint32_t next, struct err *err) MUST_CHECK;
+
+/*
+ * Where the base name begins in a line `UID KEYvalue... :NAME`: behind the colon that
+ * begins a word.  NULL: there is none.
+ */
+char	       *uidlist_name(char *line);
 
 /*
  * The lines with a UID >= from, ascending, read from the end: cost is that of the

@@ -106,13 +106,13 @@ write_header(FILE *out, char *line, uint32_t next)
 }
 
 static int
-is_dropped(const char *line, const struct rewriting *rw)
+is_dropped(char *line, const struct rewriting *rw)
 {
-	const char *name = rw->drop == NULL ? NULL : strchr(line, ':');
+	size_t len = rw->drop == NULL ? 0 : strlen(rw->drop);
+	const char *name = len == 0 ? NULL : uidlist_name(line);
 
-	return name != NULL && strncmp(name + 1, rw->drop,
-	    strlen(rw->drop)) == 0 && strchr(":\n",
-	    name[1 + strlen(rw->drop)]) != NULL;
+	return name != NULL && strncmp(name, rw->drop, len) == 0 &&
+	    (name[len] == ':' || name[len] == '\n');
 }
 
 static enum status
@@ -126,8 +126,8 @@ copy_lines(FILE *in, FILE *out, const struct rewriting *rw, struct err *err)
 	while ((n = getline(&line, &room, in)) > 0 && line[n - 1] == '\n') {
 		if (first)
 			(void)write_header(out, line, rw->next);
-		else if (!is_dropped(line, rw))
-			(void)fputs(line, out);
+		else if (!is_dropped(line, rw))	/* NUL bytes and all */
+			(void)fwrite(line, 1, (size_t)n, out);
 		first = 0;
 	}
 	free(line);
@@ -177,11 +177,19 @@ uidlist_raise(struct uidlist *ul, int ctlfd, uint32_t next, struct err *err)
 }
 
 enum status
-uidlist_drop(struct uidlist *ul, int ctlfd, const char *name, struct err *err)
+uidlist_drop(struct uidlist *ul, int ctlfd, const char *name, uint32_t next,
+    struct err *err)
 {
-	struct rewriting rw = { ul->next, name };
+	struct rewriting rw = { next, name };
 
 	return rewrite(ul, ctlfd, &rw, err);
+}
+
+static enum status
+damaged(unsigned long uid, struct err *err)
+{
+	return err_set(err, ST_NEVER, "%s is damaged near UID %lu",
+	    UIDLIST_NAME, uid);
 }
 
 /* Whole lines from the end on, in growing steps, until one is below `from`. */
@@ -201,6 +209,8 @@ read_back(const struct uidlist *ul, TALLOC_CTX *ctx, uint32_t from,
 		if (pread(ul->fd, buf, len, at) != (ssize_t)len)
 			return err_sys(err, "read %s", UIDLIST_NAME);
 		buf[len] = '\0';
+		if (strlen(buf) != len)
+			return damaged(from, err);
 		/* The first may be half a line, or the header: not looked at. */
 		line = strchr(buf, '\n');
 		*text = line == NULL ? buf + len : line + 1;
@@ -216,7 +226,7 @@ enum status
 uidlist_from(TALLOC_CTX *ctx, const struct uidlist *ul, uint32_t from,
     struct uidlist_line **lines, size_t *n, struct err *err)
 {
-	char *text = NULL, *line, *end, *name;
+	char *text = NULL, *line, *end, *after, *name;
 	unsigned long uid, before = 0;
 	enum status st;
 
@@ -229,17 +239,18 @@ uidlist_from(TALLOC_CTX *ctx, const struct uidlist *ul, uint32_t from,
 		end = line + strcspn(line, "\n");
 		if (*end == '\n')
 			*end++ = '\0';
-		uid = strtoul(line, NULL, 10);
-		name = strchr(line, ':');
-		if (uid <= before || uid > UINT32_MAX - 1 || name == NULL ||
-		    name[1] == '\0' || strchr(name, '/') != NULL)
-			return err_set(err, ST_NEVER, "%s is damaged near UID %lu",
-			    UIDLIST_NAME, before);
+		uid = strtoul(line, &after, 10);
+		name = uidlist_name(line);
+		if (*line < '0' || *line > '9' || *after != ' ' || uid <= before ||
+		    uid > UINT32_MAX - 1 || name == NULL ||
+		    strchr(name, '/') != NULL)
+			return damaged(before, err);
+		name[strcspn(name, ":")] = '\0';
+		if (*name == '\0')
+			return damaged(before, err);
 		before = uid;
 		if (uid < from)
 			continue;
-		name++;
-		name[strcspn(name, ":")] = '\0';
 		*lines = must(talloc_realloc(ctx, *lines, struct uidlist_line,
 		    (unsigned)*n + 1));
 		(*lines)[(*n)++] = (struct uidlist_line){ (uint32_t)uid, name };

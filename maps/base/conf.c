@@ -23,7 +23,7 @@
 #define TEXT_MAX	200		/* bytes: a reply has room for more */
 #define SOCKET_MAX	107		/* sun_path without its NUL */
 
-enum type { STRING, TEXT, PATH, SOCKET, LISTEN, TEMPLATE, MAP, LOG, SECONDS, NUMBER,
+enum type { STRING, TEXT, TRANSPORT, PATH, SOCKET, LISTEN, TEMPLATE, MAP, LOG, SECONDS, NUMBER,
 	    MODE, BOOL, LIST };
 
 struct key {
@@ -65,14 +65,15 @@ static const struct key keys[] = {
 	{ "max_connections", NUMBER, AT(max_connections), "1000", 1, 100000, "clients of mailferry-mapd at a time" },
 	{ "domains", LIST, AT(domains), "", 0, 0, "domains whose local parts are users' names" },
 	{ "recipient_delimiter", STRING, AT(delimiter), "+", 0, 0, "characters that begin an address extension" },
-	{ "transport_old", TEXT, AT(transport[0]), "", 0, 0, "Postfix transport of a user in old" },
-	{ "transport_overlap", TEXT, AT(transport[1]), "", 0, 0, "in overlap; else as in old" },
-	{ "transport_cutover", TEXT, AT(transport[2]), "", 0, 0, "in a cutover; else as in old" },
-	{ "transport_settle", TEXT, AT(transport[3]), "", 0, 0, "in settle; else as in old" },
-	{ "transport_new", TEXT, AT(transport[4]), "", 0, 0, "Postfix transport of a user in new" },
+	{ "transport_old", TRANSPORT, AT(transport[0]), "", 0, 0, "Postfix transport of a user in old" },
+	{ "transport_overlap", TRANSPORT, AT(transport[1]), "", 0, 0, "in overlap; else as in old" },
+	{ "transport_cutover", TRANSPORT, AT(transport[2]), "", 0, 0, "in a cutover; else as in old" },
+	{ "transport_settle", TRANSPORT, AT(transport[3]), "", 0, 0, "in settle; else as in old" },
+	{ "transport_new", TRANSPORT, AT(transport[4]), "", 0, 0, "Postfix transport of a user in new" },
 	{ "window_text", TEXT, AT(window_text), "mailbox is being moved, try again in %s seconds", 0, 0, "what a refusal in a window says" },
 	{ "socketmap_mode", MODE, AT(socketmap_mode), "0666", 0, 0777, "mode of the socket for Postfix" },
 	{ "dict_mode", MODE, AT(dict_mode), "0666", 0, 0777, "mode of the socket for Dovecot" },
+	{ "metrics_mode", MODE, AT(metrics_mode), "0666", 0, 0777, "mode of the socket for Prometheus" },
 	{ "milter_mode", MODE, AT(milter_mode), "0666", 0, 0777, "mode of the socket of the milter" },
 	{ "idle_timeout", SECONDS, AT(idle_timeout), "60", 1, 86400, "after which mailferry-mapd drops a silent client" },
 };
@@ -118,21 +119,29 @@ is_absolute_path(const char *value)
 	return value[0] == '/' && strstr(value, "/../") == NULL;
 }
 
+/* Every percent sign has one of these letters behind it. */
 static bool
-is_template(const char *value)
+has_only(const char *value, const char *letters)
 {
 	const char *p;
 
-	if (value[0] != '/' && strncmp(value, "%h/", 3) != 0)
-		return false;
 	for (p = strchr(value, '%'); p != NULL; p = strchr(p + 1, '%')) {
 		p++;
+		if (*p == '0')
+			return false;
 		while (*p >= '0' && *p <= '9')
 			p++;
-		if (*p == '\0' || strchr("undh%", *p) == NULL)
+		if (*p == '\0' || strchr(letters, *p) == NULL)
 			return false;
 	}
 	return true;
+}
+
+static bool
+is_template(const char *value)
+{
+	return (value[0] == '/' || strncmp(value, "%h/", 3) == 0) &&
+	    has_only(value, "undh%");
 }
 
 /* One line of printable ASCII: it goes into replies of other protocols. */
@@ -238,6 +247,11 @@ set(const struct reading *r, const struct key *k, const char *value)
 	case TEXT:
 		if (!is_text(value))
 			return bad(r, k->name, "is one line of ASCII, not too long");
+		break;
+	case TRANSPORT:
+		if (!is_text(value) || !has_only(value, "und%"))
+			return bad(r, k->name, "is one line of ASCII, not too long, "
+			    "in which only %u %n %d and %% have a meaning");
 		break;
 	case MODE:
 		return parse_mode(k, value, f) ? ST_OK : bad(r, k->name,

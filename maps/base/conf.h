@@ -49,7 +49,7 @@ struct conf {
 	const char	*transport[5];	/* old, overlap, cutover, settle, new; NULL
 					   where not set: transport_of() */
 	const char	*window_text;	/* of a refusal; %s: seconds */
-	int		 socketmap_mode, dict_mode, milter_mode;	/* sockets' */
+	int		 socketmap_mode, dict_mode, metrics_mode, milter_mode;
 };
 
 /*

@@ -99,7 +99,8 @@ file_replace(int dirfd, const char *name, const void *data, size_t len,
 		status = err_sys(err, "create %s", tmp);
 		goto free;
 	}
-	if (file_write(fd, data, len) == -1 || fsync(fd) == -1)
+	if (fchmod(fd, mode) == -1 || file_write(fd, data, len) == -1 ||
+	    fsync(fd) == -1)
 		status = err_sys(err, "write %s", tmp);
 	if (close(fd) == -1 && status == ST_OK)	/* quota and NFS speak here */
 		status = err_sys(err, "close %s", tmp);

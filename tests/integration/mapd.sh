@@ -86,6 +86,25 @@ assert ask(conn()).startswith(b"OK")
 END
 ok $? "1,000 idle clients, slow, deaf and mad ones: everybody else is answered"
 
+python3 - "$t/run/map.sock" "$(id -u $u)" >"$t/out" 2>&1 <<'END'
+import os, socket, sys
+def conn():
+    s = socket.socket(socket.AF_UNIX); s.settimeout(10); s.connect(sys.argv[1]); return s
+pid = os.fork()
+if pid == 0:
+    os.setgroups([]); os.setresgid(100, 100, 100); os.setresuid(*[int(sys.argv[2])] * 3)
+    cs = [conn() for i in range(200)]
+    refused = 0
+    for c in cs:
+        c.settimeout(0.2 if refused == 0 else 5)
+        try: refused += b"AGAIN too many clients" in c.recv(100)
+        except socket.timeout: pass
+    os._exit(0 if refused >= 150 else 1)
+assert os.waitpid(pid, 0)[1] == 0
+s = conn(); s.sendall(b"11:get nothere,"); assert b":OK\n" in s.recv(4096)
+END
+ok $? "an ordinary user cannot take all connections"
+
 # Under load: a reload loses no answer.
 python3 - "$t/run/map.sock" "$mapd" >"$t/out" 2>&1 <<'END'
 import os, signal, socket, sys, time

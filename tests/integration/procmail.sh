@@ -119,17 +119,22 @@ defers()	# ARG...: 75 and one line that says why; nothing anywhere
 	lda "$@" <plain >"$t/out" 2>&1
 	[ $? -eq 75 ] && [ "$(wc -l <"$t/out")" -eq 1 ] && find "$t/home" -type f -printf '%P %s\n' | sort | diff "$t/before" - >>"$t/out"
 }
-defers DEFAULT=mh/. /dev/null; ok $? "MH is deferred"
-defers DEFAULT=sub /dev/null; ok $? "a directory is deferred"
-defers 'DEFAULT=$OTHER/x' /dev/null; ok $? "a variable we do not know is deferred"
-defers 'DEFAULT=|cat' /dev/null; ok $? "a pipe is deferred"
+lda DEFAULT=mh/. /dev/null <plain >"$t/out" 2>&1 && cmp "$t/home/mh/1" - <<END >>"$t/out" 2>&1
+$(cat plain)
+
+END
+ok $? "MH: a number for a name"
+lda DEFAULT=sub /dev/null <plain >"$t/out" 2>&1 && cmp "$t/home/mh/1" "$t"/home/sub/msg.* >>"$t/out" 2>&1
+ok $? "a directory: msg.NAME"
+lda OTHER=sub 'DEFAULT=$OTHER/x' /dev/null <plain >"$t/out" 2>&1 && cmp "$t/home/mh/1" "$t/home/sub/x" >>"$t/out" 2>&1
+ok $? "DEFAULT with a variable"
 defers DEFAULT=/nonexistent/x /dev/null; ok $? "a directory that is not there is deferred, not lost elsewhere"
-defers -m DEFAULT=rel /dev/null; ok $? "-m is deferred"
-defers rc; ok $? "an rc file is deferred"
+lda -m DEFAULT=rel <plain >"$t/out" 2>&1; [ $? -eq 66 ]; ok $? "-m without an rc file: 66"
 ln -s /etc/passwd "$t/home/link"
 defers DEFAULT=link /dev/null; ok $? "a link that another owns is not followed"
 lda DEFAULT=/dev/null /dev/null <plain >"$t/out" 2>&1; ok $? "/dev/null takes it"
-defers -d root; ok $? "-d somebody else is refused without root"
+lda -d root <plain >"$t/out" 2>&1; [ $? -eq 77 ]; ok $? "-d somebody else without being root: 77"
+lda -d nobody-of-this-name <plain >"$t/out" 2>&1; [ $? -eq 67 ]; ok $? "-d nobody that there is: 67"
 
 # The system mailbox: root makes it, procmail's is set-gid mail for that.
 rm -f "/var/mail/$user"
@@ -143,7 +148,8 @@ lda <plain >"$t/out" 2>&1 && cat plain - plain - <<END | cmp - "/var/mail/$user"
 
 END
 [ "$(grep -c '^Subject' "/var/mail/$user")" -eq 2 ]; ok $? "and it is added to"
-echo ':0' >"$t/home/.procmailrc"; defers; ok $? "a .procmailrc is not lost: deferred"
+printf ':0\nfrom-rc\n' >"$t/home/.procmailrc"
+lda <plain >"$t/out" 2>&1 && cmp "$t/home/mh/1" "$t/home/from-rc" >>"$t/out" 2>&1; ok $? "a .procmailrc is run"
 rm "$t/home/.procmailrc"
 useradd -M -N -d "$t/home" -o -u "$(id -u $user)" -s /bin/sh ${user}2 2>/dev/null
 "$BUILD/lda/mailferry-lda" --config "$t/conf" -d $user ${user}2 <plain >"$t/out" 2>&1 &&

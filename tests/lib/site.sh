@@ -8,11 +8,16 @@
 #   user_add N   a system user mferryN with both locations' directories
 #   postfix_start [LINE...]   on 127.0.0.1:$smtp, its mailbox_command the LDA;
 #                             lines go into main.cf
-#   dovecot_start             IMAP on 127.0.0.1:$imap; the location follows the map's
-#                             leader through $t/leader/USER, a link the test sets
+#   dovecot_start [LINE...]   IMAP on 127.0.0.1:$imap; the location follows the map's
+#                             leader through $t/leader/USER, a link the test sets;
+#                             or the lines say who may log in, and where mail is
 #   send USER SUBJECT         by SMTP; waits for nothing
 #   settled [SECONDS]         waits until the queue is empty
 #   imap USER COMMAND...      one session: python, see imap.py
+#   example FILE              examples/FILE into $t, with the site's paths and password
+#   login USER PASSWORD       what a client sees: `OK UID...`, or the refusal
+#   sees USER WORD            the login's answer begins with it
+#   where USER                the location that Dovecot has of him
 # ASAN: a program of one run does not free at its end.
 : "${BUILD:?}"
 ASAN_OPTIONS=detect_leaks=0
@@ -137,7 +142,6 @@ dovecot_start()
 		listen = 127.0.0.1
 		ssl = no
 		disable_plaintext_auth = no
-		mail_location = maildir:$t/leader/%u
 		mail_plugins =
 		first_valid_uid = 1
 		first_valid_gid = 1
@@ -155,17 +159,13 @@ dovecot_start()
 		service anvil {
 		  chroot =
 		}
-		passdb {
-		  driver = static
-		  args = password=x
-		}
-		userdb {
-		  driver = passwd
-		}
 		namespace inbox {
 		  inbox = yes
 		}
 	END
+	[ $# -gt 0 ] || set -- "mail_location = maildir:$t/leader/%u" 'passdb {' \
+		'driver = static' 'args = password=x' '}' 'userdb {' 'driver = passwd' '}'
+	for line in "$@"; do echo "$line" >>"$t/dv.conf"; done
 	dovecot -c "$t/dv.conf" >"$t/out" 2>&1 || { sed 's/^/# /' "$t/out"; return 1; }
 }
 
@@ -195,6 +195,34 @@ imap()		# USER COMMAND...
 	shift
 	python3 "$here/tests/lib/imap.py" "$imap" "$user" "$@"
 }
+
+example()	# FILE
+{
+	sed "s,/run/mailferry,$t/run,; s,/etc/dovecot,$t,; s,driver = pam,driver = static\\n  args = password=x," \
+		"$here/examples/$1" >"$t/$1"
+}
+
+login()		# USER PASSWORD
+{
+	python3 - "$imap" "$1" "$2" <<-'END' | tee "$t/out"
+		import imaplib, sys
+		m = imaplib.IMAP4("127.0.0.1", int(sys.argv[1]))
+		try:
+		    m.login(sys.argv[2], sys.argv[3])
+		    m.select("INBOX")
+		    print("OK", *[d.decode() for d in m.uid("search", "ALL")[1]])
+		    m.logout()
+		except imaplib.IMAP4.error as e:
+		    print(e.args[0].decode() if isinstance(e.args[0], bytes) else e)
+	END
+}
+
+sees()		# USER WORD
+{
+	case $(login "$1" x) in "$2"*) ;; *) return 1;; esac
+}
+
+where() { doveadm -c "$t/dv.conf" user -f mail "$1" 2>>"$t/out"; }
 
 uidnext()	# USER SIDE: as the file says
 {

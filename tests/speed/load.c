@@ -1,9 +1,10 @@
 /*
  * load.c - questions to a server as fast as it answers
  *
- *	load SOCKET CONNECTIONS SECONDS USERS
+ *	load SOCKET CONNECTIONS SECONDS USERS [BEFORE AFTER]
  *
- * One question under way on each connection, `get userN`.  Prints answers per second
+ * One question under way on each connection, BEFORE (`get user`), a number below
+ * USERS, AFTER (nothing).  Prints answers per second
  * and the 99th percentile of the time to an answer, in microseconds.
  */
 #include <stdio.h>
@@ -17,6 +18,7 @@
 
 #define SAMPLES 4000000
 
+static const char *before = "get user", *after = "";
 static long *sample;
 static long nsample;
 
@@ -35,7 +37,8 @@ static void
 ask(struct conn *c, unsigned users)
 {
 	char q[64], ns[80];
-	int n = snprintf(q, sizeof(q), "get user%u", (unsigned)rand() % users);
+	int n = snprintf(q, sizeof(q), "%s%u%s", before, (unsigned)rand() % users,
+	    after);
 
 	n = snprintf(ns, sizeof(ns), "%d:%s,", n, q);
 	c->asked = now();
@@ -64,8 +67,12 @@ main(int argc, char **argv)
 	char *colon;
 	ssize_t r;
 
-	if (argc != 5)
+	if (argc != 5 && argc != 7)
 		return 2;
+	if (argc == 7) {
+		before = argv[5];
+		after = argv[6];
+	}
 	conns = atoi(argv[2]);
 	users = (unsigned)atoi(argv[4]);
 	sample = malloc(SAMPLES * sizeof(long));
@@ -93,7 +100,7 @@ main(int argc, char **argv)
 			if (colon == NULL || c->len < (size_t)(colon - c->buf) + 2 +
 			    strtoul(c->buf, NULL, 10))
 				continue;
-			if (strncmp(colon, ":OK\n", 4) != 0)
+			if (strncmp(colon, ":OK", 3) != 0)
 				return 1;
 			if (nsample < SAMPLES)
 				sample[nsample++] = now() - c->asked;

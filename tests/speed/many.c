@@ -1,10 +1,12 @@
 /*
  * many.c - how many deliveries a second, by several processes at once
  *
- *	many COUNT PARALLEL USER INPUT COMMAND...
+ *	many ROUNDS COUNT PARALLEL USER INPUT NAME COMMAND... [-- NAME COMMAND...]...
  *
- * `%` in an argument is the number of the delivery modulo 100: for 100 mailboxes.
- * Prints deliveries per second.
+ * Each round gives every command COUNT deliveries, PARALLEL of them at once, so that
+ * what disturbs the machine disturbs all alike.  `%` in an argument is the number of
+ * the delivery modulo 100: for 100 mailboxes.  A line for each: NAME and the median of
+ * its deliveries per second.
  */
 #include <fcntl.h>
 #include <grp.h>
@@ -15,6 +17,11 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#define MOST 4
+
+static const struct passwd *pw;
+static const char *input;
 
 static double
 now(void)
@@ -29,46 +36,47 @@ static char *
 fill(const char *arg, int i)
 {
 	const char *p = strchr(arg, '%');
+	size_t room = strlen(arg) + 8;
 	char *out;
 
 	if (p == NULL)
 		return strdup(arg);
-	out = malloc(strlen(arg) + 8);
-	sprintf(out, "%.*s%d%s", (int)(p - arg), arg, i % 100, p + 1);
+	out = malloc(room);
+	snprintf(out, room, "%.*s%d%s", (int)(p - arg), arg, i % 100, p + 1);
 	return out;
 }
 
-int
-main(int argc, char **argv)
+static void
+child(char **argv, int i)
 {
-	int count, parallel, running = 0, i, k, status, failed = 0;
 	char home[300], user[100], logname[100];
 	char *env[] = { home, user, logname, "PATH=/usr/bin:/bin", NULL };
-	struct passwd *pw;
-	double t;
+	int k;
 
-	if (argc < 6 || (pw = getpwnam(argv[3])) == NULL)
-		return 2;
-	count = atoi(argv[1]);
-	parallel = atoi(argv[2]);
 	snprintf(home, sizeof(home), "HOME=%s", pw->pw_dir);
 	snprintf(user, sizeof(user), "USER=%s", pw->pw_name);
 	snprintf(logname, sizeof(logname), "LOGNAME=%s", pw->pw_name);
-	t = now();
-	for (i = 0; i < count || running > 0;) {
+	for (k = 0; argv[k] != NULL; k++)
+		argv[k] = fill(argv[k], i);
+	dup2(open(input, O_RDONLY), 0);
+	dup2(open("/dev/null", O_WRONLY), 1);
+	if (setgroups(0, NULL) == -1 || setgid(pw->pw_gid) == -1 ||
+	    setuid(pw->pw_uid) == -1)
+		_exit(2);
+	execve(argv[0], argv, env);
+	_exit(2);
+}
+
+static double
+run(char **argv, int count, int parallel)
+{
+	int running = 0, i = 0, status, failed = 0;
+	double t = now();
+
+	while (i < count || running > 0) {
 		if (i < count && running < parallel) {
-			if (fork() == 0) {
-				for (k = 5; argv[k] != NULL; k++)
-					argv[k] = fill(argv[k], i);
-				dup2(open(argv[4], O_RDONLY), 0);
-				dup2(open("/dev/null", O_WRONLY), 1);
-				if (setgroups(0, NULL) == -1 ||
-				    setgid(pw->pw_gid) == -1 ||
-				    setuid(pw->pw_uid) == -1)
-					_exit(2);
-				execve(argv[5], argv + 5, env);
-				_exit(2);
-			}
+			if (fork() == 0)
+				child(argv, i);
 			running++;
 			i++;
 			continue;
@@ -77,8 +85,47 @@ main(int argc, char **argv)
 		failed += status != 0;
 		running--;
 	}
-	if (failed > 0)
-		fprintf(stderr, "%s: %d failed\n", argv[5], failed);
-	printf("%.1f\n", (double)count / (now() - t));
-	return failed > 0;
+	if (failed > 0) {
+		fprintf(stderr, "%s: %d failed\n", argv[0], failed);
+		exit(1);
+	}
+	return (double)count / (now() - t);
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+int
+main(int argc, char **argv)
+{
+	char *name[MOST], **command[MOST];
+	double *rate[MOST];
+	int rounds, n = 0, i, r;
+
+	if (argc < 8 || (pw = getpwnam(argv[4])) == NULL)
+		return 2;
+	rounds = atoi(argv[1]);
+	input = argv[5];
+	for (i = 6; i < argc && n < MOST; n++) {
+		name[n] = argv[i++];
+		command[n] = &argv[i];
+		rate[n] = calloc((size_t)rounds, sizeof(double));
+		while (i < argc && strcmp(argv[i], "--") != 0)
+			i++;
+		if (i < argc)
+			argv[i++] = NULL;
+	}
+	for (r = 0; r < rounds; r++)
+		for (i = 0; i < n; i++)
+			rate[i][r] = run(command[i], atoi(argv[2]), atoi(argv[3]));
+	for (i = 0; i < n; i++) {
+		qsort(rate[i], (size_t)rounds, sizeof(double), compare);
+		printf("%s %.1f\n", name[i], rate[i][rounds / 2]);
+	}
+	return 0;
 }

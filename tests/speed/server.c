@@ -1,10 +1,15 @@
 /*
  * server.c - the least that can answer from a tdb: epoll, netstrings, tdb_fetch
  *
- *	server SOCKET TDB KEY-PREFIX	answers `get NAME` with what KEY-PREFIX.NAME has
+ *	server SOCKET TDB KEY-PREFIX [COUNT VALUE]
+ *
+ * COUNT: the TDB is made first, with VALUE for KEY-PREFIX.userN@example.test.
+ * Answers `get NAME` with OK, LF and what KEY-PREFIX.NAME has; any other word than get
+ * with OK, a blank and that, as a socketmap does.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +28,7 @@ static const char *prefix;
 static int
 answer(struct peer *p)
 {
-	char *end, *colon, key[300], out[8192];
+	char *end, *colon, *name, key[300], out[8192];
 	size_t n, used, len;
 	TDB_DATA v;
 
@@ -34,13 +39,16 @@ answer(struct peer *p)
 			return -1;
 		if (p->len < used)
 			break;
-		if (n < 5)
+		name = memchr(colon, ' ', n);
+		if (name == NULL)
 			return -1;
+		name++;
 		len = (size_t)snprintf(key, sizeof(key), "%s%.*s", prefix,
-		    (int)n - 4, colon + 5);
+		    (int)(n - (size_t)(name - colon - 1)), name);
 		v = tdb_fetch(tdb, (TDB_DATA){ (unsigned char *)key, len });
 		len = v.dptr == NULL ? 0 : v.dsize;
-		n = (size_t)snprintf(out, sizeof(out), "%zu:OK\n", len + 3);
+		n = (size_t)snprintf(out, sizeof(out), "%zu:OK%c", len + 3,
+		    strncmp(colon, ":get ", 5) == 0 ? '\n' : ' ');
 		memcpy(out + n, v.dptr, len);
 		out[n + len] = ',';
 		free(v.dptr);
@@ -52,6 +60,20 @@ answer(struct peer *p)
 	return 0;
 }
 
+static void
+fill(int count, const char *value)
+{
+	char key[300];
+	int i, len;
+
+	for (i = 0; i < count; i++) {
+		len = snprintf(key, sizeof(key), "%suser%d@example.test", prefix, i);
+		tdb_store(tdb, (TDB_DATA){ (unsigned char *)key, (size_t)len },
+		    (TDB_DATA){ (unsigned char *)(uintptr_t)value, strlen(value) },
+		    TDB_REPLACE);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -61,10 +83,13 @@ main(int argc, char **argv)
 	struct peer *p;
 	ssize_t r;
 
-	if (argc != 4)
+	if (argc != 4 && argc != 6)
 		return 2;
 	prefix = argv[3];
-	tdb = tdb_open(argv[2], 0, TDB_INCOMPATIBLE_HASH, O_RDWR, 0600);
+	tdb = tdb_open(argv[2], argc == 6 ? 10007 : 0, TDB_INCOMPATIBLE_HASH,
+	    argc == 6 ? O_RDWR | O_CREAT : O_RDWR, 0600);
+	if (argc == 6 && tdb != NULL)
+		fill(atoi(argv[4]), argv[5]);
 	lfd = socket(AF_UNIX, SOCK_STREAM, 0);
 	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", argv[1]);
 	unlink(argv[1]);

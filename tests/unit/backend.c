@@ -7,7 +7,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -84,14 +86,19 @@ stop(pid_t *pid)
 	*pid = 0;
 }
 
+/* Somebody listens there. */
 static bool
 appears(const char *path)
 {
-	int i;
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), i;
 
-	for (i = 0; i < 500 && access(path, F_OK) == -1; i++)
+	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	for (i = 0; i < 1000 && connect(fd, (struct sockaddr *)&addr,
+	    sizeof(addr)) == -1; i++)
 		(void)usleep(10000);
-	return i < 500;
+	(void)close(fd);
+	return i < 1000;
 }
 
 #ifdef WITH_LDAP

@@ -72,6 +72,8 @@ refuses(void **state)
 		{ "log = file\n", "syslog, stderr" },
 		{ "old_mail = Maildir\n", "absolute" },
 		{ "old_mail = /a/%z\n", "%u" },
+		{ "transport_new = lmtp:[%h]\n", "%u %n %d" },
+		{ "transport_new = lmtp:[%\n", "%u %n %d" },
 		{ "old_filer = /a/../b\n", "without .." },
 		{ "deadline\n", "is not `key = value`" },
 		{ " deadline = 5\n", "continues" },

@@ -354,6 +354,50 @@ killed_anywhere(void **state)
 	assert_true(n > 100);
 }
 
+/* As UIDs and names: flags may be behind on the follower. */
+static void
+same_lines(int n)
+{
+	int a = count("old", NULL), b = count("new", NULL);
+
+	if (a != n || b != n)
+		fail_msg("%d and %d, not %d", a, b, n);
+	shell("cd %s && for s in old new; do ls $s/u/new $s/u/cur | sed -n "
+	    "'s/:2,.*//; /^[0-9]/p' | sort >$s.names; done; cmp old.names "
+	    "new.names && for n in $(cat old.names); do grep -hF \":$n\" "
+	    "old/u/dovecot-uidlist new/u/dovecot-uidlist | uniq | wc -l | "
+	    "grep -qx 1 || exit 1; done", dir);
+}
+
+/* The same beside a client, who APPENDs before the delivery and after its death,
+ * and changes a flag: the follower has all of it, once. */
+static void
+killed_beside_a_client(void **state)
+{
+	struct delivery dv;
+	bool died = true;
+	uint32_t next;
+	int n, from;
+
+	(void)state;
+	for (n = 20; died; n++) {
+		begin(STATE_OVERLAP);
+		send_mail(1, &dv);
+		shell("cd %s/old/u && echo x >cur/123.a:2, && echo '2 :123.a' "
+		    ">>dovecot-uidlist", dir);
+		died = killed_at(n, mail(2));
+		age_locks();
+		from = count("old", &next);
+		assert_true(from == 2 || from == 3);
+		shell("cd %s/old/u && mv cur/123.a:2, cur/123.a:2,S && echo y "
+		    ">cur/124.b:2,S && echo '%u :124.b' >>dovecot-uidlist", dir,
+		    next);
+		send_mail(2, &dv);
+		send_mail(3, &dv);	/* the second may have been known */
+		same_lines(5);
+	}
+}
+
 /* Not what cannot: glibc ends the process where a futex says so, and the address
  * sanitizer where its memory does. */
 static bool
@@ -525,6 +569,7 @@ main(void)
 		cmocka_unit_test(retry_is_known), cmocka_unit_test(catches_up),
 		cmocka_unit_test(never_served_is_set_aside),
 		cmocka_unit_test(large_and_odd), cmocka_unit_test(killed_anywhere),
+		cmocka_unit_test(killed_beside_a_client),
 		cmocka_unit_test(no_space_anywhere),
 		cmocka_unit_test(io_error_anywhere),
 		cmocka_unit_test(forbidden_anywhere),

@@ -94,7 +94,7 @@ several_recipients(void **state)
 static void
 refused(void **state)
 {
-	const char *bad[][3] = { { "lda", "-Q", NULL }, { "lda", "-a", NULL },
+	const char *bad[][3] = { { "lda", "-a", NULL },
 	    { "lda", "-tf", NULL }, { "lda", "--confog", NULL },
 	    { "lda", "--config", NULL } };
 	struct envelope *env;
@@ -107,6 +107,38 @@ refused(void **state)
 		    &err), ST_NEVER);
 }
 
+/* As procmail: a letter that is no option is told and left out; -m has one rc file
+ * and its arguments; -d suits neither -m nor -p. */
+static void
+what_is_told_only(void **state)
+{
+	const char *unknown[] = { "lda", "-Q", "-tQx", "rc", NULL };
+	const char *filter[] = { "lda", "-m", "A=1", "rc", "B=2", "arg", NULL };
+	const char *both[] = { "lda", "-pm", "-d", "alice", NULL };
+	struct envelope *env;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(envelope_read(NULL, 0, (char **)unknown, (char **)nothing, &env,
+	    &err), ST_OK);
+	assert_string_equal(env->unknown, "Qx");
+	assert_true(env->tempfail);
+	assert_string_equal(env->rcfiles[0], "rc");
+	talloc_free(env);
+	assert_int_equal(envelope_read(NULL, 0, (char **)filter, (char **)nothing, &env,
+	    &err), ST_OK);
+	assert_string_equal(env->rcfiles[0], "rc");
+	assert_null(env->rcfiles[1]);
+	assert_int_equal(env->nset, 1);
+	assert_string_equal(env->operands[2], "B=2");
+	assert_string_equal(env->operands[3], "arg");
+	talloc_free(env);
+	assert_int_equal(envelope_read(NULL, 0, (char **)both, (char **)nothing, &env,
+	    &err), ST_OK);
+	assert_false(env->mailfilter || env->preserve_env);
+	talloc_free(env);
+}
+
 int
 main(void)
 {
@@ -115,6 +147,7 @@ main(void)
 		cmocka_unit_test(as_procmail_reads_them),
 		cmocka_unit_test(several_recipients),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(what_is_told_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -323,6 +323,18 @@ a_tree_that_is_not_whole(void **state)
 	talloc_free(map);
 }
 
+/* It is stopped when the last of its threads is. */
+static void
+stop_slapd(void)
+{
+	int status;
+
+	assert_int_equal(kill(backend_slapd(), SIGSTOP), 0);
+	assert_int_equal(waitpid(backend_slapd(), &status, WUNTRACED),
+	    backend_slapd());
+	assert_true(WIFSTOPPED(status));
+}
+
 /* The answer to a write does not come: it may be done, or be done yet. */
 static void
 a_write_without_an_answer(void **state)
@@ -341,7 +353,7 @@ a_write_without_an_answer(void **state)
 	assert_int_equal(map_get_stored(map, map, "alice", &was, &err), ST_OK);
 	is = record_copy(map, was);
 	is->version++;
-	assert_int_equal(kill(backend_slapd(), SIGSTOP), 0);
+	stop_slapd();
 	st = map->ops->replace(map, was, is, &by, &version, &err);
 	assert_int_equal(kill(backend_slapd(), SIGCONT), 0);
 	assert_int_equal(st, ST_AGAIN);
@@ -371,7 +383,7 @@ a_write_whose_answer_was_lost(void **state)
 	lm->conf->timeout = 1;
 	assert_int_equal(ldapm_sequence(lm, 1, &seq, &err), ST_OK);
 	assert_int_equal(ldapm_entry(lm, map, "alice", true, &ent, &err), ST_OK);
-	assert_int_equal(kill(backend_slapd(), SIGSTOP), 0);
+	stop_slapd();
 	pid = fork();
 	if (pid == 0) {
 		(void)usleep(1500000);

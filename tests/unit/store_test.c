@@ -231,7 +231,7 @@ new_files(void **state)
 	is(UIDLIST_NAME, "3 V1700000000 N124 G" GUID "\n1 :a,S=1\n2 :b,S=1\n");
 	/* A dropped line's UID stays used. */
 	assert_int_equal(uidlist_append(&ul, 124, "c,S=1", &err), ST_OK);
-	assert_int_equal(uidlist_drop(&ul, dfd, "c,S=1", &err), ST_OK);
+	assert_int_equal(uidlist_drop(&ul, dfd, "c,S=1", ul.next, &err), ST_OK);
 	assert_int_equal(ul.next, 125);
 	is(UIDLIST_NAME, "3 V1700000000 N125 G" GUID "\n1 :a,S=1\n2 :b,S=1\n");
 	uidlist_close(&ul);
@@ -272,6 +272,29 @@ lines_from_the_end(void **state)
 	uidlist_close(&ul);
 }
 
+/* A key's value may have a colon in it: POP3 UIDLs of other servers do. */
+static void
+colon_in_a_key(void **state)
+{
+	TALLOC_CTX *ctx = talloc_new(NULL);
+	struct uidlist_line *lines;
+	struct uidlist ul;
+	struct err err;
+	size_t n;
+
+	(void)state;
+	put(UIDLIST_NAME, HEAD "5 P1:2 W9 :a,S=1\n6 P7:b :c d :e\n");
+	assert_int_equal(uidlist_read(&ul, dfd, &err), ST_OK);
+	assert_int_equal(uidlist_from(ctx, &ul, 1, &lines, &n, &err), ST_OK);
+	assert_int_equal(n, 2);
+	assert_string_equal(lines[0].name, "a,S=1");
+	assert_string_equal(lines[1].name, "c d ");
+	talloc_free(ctx);
+	assert_int_equal(uidlist_drop(&ul, dfd, "a,S=1", ul.next, &err), ST_OK);
+	is(UIDLIST_NAME, HEAD "6 P7:b :c d :e\n");
+	uidlist_close(&ul);
+}
+
 int
 main(void)
 {
@@ -283,6 +306,7 @@ main(void)
 		cmocka_unit_test(refused_lists),
 		cmocka_unit_test(torn_line_goes_before_the_next),
 		cmocka_unit_test(new_files), cmocka_unit_test(lines_from_the_end),
+		cmocka_unit_test(colon_in_a_key),
 	};
 	int rc;
 

@@ -1,0 +1,250 @@
+/*
+ * plan_sink.c - the mailboxes of the plan, for rc files
+ */
+#include "lda/plan_sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lda/effects.h"
+#include "lda/resolve.h"
+#include "lda/store/maildir.h"
+#include "maps/base/clock.h"
+#include "maps/base/file.h"
+
+#define OTHERS_NAME	"mailferry-others"
+#define OTHERS_MAX	(256 * 1024)
+
+/* A clone of a block is another client of the map. */
+static enum status
+own_map(struct plan_sink *ps, struct err *err)
+{
+	if (ps->pid == getpid())
+		return ST_OK;
+	ps->pid = getpid();
+	return map_open(ps->dv.ctx, ps->dv.conf, 0, &ps->dv.map, err);
+}
+
+/* What the path has below one of the roots; NULL: it is somewhere else. */
+static const char *
+below_a_root(struct plan_sink *ps, const char *dir, const char *name)
+{
+	char *path = resolve_path(ps->dv.ctx, dir, name);
+	const char *rest = NULL;
+	int side;
+
+	for (side = OLD; path != NULL && side <= NEW && rest == NULL; side++)
+		if (ps->root[side] != NULL)
+			rest = resolve_below(path, ps->root[side]);
+	return rest;
+}
+
+/* Folders in folders, as LAYOUT=fs has them: what is above must be there. */
+static void
+make_parents(const struct plan_sink *ps, const char *folder)
+{
+	const struct plan *plan = &ps->dv.plan;
+	const char *slash;
+	char *path;
+	int i;
+
+	for (slash = strchr(folder, '/'); slash != NULL;
+	    slash = strchr(slash + 1, '/'))
+		for (i = 0; i < plan->ntarget; i++) {
+			path = must(talloc_asprintf(ps->dv.ctx, "%s/%.*s",
+			    ps->rec->side[plan->target[i]].mail,
+			    (int)(slash - folder), folder));
+			(void)!mkdir(path, 0700);
+			talloc_free(path);
+		}
+}
+
+static enum status
+deliver_to(struct plan_sink *ps, const struct dest *dest, const char *folder,
+    const char **name, struct err *err)
+{
+	struct delivery dv = ps->dv;
+	struct message *msg;
+	enum status st;
+
+	dv.folder = folder;
+	dv.ordinal = dest->ordinal;
+	dv.uids = true;
+	dv.until = clock_ms() + dv.conf->deadline * 1000LL;
+	msg = message_in_memory(dv.ctx, dest->data, dest->len, ps->input);
+	st = filer_check(dv.conf->filer[ps->dv.plan.target[0]], err);
+	if (st == ST_OK)
+		make_parents(ps, folder);
+	if (st == ST_OK)
+		st = deliver(&dv, ps->rec, msg, err);
+	(void)alarm((unsigned)dv.conf->deadline);
+	if (st == ST_OK) {
+		*name = dv.name == NULL ? dest->path : must(talloc_asprintf(
+		    dv.ctx, "%s/new/%s", dest->path, dv.name));
+		ps->told(ps->told_arg, &dv, msg);
+	} else
+		ps->dv.plan.retry_after = dv.plan.retry_after;
+	talloc_free(msg);
+	return st;
+}
+
+/* The mirror is to find it: its name in a list in the leader's inbox. */
+static enum status
+record_other(struct plan_sink *ps, const char *rest, struct err *err)
+{
+	enum side side = ps->dv.plan.leader;
+	char *line, *text = NULL;
+	struct maildir *md;
+	enum status st;
+	size_t len = 0;
+	int fd;
+
+	if (strchr(rest, '\n') != NULL)
+		return ST_OK;
+	st = maildir_open(ps->dv.ctx, &ps->rec->side[side], "",
+	    ps->dv.conf->filer[side], true, &md, err);
+	if (st != ST_OK)
+		return st;
+	line = must(talloc_asprintf(md, "%s\n", rest));
+	st = file_read(md, md->ctl, OTHERS_NAME, OTHERS_MAX, &text, &len, err);
+	if (st == ST_OK && (strncmp(text, line, strlen(line)) == 0 ||
+	    strstr(text, must(talloc_asprintf(md, "\n%s", line))) != NULL))
+		goto out;
+	if (st != ST_OK && st != ST_NONE)
+		goto out;
+	fd = openat(md->ctl, OTHERS_NAME, O_WRONLY | O_APPEND | O_CREAT |
+	    O_NOFOLLOW | O_CLOEXEC, 0600);
+	st = fd == -1 || file_write(fd, line, strlen(line)) == -1 ?
+	    err_sys(err, "%s/%s", md->path, OTHERS_NAME) : ST_OK;
+	if (fd != -1)
+		(void)close(fd);
+out:
+	talloc_free(md);
+	return st;
+}
+
+/* An mbox or MH folder inside: where the leader has it. */
+static enum status
+on_leader(struct plan_sink *ps, const char *rest, const char **where,
+    struct err *err)
+{
+	const struct plan *plan = &ps->dv.plan;
+	const char *mail = ps->rec->side[plan->leader].mail;
+	enum status st;
+
+	st = filer_check(ps->dv.conf->filer[plan->leader], err);
+	if (st == ST_OK)
+		st = record_other(ps, rest, err);
+	if (st != ST_OK)
+		return st;
+	*where = *rest == '\0' ? mail : must(talloc_asprintf(ps->dv.ctx,
+	    "%s/%s", mail, rest));
+	return ST_NONE;
+}
+
+static enum status
+sink_mailbox(void *arg, const struct dest *dest, const char **folder,
+    const char **where, struct err *err)
+{
+	struct plan_sink *ps = arg;
+	const char *rest = below_a_root(ps, dest->dir, dest->path);
+	enum status st;
+
+	if (rest == NULL)
+		return ST_NONE;
+	st = own_map(ps, err);
+	if (st != ST_OK)
+		return st;
+	if (dest->kind == DEST_MAILDIR)
+		return deliver_to(ps, dest, rest, folder, err);
+	return on_leader(ps, rest, where, err);
+}
+
+static bool
+sink_inside(void *arg, const char *dir, const char *path)
+{
+	return below_a_root(arg, dir, path) != NULL;
+}
+
+static enum status
+sink_enter(void *arg, const char *dir, const char *path, const char **where,
+    struct err *err)
+{
+	struct plan_sink *ps = arg;
+	const char *rest = below_a_root(ps, dir, path), *mail;
+	enum side side = ps->dv.plan.leader;
+	struct maildir *md = NULL;
+	enum status st;
+
+	if (rest == NULL)
+		return ST_NONE;
+	st = filer_check(ps->dv.conf->filer[side], err);
+	mail = ps->rec->side[side].mail;
+	if (st == ST_OK && access(mail, F_OK) == -1 && errno == ENOENT)
+		st = maildir_open(ps->dv.ctx, &ps->rec->side[side], "",
+		    ps->dv.conf->filer[side], true, &md, err);
+	if (st != ST_OK)
+		return st;
+	talloc_free(md);
+	*where = *rest == '\0' ? mail : must(talloc_asprintf(ps->dv.ctx,
+	    "%s/%s", mail, rest));
+	return ST_OK;
+}
+
+static void
+effect_key(const struct plan_sink *ps, const struct dest *dest,
+    unsigned char *key)
+{
+	static const char *const kinds[] = { "maildir", "mh", "file", "program",
+	    "forward" };
+	char *what = must(talloc_asprintf(ps->dv.ctx, "effect %s %s",
+	    kinds[dest->kind], dest->path));
+
+	message_key(ps->input, ps->dv.recipient, what, dest->ordinal, key);
+	talloc_free(what);
+}
+
+/* Only a message with a queue id can be told from another one with the same
+ * text. */
+static enum status
+sink_was_done(void *arg, const struct dest *dest, struct err *err)
+{
+	unsigned char key[MESSAGE_DIGEST];
+	struct plan_sink *ps = arg;
+
+	if (!ps->input->queued)
+		return ST_NONE;
+	effect_key(ps, dest, key);
+	return effect_known(&ps->dv, ps->rec, &ps->dv.plan, key, err);
+}
+
+static enum status
+sink_done(void *arg, const struct dest *dest, struct err *err)
+{
+	unsigned char key[MESSAGE_DIGEST];
+	struct plan_sink *ps = arg;
+	enum status st;
+
+	if (!ps->input->queued)
+		return ST_OK;
+	effect_key(ps, dest, key);
+	st = effect_log(&ps->dv, ps->rec, &ps->dv.plan, key, err);
+	(void)alarm((unsigned)ps->dv.conf->deadline);
+	return st;
+}
+
+void
+plan_sink_begin(struct plan_sink *ps)
+{
+	int side;
+
+	ps->pid = getpid();
+	ps->sink = (struct sink){ ps, sink_mailbox, sink_inside,
+	    sink_enter, sink_was_done, sink_done };
+	for (side = OLD; side <= NEW; side++)
+		ps->root[side] = ps->rec->side[side].mail == NULL ? NULL :
+		    resolve_path(ps->dv.ctx, "/", ps->rec->side[side].mail);
+}

@@ -1,0 +1,30 @@
+/*
+ * plan_sink.h - the mailboxes of the plan, for rc files
+ *
+ * A destination below the old or the new mail root, however its path leads
+ * there, is delivered by the transaction; every other one is left to the engine.
+ */
+#ifndef LDA_PLAN_SINK_H
+#define LDA_PLAN_SINK_H
+
+#include "lda/recipe/sink.h"
+#include "lda/transaction.h"
+
+struct plan_sink {
+	struct sink	 sink;		/* to be given to the engine */
+	struct delivery	 dv;		/* ctx, map, conf, user, home, recipient */
+	const struct record *rec;	/* located */
+	const struct message *input;	/* as received: by it a retry is known */
+	/* Each delivery that was made, for the log. */
+	void	       (*told)(void *arg, const struct delivery *dv,
+			    const struct message *msg);
+	void		*told_arg;
+	/* Private. */
+	const char	*root[2];	/* resolved; NULL: there is none */
+	long		 pid;		/* who opened the map */
+};
+
+/* Fill in what is left after the fields above are set. */
+void		plan_sink_begin(struct plan_sink *ps);
+
+#endif

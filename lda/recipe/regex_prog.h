@@ -1,0 +1,59 @@
+/*
+ * regex_prog.h - a compiled expression; private to regex.c and regex_match.c
+ */
+#ifndef LDA_RECIPE_REGEX_PROG_H
+#define LDA_RECIPE_REGEX_PROG_H
+
+#include <stdint.h>
+
+#include "lda/recipe/regex.h"
+
+struct set {
+	uint64_t	 bits[4];
+};
+
+static inline bool
+set_has(const struct set *set, unsigned c)
+{
+	return (set->bits[c / 64] >> c % 64 & 1) != 0;
+}
+
+enum op {
+	OP_MATCH,		/* the expression has matched; always state 0 */
+	OP_BYTE, OP_ANY, OP_SET,
+	OP_BEGIN_OF_TEXT,	/* takes the newline imagined before the text */
+	OP_END_OF_TEXT,		/* a match, at the very end; or as the one above */
+	OP_FORK,		/* x and y, without a byte */
+	OP_EXTRACT,		/* `\/`: x, without a byte */
+};
+
+struct state {
+	enum op		 op;
+	unsigned	 x, y;
+	unsigned	 pos;
+	unsigned char	 byte;
+	struct set	 set;
+};
+
+struct dfa;
+
+struct regex {
+	struct state	*state;
+	unsigned	 nstate, first;
+	bool		 fold, extracts;
+	unsigned	*pos;		/* position -> state */
+	unsigned	 npos, words;	/* words: of a set of positions */
+	unsigned char	 class[256], of_class[256];
+	unsigned	 nclass;
+	uint64_t	*init;		/* positions at the start: reached without */
+	uint64_t	*init_cut;	/* and with crossing a `\/` */
+	uint64_t       **follow;	/* by position, NULL until needed: the same */
+	uint64_t       **follow_cut;
+	struct dfa	*dfa;
+	size_t		 idle_at;	/* of the last search: nothing was alive here */
+};
+
+/* Sets of positions and the start of an automaton. */
+void		regex_prepare(struct regex *re);
+
+#endif

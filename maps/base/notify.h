@@ -1,0 +1,19 @@
+/*
+ * notify.h - tell systemd how a daemon is, where it was built with libsystemd
+ *
+ * Without it, or not started by systemd, all of these do nothing.
+ */
+#ifndef MAPS_BASE_NOTIFY_H
+#define MAPS_BASE_NOTIFY_H
+
+#include <stdbool.h>
+
+/* Everything listens. */
+void	notify_ready(void);
+/* A new configuration is in force. */
+void	notify_reloaded(void);
+void	notify_stopping(void);
+/* Still answering: at least twice in WatchdogSec. */
+void	notify_alive(void);
+
+#endif

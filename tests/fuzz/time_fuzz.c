@@ -1,0 +1,32 @@
+/*
+ * time_fuzz.c - times that people write: RFC 3339, +SECONDS, seconds
+ */
+#include "tests/fuzz/fuzz.h"
+
+#include <string.h>
+
+#include "admin/admin.h"
+#include "admin/form.h"
+
+#define NOW 1700000000
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input in = fuzz_input(data, size);
+	TALLOC_CTX *ctx = must(talloc_new(NULL));
+	const char *text = fuzz_line(ctx, &in), *shown;
+	time_t t = 0, back;
+
+	if (form_time(text, NOW, &t)) {
+		shown = admin_time(ctx, t);
+		if (*text == '+')
+			HOLDS(t >= NOW);
+		/* What has a date is that very day and second. */
+		if (strchr(text, 'T') != NULL)
+			HOLDS(strcmp(shown, text) == 0);
+		HOLDS(form_time(shown, NOW, &back) && back == t);
+	}
+	talloc_free(ctx);
+	return 0;
+}

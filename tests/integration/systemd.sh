@@ -1,0 +1,59 @@
+#!/bin/sh
+# systemd.sh - the units, and what a daemon tells systemd
+set -u
+. "$(dirname "$0")/../lib/site.sh"
+site_begin
+units=$here/examples/systemd
+
+mkdir "$t/units"
+for u in mailferry-mapd; do
+	sed "s,/usr/sbin/mailferry,$BUILD/maps/mailferry,; s/^User=.*/User=daemon/; s/^Group=.*/Group=daemon/; /^Documentation/d" "$units/$u.service" >"$t/units/$u.service"
+	systemd-analyze verify "$t/units/$u.service" >"$t/out" 2>&1 && ! grep -q "$u" "$t/out"
+	ok $? "$u.service is well-formed"
+done
+for u in mailferry-mapd mailferry-milter; do
+	systemd-analyze security --offline=yes --threshold=25 "$units/$u.service" >"$t/out" 2>&1
+	ok $? "$u.service is in a sandbox"
+done
+
+# systemd's side of the conversation.
+cat >"$t/notify.py" <<'END'
+import os, signal, socket, subprocess, sys, time
+path = sys.argv[1]
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(path); s.settimeout(10)
+env = dict(os.environ, NOTIFY_SOCKET=path, WATCHDOG_USEC="3000000")
+p = subprocess.Popen(sys.argv[2:], env=env)
+def until(word):
+    end = time.time() + 15
+    while time.time() < end:
+        if word in s.recv(4096).decode(): return
+    sys.exit("no " + word)
+until("READY=1")
+until("WATCHDOG=1"); until("WATCHDOG=1")
+p.send_signal(signal.SIGHUP); until("STATUS=reloaded")
+# A loop that stands still says nothing: systemd would start it anew.
+p.send_signal(signal.SIGSTOP); time.sleep(0.2); s.settimeout(0.01)
+try:
+    while True: s.recv(4096)
+except TimeoutError: pass
+s.settimeout(2.5)
+try:
+    s.recv(4096); sys.exit("a stopped daemon is alive")
+except TimeoutError: pass
+s.settimeout(10)
+p.send_signal(signal.SIGCONT)
+p.terminate(); until("STOPPING=1")
+sys.exit(p.wait())
+END
+if ldd "$BUILD/maps/mailferry-mapd" | grep -q libsystemd; then
+	python3 "$t/notify.py" "$t/notify" "$BUILD/maps/mailferry-mapd" --config "$conf" --log stderr >"$t/out" 2>&1
+	ok $? "mapd: ready, alive, reloaded, stopping"
+else
+	mapd_start && mailferry list
+	ok $? "built without libsystemd: works all the same"
+fi
+NOTIFY_SOCKET=$t/nobody-there "$BUILD/maps/mailferry-mapd" --config "$conf" --log stderr 2>>"$t/mapd.log" & mapd=$!
+i=0; until mailferry list && [ -S "$t/run/map.sock" ] || [ $i -gt 50 ]; do sleep 0.1; i=$((i + 1)); done
+[ $i -lt 50 ]
+ok $? "nobody at NOTIFY_SOCKET: works all the same"
+echo "1..$n"
