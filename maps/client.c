@@ -13,6 +13,7 @@
 #include "maps/base/clock.h"
 #include "maps/base/log.h"
 #include "maps/base/netstring.h"
+#include "maps/map_cache.h"
 #include "maps/metrics.h"
 #include "maps/workers.h"
 
@@ -184,6 +185,29 @@ have_answered(struct client *cl, const char *req, size_t len, size_t used)
 	return ST_OK;
 }
 
+/* From what was so a moment ago, where that is good enough and known. */
+static bool
+answer_late(struct client *cl, const char *req, size_t len, size_t used)
+{
+	struct map *cache = workers_cache(cl->all->workers, cl->pr->late == NULL ?
+	    0 : cl->pr->late(req, len));
+	struct answer out = { .st = ST_OK };
+	TALLOC_CTX *ctx;
+	bool missed;
+
+	if (cache == NULL)
+		return false;
+	ctx = must(talloc_pool(NULL, 8192));
+	cl->pr->answer(ctx, cache, &cl->peer, req, len, &out);
+	missed = cache_missed(cache);
+	if (!missed) {
+		metrics_add(M_CACHED, 1);
+		take_answer(cl, &out, used);
+	}
+	talloc_free(ctx);
+	return !missed;
+}
+
 /* One request, if there is a whole one.  ST_AGAIN: not yet. */
 static enum status
 answer_one(struct client *cl)
@@ -198,6 +222,9 @@ answer_one(struct client *cl)
 	if (st != ST_OK)
 		return st;
 	cl->asked = clock_us();
+	if (cl->all->workers != NULL && !cl->pr->mapless &&
+	    answer_late(cl, req, len, used))
+		return ST_OK;
 	if (cl->all->workers != NULL && !cl->pr->mapless)
 		return have_answered(cl, req, len, used);
 	ctx = must(talloc_pool(NULL, 8192));

@@ -53,7 +53,7 @@ ldap_open_map(struct map *map, const char *arg, int flags, struct err *err)
 	return ST_OK;
 }
 
-/* A worker begins: with the file as it is now, if it is right. */
+/* A worker begins, or a reload: with the file as it is now, if it is right. */
 static void
 ldap_forked(struct map *map)
 {
@@ -81,6 +81,14 @@ ldap_workers(const struct map *map)
 	const struct ldapmap *lm = map->handle;
 
 	return lm->conf->workers;
+}
+
+static int
+ldap_lease(const struct map *map)
+{
+	const struct ldapmap *lm = map->handle;
+
+	return lm->conf->lease;
 }
 
 /* The entry with every import in its place that stands. */
@@ -403,7 +411,7 @@ ldap_tick(struct map *map, struct err *err)
 const struct map_ops map_ldap = {
 	.scheme = "ldap", .open = ldap_open_map, .close = ldap_close_map,
 	.forked = ldap_forked, .patience = ldap_patience,
-	.workers = ldap_workers,
+	.workers = ldap_workers, .follow = ldapm_follow, .lease = ldap_lease,
 	.get = ldap_get, .buried = ldap_buried, .replace = ldap_replace,
 	.each = ldap_each, .history = ldapm_history, .watch = ldap_watch,
 	.by_address = ldap_by_address, .tick = ldap_tick,

@@ -41,7 +41,8 @@ struct ldapshared {
 					   killed; -1: none */
 	atomic_bool	 down;		/* none answered whoever tried last */
 	atomic_llong	 next;		/* clock_ms() when one may try again */
-	_Atomic uint64_t connects;
+	char		 why[400];	/* what he met; for people: it may be read
+					   while it is written, and ends in NUL */
 };
 
 struct ldapmap {
@@ -51,6 +52,7 @@ struct ldapmap {
 	bool		 create;	/* MAP_CREATE: the map's entry, too */
 	bool		 unsure;	/* of the last write: it failed, and may
 					   have been done or be done yet */
+	unsigned	 dials;		/* connections so far */
 	long long	 pruned, rolled;	/* clock_ms() */
 };
 
@@ -158,6 +160,10 @@ void		ldapm_mod_carry(struct ldapmods *m, const struct ldapentry *ent,
 enum status	ldapm_write(struct ldapmap *lm, const struct ldapentry *ent,
 		    struct ldapmods *m, const char *assertion, struct err *err)
 		    MUST_CHECK;
+
+/* map_ldap_sync.c */
+enum status	ldapm_follow(struct map *map, follow_fn *fn, void *arg,
+		    struct err *err);
 
 /* map_ldap_history.c */
 

@@ -16,7 +16,7 @@
 #define FILE_MAX	(64 * 1024)	/* bytes */
 #define PASSWORD_MAX	1024
 
-enum type { STRING, PATH, SECONDS, BOOL, LIST };
+enum type { STRING, PATH, NUMBER, BOOL, LIST };
 
 static const struct key {
 	const char	*name;
@@ -37,9 +37,10 @@ static const struct key {
 	{ "tls_ca", PATH, AT(tls_ca), "", 0, 0 },
 	{ "tls_cert", PATH, AT(tls_cert), "", 0, 0 },
 	{ "tls_key", PATH, AT(tls_key), "", 0, 0 },
-	{ "timeout", SECONDS, AT(timeout), "3", 1, 60 },
-	{ "patience", SECONDS, AT(patience), "8", 1, 9 },
-	{ "workers", SECONDS, AT(workers), "4", 1, 64 },
+	{ "timeout", NUMBER, AT(timeout), "3", 1, 60 },
+	{ "patience", NUMBER, AT(patience), "8", 1, 9 },
+	{ "workers", NUMBER, AT(workers), "4", 1, 64 },
+	{ "lease", NUMBER, AT(lease), "300", 0, 86400 },
 #undef AT
 };
 
@@ -92,7 +93,7 @@ set(const struct keys *at, struct ldapconf *conf, const struct key *k,
 		*(const char **)f = *value == '\0' ? NULL :
 		    must(talloc_strdup(conf, value));
 		return ST_OK;
-	case SECONDS:
+	case NUMBER:
 		n = strtol(value, &end, 10);
 		(void)snprintf(what, sizeof(what), "is a number from %d to %d",
 		    k->min, k->max);

@@ -27,6 +27,7 @@ struct ldapconf {
 	int		 timeout;	/* seconds for one answer of slapd */
 	int		 patience;	/* seconds for one request to mapd */
 	int		 workers;	/* processes that ask */
+	int		 lease;		/* seconds; 0: nothing is cached */
 };
 
 /*

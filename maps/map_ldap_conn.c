@@ -414,8 +414,8 @@ may_dial(struct ldapmap *lm, struct err *err)
 	    atomic_compare_exchange_strong(&sh->next, &next, now +
 	    lm->conf->patience * 1000LL)))
 		return ST_OK;
-	return err_set(err, ST_AGAIN, "no LDAP server of %s answers",
-	    lm->conf->path);
+	return err_set(err, ST_AGAIN, "no LDAP server of %s is of use: %s",
+	    lm->conf->path, sh->why);
 }
 
 /*
@@ -446,13 +446,16 @@ dial(struct ldapmap *lm, struct err *err)
 			continue;
 		}
 		atomic_store(&sh->at, i);
-		atomic_fetch_add(&sh->connects, 1);
+		lm->dials++;
+	}
+	if (st != ST_OK) {
+		*err = all;
+		(void)snprintf(sh->why, sizeof(sh->why), "%.*s",
+		    (int)sizeof(sh->why) - 1, all.text);
 	}
 	atomic_store(&sh->trying, -1);
 	atomic_store(&sh->next, clock_ms() + RETRY_MS);
 	atomic_store(&sh->down, st != ST_OK);
-	if (st != ST_OK)
-		*err = all;
 	return st == ST_OK ? ST_OK : ST_AGAIN;
 }
 

@@ -24,6 +24,12 @@ static const struct {
 	    "Clients turned away at max_connections." },
 	[M_WHOLE] = { "mailferry_map_whole", "gauge",
 	    "1 while the map is undamaged." },
+	[M_CACHED] = { "mailferry_cached_answers_total", "counter",
+	    "Answers from the records as they were a moment ago." },
+	[M_CACHE_AGE] = { "mailferry_cache_age_seconds", "gauge",
+	    "Since the LDAP server was last heard to have nothing new." },
+	[M_WORKERS_LOST] = { "mailferry_workers_lost_total", "counter",
+	    "Processes that ask an LDAP server and ended or were killed." },
 };
 
 /* Upper bounds of the latency's buckets, microseconds. */

@@ -218,7 +218,8 @@ on_change(const struct change *ch, void *arg, struct err *err)
 
 	(void)err;
 	metrics_add(M_CHANGES, 1);
-	metrics_user(ch->was, ch->is);
+	if (srv->workers == NULL)	/* else who follows the map counts */
+		metrics_user(ch->was, ch->is);
 	if (!ch->imported)		/* there may be 100,000 of those */
 		log_change(ch);
 	for (cl = TAILQ_FIRST(&srv->clients.list); cl != NULL; cl = next) {

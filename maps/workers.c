@@ -20,6 +20,8 @@
 #include "maps/base/file.h"
 #include "maps/base/log.h"
 #include "maps/change.h"
+#include "maps/map_cache.h"
+#include "maps/metrics.h"
 #include "maps/wire.h"
 
 #define QUEUE_MAX	1000		/* requests that wait for a worker */
@@ -28,6 +30,7 @@
 #define WORKER_FD	3
 #define KEEPER_ALARM	60		/* seconds for one piece of its work */
 #define KEEPER_REST	10		/* seconds after a failure */
+#define TOLD		4096		/* numbers of changes remembered */
 #define SHORT_LIFE	1000		/* ms: who died so soon is replaced later */
 
 /* Between forks of one program: pointers to static things mean the same. */
@@ -38,9 +41,12 @@ struct asked {
 };
 
 struct said {
-	enum { ANSWER, CHANGE } what;
+	enum { ANSWER, CHANGE, FOLLOW } what;
 	struct answer		 answer; /* data counts not */
 	bool			 imported;
+	enum follow_event	 event;
+	struct followed		 rec;	/* its texts stand behind it, each with its
+					   NUL; which there are the pointers say */
 	size_t			 len;
 };
 
@@ -52,14 +58,17 @@ struct job {
 	char			 req[];
 };
 
+enum role { ANSWERS, KEEPS, FOLLOWS };
+
 struct worker {
 	struct workers		*all;
+	enum role		 role;
 	pid_t			 pid;	/* 0: there is none */
 	int			 fd;
 	struct event		*readable;
 	struct job		*job;	/* NULL: idle */
 	char			*buf;	/* what it said, not yet whole */
-	size_t			 len, size;
+	size_t			 at, len, size;	/* buf[at .. len) */
 	long long		 born;
 	bool			 stale;	/* to be replaced when it is idle */
 };
@@ -72,10 +81,23 @@ struct workers {
 	TAILQ_HEAD(, job)	 queue;
 	int			 queued;
 	struct event		*look;
-	struct worker		*w;	/* w[0] is the keeper */
+	struct worker		*w;
 	int			 n;
 	pid_t			*dead;	/* not waited for yet */
 	int			 ndead;
+	struct map		*cache;	/* NULL: nobody follows the map */
+	bool			 refreshing;
+	/* Changes that were told, by number; and those that other hosts made, as
+	 * far as we know, which are told a second later. */
+	uint64_t		 told[TOLD];
+	struct foreign		*foreign;
+};
+
+struct foreign {
+	struct foreign		*next;	/* talloc child of the workers */
+	uint64_t		 seq;
+	long long		 came;
+	char			*text;
 };
 
 /* In a worker. */
@@ -101,6 +123,35 @@ say_change(const struct change *ch, void *arg, struct err *err)
 	(void)err;
 	say(&s, text);
 	talloc_free(text);
+	return ST_OK;
+}
+
+static enum status
+say_followed(enum follow_event ev, const struct followed *rec, void *arg)
+{
+	struct said s = { .what = FOLLOW, .event = ev };
+	const char *text[3] = { NULL, NULL, NULL };
+	char *all = must(talloc_strdup(NULL, ""));
+	size_t len;
+	int i;
+
+	(void)arg;
+	if (rec != NULL) {
+		s.rec = *rec;
+		text[0] = rec->user;
+		text[1] = rec->text;
+		text[2] = rec->change;
+	}
+	for (i = 0; i < 3; i++) {
+		if (text[i] == NULL)
+			continue;
+		len = strlen(text[i]) + 1;
+		all = must(talloc_realloc_size(NULL, all, s.len + len));
+		memcpy(all + s.len, text[i], len);
+		s.len += len;
+	}
+	say(&s, all);
+	talloc_free(all);
 	return ST_OK;
 }
 
@@ -164,8 +215,25 @@ keep(struct map *map)
 	return KEEPER_REST;
 }
 
-static void
-work(struct map *map, int fd, bool keeper)
+/* Told once a minute: a server without the overlay never will. */
+static void NORETURN
+follow(struct map *map)
+{
+	time_t told = 0;
+	struct err err;
+
+	for (;;) {
+		(void)!map->ops->follow(map, say_followed, NULL, &err);
+		if (map->ops->lease(map) > 0 && time(NULL) - told >= 60) {
+			told = time(NULL);
+			log_why(LOG_WARNING, "unfollowed", err.text);
+		}
+		(void)sleep(map->ops->lease(map) > 0 ? 1 : 3600);
+	}
+}
+
+static void NORETURN
+work(struct map *map, int fd, enum role role)
 {
 	struct pollfd pfd = { .fd = parent, .events = POLLIN };
 	int rest = 1, rc;
@@ -184,8 +252,10 @@ work(struct map *map, int fd, bool keeper)
 	map->rests = false;
 	if (map->ops->forked != NULL)
 		map->ops->forked(map);
+	if (role == FOLLOWS)
+		follow(map);
 	for (;;) {
-		rc = poll(&pfd, 1, keeper ? rest * 1000 : -1);
+		rc = poll(&pfd, 1, role == KEEPS ? rest * 1000 : -1);
 		if (rc == 1)
 			answer_next(map);
 		else if (rc == 0)
@@ -207,10 +277,8 @@ hire(struct worker *w, struct err *err)
 		return err_sys(err, "socketpair");
 	(void)setsockopt(fd[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	pid = fork();
-	if (pid == 0) {
-		work(w->all->map, fd[1], w == &w->all->w[0]);
-		_exit(0);
-	}
+	if (pid == 0)
+		work(w->all->map, fd[1], w->role);
 	(void)close(fd[1]);
 	if (pid == -1) {
 		(void)close(fd[0]);
@@ -219,7 +287,7 @@ hire(struct worker *w, struct err *err)
 	(void)evutil_make_socket_nonblocking(fd[0]);
 	w->pid = pid;
 	w->fd = fd[0];
-	w->len = 0;
+	w->at = w->len = 0;
 	w->born = clock_ms();
 	w->stale = false;
 	w->readable = must(event_new(w->all->base, w->fd, EV_READ | EV_PERSIST,
@@ -282,6 +350,7 @@ lose(struct worker *w, const char *why)
 	struct job *job = w->job;
 
 	log_why(LOG_WARNING, "worker", why);
+	metrics_add(M_WORKERS_LOST, 1);
 	w->job = NULL;
 	rehire(w);
 	if (job != NULL)
@@ -305,8 +374,9 @@ idle(struct workers *all)
 {
 	int i;
 
-	for (i = 1; i < all->n; i++)
-		if (all->w[i].pid != 0 && all->w[i].job == NULL)
+	for (i = 0; i < all->n; i++)
+		if (all->w[i].role == ANSWERS && all->w[i].pid != 0 &&
+		    all->w[i].job == NULL)
 			return &all->w[i];
 	return NULL;
 }
@@ -332,18 +402,103 @@ dispatch(struct workers *all)
 	}
 }
 
+/* Once, whoever says it. */
 static void
-heard_change(struct workers *all, const struct said *s, const char *text)
+tell_change(struct workers *all, const char *text, size_t len, bool quiet)
 {
 	TALLOC_CTX *ctx = must(talloc_new(NULL));
 	struct change ch;
 	struct err err;
 
-	if (change_parse(ctx, text, s->len, &ch, NULL, &err) == ST_OK) {
-		ch.imported = s->imported;
+	if (change_parse(ctx, text, len, &ch, NULL, &err) == ST_OK &&
+	    all->told[ch.seq % TOLD] != ch.seq) {
+		all->told[ch.seq % TOLD] = ch.seq;
+		ch.imported = quiet;
 		(void)!all->changed(&ch, all->changed_arg, &err);
 	}
 	talloc_free(ctx);
+}
+
+/* Another host's, if it is not one of ours of which its worker has yet to say. */
+static void
+note_foreign(struct workers *all, const struct followed *rec)
+{
+	struct foreign *f;
+
+	if (rec->change == NULL || all->refreshing ||
+	    all->told[rec->seq % TOLD] == rec->seq)
+		return;
+	f = must(talloc_zero(all, struct foreign));
+	f->seq = rec->seq;
+	f->came = clock_ms();
+	f->text = must(talloc_strdup(f, rec->change));
+	f->next = all->foreign;
+	all->foreign = f;
+}
+
+static void
+tell_foreign(struct workers *all)
+{
+	struct foreign **p = &all->foreign, *f;
+
+	while ((f = *p) != NULL) {
+		if (clock_ms() - f->came < 1000) {
+			p = &f->next;
+			continue;
+		}
+		*p = f->next;
+		tell_change(all, f->text, strlen(f->text), true);
+		talloc_free(f);
+	}
+}
+
+static void
+count_user(struct workers *all, const struct followed *rec)
+{
+	TALLOC_CTX *ctx = must(talloc_new(NULL));
+	struct record *was = NULL, *is = NULL;
+	struct err err;
+
+	if (strcmp(rec->user, RECORD_DEFAULT) != 0) {
+		(void)!all->cache->ops->get(all->cache, ctx, rec->user, &was, &err);
+		(void)cache_missed(all->cache);
+		if (rec->text != NULL)
+			(void)!record_parse(ctx, rec->user, rec->text,
+			    strlen(rec->text), &is, &err);
+		metrics_user(was, is);
+	}
+	talloc_free(ctx);
+}
+
+static void
+heard_followed(struct workers *all, const struct said *s, const char *data)
+{
+	struct followed rec = s->rec;
+
+	if (s->event == FOLLOW_RECORD) {
+		rec.user = data;
+		data += strlen(data) + 1;
+		rec.text = rec.text == NULL ? NULL : data;
+		data += rec.text == NULL ? 0 : strlen(data) + 1;
+		rec.change = rec.change == NULL ? NULL : data;
+		count_user(all, &rec);
+		note_foreign(all, &rec);
+	} else
+		all->refreshing = s->event == FOLLOW_BEGIN;
+	cache_take(all->cache, s->event, &rec);
+}
+
+struct map *
+workers_cache(struct workers *all, int late)
+{
+	long long age;
+
+	if (all->cache == NULL || late == 0)
+		return NULL;
+	if (late > all->map->ops->lease(all->map))
+		late = all->map->ops->lease(all->map);
+	age = cache_age(all->cache);
+	return age >= 0 && age <= late * 1000LL ? all->cache : NULL;
 }
 
 /* One whole thing that it said; false: there is none. */
@@ -354,16 +509,17 @@ heard(struct worker *w)
 	struct said s;
 	char *data;
 
-	if (w->len < sizeof(s))
+	if (w->len - w->at < sizeof(s))
 		return false;
-	memcpy(&s, w->buf, sizeof(s));
-	if (w->len - sizeof(s) < s.len)
+	memcpy(&s, w->buf + w->at, sizeof(s));
+	if (w->len - w->at - sizeof(s) < s.len)
 		return false;
-	data = must(talloc_memdup(NULL, w->buf + sizeof(s), s.len + 1));
-	w->len -= sizeof(s) + s.len;
-	memmove(w->buf, w->buf + sizeof(s) + s.len, w->len);
-	if (s.what == CHANGE)
-		heard_change(w->all, &s, data);
+	data = must(talloc_memdup(NULL, w->buf + w->at + sizeof(s), s.len + 1));
+	w->at += sizeof(s) + s.len;
+	if (s.what == FOLLOW)
+		heard_followed(w->all, &s, data);
+	else if (s.what == CHANGE)
+		tell_change(w->all, data, s.len, s.imported);
 	else if (job != NULL) {
 		s.answer.data = data;
 		w->job = NULL;
@@ -392,13 +548,17 @@ worker_said(evutil_socket_t fd, short what, void *arg)
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		lose(w, w == &all->w[0] ? "the keeper ended" : "it ended");
+		lose(w, w->role == KEEPS ? "the keeper ended" :
+		    w->role == FOLLOWS ? "who follows the map ended" : "it ended");
 		dispatch(all);
 		return;
 	}
 	w->len += (size_t)n;
 	while (w->pid == pid && heard(w))
 		continue;
+	memmove(w->buf, w->buf + w->at, w->len - w->at);
+	w->len -= w->at;
+	w->at = 0;
 	dispatch(all);
 }
 
@@ -415,7 +575,7 @@ on_look(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	for (i = 1; i < all->n; i++) {
+	for (i = 0; i < all->n; i++) {
 		if (all->w[i].job != NULL && all->w[i].job->end <= now)
 			lose(&all->w[i], "no answer in time: killed");
 		busy = busy || all->w[i].job != NULL;
@@ -457,7 +617,7 @@ workers_forget(struct workers *all, const struct client *cl)
 	struct job *job;
 	int i;
 
-	for (i = 1; i < all->n; i++)
+	for (i = 0; i < all->n; i++)
 		if (all->w[i].job != NULL && all->w[i].job->cl == cl)
 			all->w[i].job->cl = NULL;
 	TAILQ_FOREACH(job, &all->queue, entry)
@@ -472,6 +632,9 @@ workers_second(struct workers *all)
 	int i;
 
 	reap(all);
+	tell_foreign(all);
+	if (all->cache != NULL && cache_age(all->cache) >= 0)
+		metrics_set(M_CACHE_AGE, (uint64_t)cache_age(all->cache) / 1000);
 	for (i = 0; i < all->n; i++)
 		if (all->w[i].pid == 0 && hire(&all->w[i], &err) != ST_OK)
 			log_why(LOG_ERR, "worker", err.text);
@@ -483,6 +646,10 @@ workers_renew(struct workers *all)
 {
 	int i;
 
+	if (all->cache != NULL)
+		all->cache->conf = all->map->conf;
+	if (all->map->ops->forked != NULL)
+		all->map->ops->forked(all->map);
 	for (i = 0; i < all->n; i++) {
 		if (all->w[i].job != NULL)
 			all->w[i].stale = true;
@@ -523,13 +690,17 @@ workers_new(TALLOC_CTX *ctx, struct event_base *base, struct map *map,
 	all->map = map;
 	all->changed = changed;
 	all->changed_arg = arg;
-	all->n = map->ops->workers(map) + 1;
+	all->n = map->ops->workers(map) + 1 + (map->ops->follow != NULL);
+	if (map->ops->follow != NULL)
+		all->cache = cache_new(all, map->conf);
 	all->w = must(talloc_zero_array(all, struct worker, (unsigned)all->n));
 	all->look = must(evtimer_new(base, on_look, all));
 	TAILQ_INIT(&all->queue);
 	talloc_set_destructor(all, workers_destroy);
 	for (i = 0; i < all->n && st == ST_OK; i++) {
 		all->w[i].all = all;
+		all->w[i].role = i == 0 ? KEEPS : i == 1 &&
+		    map->ops->follow != NULL ? FOLLOWS : ANSWERS;
 		st = hire(&all->w[i], err);
 	}
 	if (st != ST_OK)

@@ -6,7 +6,8 @@
  * forked to ask; the answer comes back and goes out as if the loop had made it.  A
  * process that does not answer within the map's patience is killed and replaced, and
  * its client hears the protocol's `busy`.  One more process, the keeper, does
- * what waits without anybody asking (map_ops.tick).
+ * what waits without anybody asking (map_ops.tick), and one follows the map for who
+ * may be answered by what was so a moment ago (maps/map_cache.h).
  */
 #ifndef MAPS_WORKERS_H
 #define MAPS_WORKERS_H
@@ -31,6 +32,12 @@ enum status	workers_new(TALLOC_CTX *ctx, struct event_base *base,
  */
 bool		workers_ask(struct workers *w, struct client *cl,
 		    const char *req, size_t len);
+
+/*
+ * The map as it was a moment ago, where that is not longer ago than `late` seconds and
+ * the map's lease; NULL: it is, or late is 0.
+ */
+struct map     *workers_cache(struct workers *w, int late);
 
 /* The client is gone: nobody is to be told. */
 void		workers_forget(struct workers *w, const struct client *cl);

@@ -32,6 +32,11 @@ within()	# MILLISECONDS COMMAND...
 	took=$(($(ms) - from))
 	[ $took -le "$most" ] || { echo "took $took ms, at most $most" >>"$t/out"; return 1; }
 }
+soon()		# COMMAND...: within 6 seconds
+{
+	begun=$(ms)
+	until "$@"; do [ $(($(ms) - begun)) -lt 6000 ] || return 1; sleep 0.1; done
+}
 map_is()	# LINE...: the file that map = ldap: names
 {
 	for l in "$@"; do echo "$l"; done >"$t/ldap.conf"
@@ -127,7 +132,7 @@ END
 ok $? "names as attackers send them are nobody else's"
 
 # How one reaches it.
-says_show() { again; mailferry show $u && says '^state old'; }
+says_show() { again; soon mailferry show $u && says '^state old'; }
 map_is "uri = ldapi://$(echo "$t/one.sock" | sed 's,/,%2f,g')" "base = $suffix"
 says_show
 ok $? "ldapi with SASL EXTERNAL"
@@ -146,7 +151,7 @@ usual "ldaps://127.0.0.1:$listen_ldaps" && sed -i "s,ca.pem,other.pem," "$t/ldap
 ok $? "also with ldaps"
 usual; chmod 604 "$t/password"; refused 'others may read the password'
 ok $? "a password file that others may read"
-chmod 600 "$t/password"; printf 'wrong\n' >"$t/password"; refused 'Invalid credentials' && printf 'mapdpw\n' >"$t/password" && sleep 1.2 && mailferry show $u
+chmod 600 "$t/password"; printf 'wrong\n' >"$t/password"; refused 'Invalid credentials' && printf 'mapdpw\n' >"$t/password" && soon mailferry show $u
 ok $? "a wrong password; a right one needs no restart"
 
 # slapd is stopped, killed, gone, back.
@@ -168,9 +173,9 @@ for c in cs:
 assert time.time() - b < 9, time.time() - b
 END
 ok $? "60 who ask meanwhile: each hears it in time, the loop waits for nobody"
-kill -CONT "$pid_one"; sleep 1.5; mailferry show $u && lda 0 10
+kill -CONT "$pid_one"; soon mailferry show $u && lda 0 10
 ok $? "it goes on: so do we"
-slapd_stop one KILL; lda 75 11; rc=$?; within 2000 fails 75 show $u; rc=$((rc + $?)); slapd_run one "$port_one"; sleep 1.2; mailferry show $u && lda 0 11 && [ $rc -eq 0 ]
+slapd_stop one KILL; lda 75 11; rc=$?; within 2000 fails 75 show $u; rc=$((rc + $?)); slapd_run one "$port_one"; soon mailferry show $u && lda 0 11 && [ $rc -eq 0 ]
 ok $? "slapd killed, and started again"
 slapd_stop one; slapd_run one "$port_one"; mailferry show $u && mailferry step $u overlap && mailferry step $u old
 ok $? "restarted between two questions: nobody notices"
@@ -196,7 +201,7 @@ for kind in silent tls ldaps; do
 	again; within 6000 lda 75 12
 	ok $? "a server that accepts and says nothing ($kind)"
 	usual "$scheme://127.0.0.1:$(cat "$t/port") ldap://127.0.0.1:$port_one"
-	again; within 6000 mailferry show $u
+	again; within 6000 soon mailferry show $u
 	ok $? "and the next one of the list answers ($kind)"
 	kill $stall; wait $stall 2>/dev/null; stall=; : >"$t/port"
 done
@@ -204,7 +209,7 @@ done
 # Workers.
 usual; again; mailferry show $u
 kids() { pgrep -P "$mapd" | tr '\n' ' '; }
-is "$(kids | wc -w)" 4 && kill -9 $(kids) && sleep 0.3 && mailferry show $u && mailferry step $u overlap && mailferry step $u old && sleep 1.5 && is "$(kids | wc -w)" 4 && grep -q 'worker why="it ended"' "$t/mapd.log"
+is "$(kids | wc -w)" 5 && kill -9 $(kids) && sleep 0.3 && mailferry show $u && mailferry step $u overlap && mailferry step $u old && sleep 1.5 && is "$(kids | wc -w)" 5 && grep -q 'worker why="it ended"' "$t/mapd.log"
 ok $? "all workers killed: others take their place"
 kill -STOP $(kids); within 6000 lda 75 13 && within 6000 mailferry show $u && lda 0 13 && grep -q 'worker why="no answer in time' "$t/mapd.log"
 ok $? "workers stopped: killed at their deadline, and replaced"
@@ -280,10 +285,56 @@ mailferry step $u overlap && sleep 0.5 && kill -STOP "$pid_replica" && mailferry
 ok $? "the replica stops; nobody needs it"
 slapd_stop provider KILL; kill -9 "$pid_replica"; wait "$pid_replica" 2>/dev/null
 grep -v '^syncrepl\|^updateref' "$t/replica.conf" >"$t/promoted.conf"; slapd_run promoted "$port_replica"
-sleep 1.2; fails 75 show $u && says 'lags behind' && lda 75 21
+sleep 2; fails 75 show $u && says 'lags behind' && lda 75 21
 ok $? "a lagging standby was promoted: its older record is not followed"
 again; mailferry show $u && says '^state overlap' && lda 75 21 && says 'old map restored'
 ok $? "accepted by a restart; and then the delivery log knows better"
+
+# Look-ups that may be late: from a copy, for as long as it is leased.
+slapd_new fed "overlay syncprov" && slapd_fill fed $u $v && slapd_run fed
+usual "ldap://127.0.0.1:$port_fed"; echo "lease = 6" >>"$t/ldap.conf"; again
+"$BUILD/maps/mailferry-mapd" --config "$t/conf2" --log stderr 2>"$t/mapd2.log" & mapd2=$!
+while ! grep -qs ': started ' "$t/mapd2.log"; do sleep 0.05; done
+cat >"$t/ask.py" <<'END'
+import socket, sys, time
+def ask(path, q):
+    s = socket.socket(socket.AF_UNIX); s.settimeout(12); s.connect(path)
+    s.sendall(b"%d:%s," % (len(q), q)); d = s.recv(65536); s.close(); return d
+b = time.time()
+a = ask(sys.argv[1], sys.argv[2].encode().decode("unicode_escape").encode())
+print("%d ms" % ((time.time() - b) * 1000), a.decode(errors="replace").replace("\n", "|"))
+END
+ask() { python3 "$t/ask.py" "$t/run/${2:-map.sock}" "$1" >"$t/out" 2>&1; }
+quick() { ask "$1" && [ "$(cut -d' ' -f1 "$t/out")" -lt 500 ] && says "$2"; }
+count() { "$BUILD/admin/mailferry" --config "$conf" status --metrics 2>/dev/null | sed -n "s/^mailferry_$1 //p"; }
+mailferry add $u --address late@x.test && mailferry add $v && sleep 1.2 && before=$(count cached_answers_total) && quick 'recipient any\nlate@x.test' "user $u|.*state old" && quick "recipient local\\n$v" "state old" &&
+	ask "transport late@x.test" socketmap.sock && [ "$(count cached_answers_total)" -ge $((before + 3)) ] && is "$(count 'users{state="old"}')" 2
+ok $? "recipients and transports are answered from the copy"
+"$BUILD/admin/mailferry" --config "$conf" watch >"$t/watched" 2>&1 & watcher=$!
+sleep 0.3; other step $u overlap && sleep 0.3 && quick 'recipient any\nlate@x.test' "state overlap"
+ok $? "what another host changes is there at once"
+sleep 2.5; kill $watcher; wait $watcher 2>/dev/null; is "$(grep -c 'old -> overlap' "$t/watched")" 1 && is "$(count 'users{state="overlap"}')" 1
+ok $? "and who watches hears of it, once"
+ldap fed add >"$t/out" 2>&1 <<END; mailferry add gone; sleep 0.3; quick 'recipient local\ngone' 'state old' && ldap fed delete "uid=gone,ou=people,$suffix" && sleep 2.5 && quick 'recipient local\ngone' NONE
+dn: uid=gone,ou=people,$suffix
+objectClass: inetOrgPerson
+uid: gone
+cn: gone
+sn: x
+END
+ok $? "an entry that goes takes its record with it"
+mailferry step $v overlap && mailferry step $v cutover --window +3 +60 && sleep 0.5; kill -STOP "$pid_fed"; stopped=$(ms)
+quick 'recipient any\nlate@x.test' "state overlap" && quick "recipient local\\n$v" "state overlap" && within 9000 lda 75 30
+ok $? "the provider is gone: deliveries wait, the milter is answered"
+while [ $(($(ms) - stopped)) -lt 4000 ]; do sleep 0.1; done
+ask "recipient local\\n$v" && says AGAIN && quick 'recipient any\nlate@x.test' "state overlap"
+ok $? "but for whom a window has begun meanwhile"
+while [ $(($(ms) - stopped)) -lt 9000 ]; do sleep 0.1; done
+ask 'recipient any\nlate@x.test' && says AGAIN && [ "$(count cache_age_seconds)" -ge 6 ]
+ok $? "and when the lease is over nobody is"
+kill -CONT "$pid_fed"; soon mailferry show $u; sleep 2; quick 'recipient any\nlate@x.test' "state overlap" && mailferry show $v && says '^state cutover'
+ok $? "it is back"
+kill $mapd2; wait $mapd2
 
 # A server without the schema, or without the map: never "no such user".
 schema= slapd_new none; slapd_fill none $u; slapd_run none && usual "ldap://127.0.0.1:$port_none" && refused 'schema' && lda 75 22
