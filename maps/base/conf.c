@@ -54,6 +54,7 @@ static const struct key keys[] = {
 	{ "new_filer", PATH, AT(filer[NEW]), "", 0, 0, "mount point of the new filer, whose marker is checked" },
 	{ "admin_group", STRING, AT(admin_group), "mailferry", 0, 0, "group that may ask about everyone and change the map" },
 	{ "trusted_users", LIST, AT(trusted_users), "", 0, 0, "names or uids that may ask about everyone" },
+	{ "dict_users", LIST, AT(dict_users), "dovecot", 0, 0, "names or uids that Dovecot asks as" },
 	{ "deadline", SECONDS, AT(deadline), "240", 1, 900, "longest time one delivery may take" },
 	{ "skew", SECONDS, AT(skew), "5", 0, 300, "by how much the clocks of the hosts may differ" },
 	{ "log", LOG, AT(log), "syslog", 0, 0, "syslog, stderr or none" },

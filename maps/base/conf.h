@@ -30,6 +30,7 @@ struct conf {
 	const char	*mail[2], *control[2], *index[2];
 	const char	*filer[2];	/* mount points, NULL where not set */
 	const char	*admin_group;	/* may ask about and change everyone */
+	const char     **dict_users;	/* who is Dovecot; names or uids */
 	const char     **trusted_users;	/* NULL-terminated; names or uids */
 	int		 deadline;	/* seconds one delivery may take */
 	int		 skew;		/* seconds the hosts' clocks may differ */
