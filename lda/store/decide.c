@@ -10,6 +10,8 @@
 
 #include "lda/store/mailbox.h"
 
+#define FENCE_MAX (MAILDIR_NAME_MAX + 16)
+
 struct deciding {			/* what the steps below share */
 	struct mailbox	*lead, *follow;	/* follow NULL: one side only */
 	int64_t		 now, keep;
@@ -68,6 +70,30 @@ strip(struct mailbox *box, const struct intent *in, const char *tmp,
 	    uidlist_drop(&box->uids, box->md->ctl, in->name, err);
 }
 
+static void
+fence_name(char fence[FENCE_MAX], const char *tmp)
+{
+	(void)snprintf(fence, FENCE_MAX, "%s.void", tmp);
+}
+
+/*
+ * Not landed: tmp/ still has it, under its name, or fenced off by somebody who died
+ * before he could log it.  In this order: it goes from that name to this.
+ */
+static enum status
+still_in_tmp(const struct maildir *md, const char *tmp, bool *there,
+    struct err *err)
+{
+	char fence[FENCE_MAX];
+	enum status st;
+
+	st = maildir_in_tmp(md, tmp, there, err);
+	if (st != ST_OK || *there)
+		return st;
+	fence_name(fence, tmp);
+	return maildir_in_tmp(md, fence, there, err);
+}
+
 /*
  * The fence.  Its order is its meaning: renamed and synced, no sleeper can bring
  * the file into new/ any more; logged, it is known why; only then unlinked.
@@ -76,11 +102,11 @@ static enum status
 decide_void(const struct deciding *dc, const struct intent *in, const char *tmp,
     struct err *err)
 {
-	char fence[MAILDIR_NAME_MAX + 16];
+	char fence[FENCE_MAX];
 	struct maildir *md = dc->lead->md;
 	enum status st = ST_OK;
 
-	(void)snprintf(fence, sizeof(fence), "%s.void", tmp);
+	fence_name(fence, tmp);
 	if (renameat(md->tmp, tmp, md->tmp, fence) == -1 && errno != ENOENT)
 		return err_sys(err, "%s: rename tmp/%s", md->path, tmp);
 	st = sync_dir(md->tmp, md, err);
@@ -183,7 +209,7 @@ decide_lead(const struct deciding *dc, const struct intent *in, struct err *err)
 		if (there == OUTCOME_DONE)
 			return log_outcome(dc, in, OUTCOME_DONE, err);
 	}
-	st = maildir_in_tmp(dc->lead->md, tmp, &in_tmp, err);
+	st = still_in_tmp(dc->lead->md, tmp, &in_tmp, err);
 	if (st != ST_OK)
 		return st;
 	if (in_tmp || dc->now - in->at > DELIVERIES_SWEPT)
