@@ -86,7 +86,7 @@ class Box:
         if not os.path.isdir(path):
             return
         self.read_uidlist()
-        for sub in ("new", "cur"):
+        for sub in {"new", "cur"} & set(os.listdir(path)):
             for name in os.listdir(path + "/" + sub):
                 with open("%s/%s/%s" % (path, sub, name), "rb") as f:
                     data, mtime = f.read(), os.fstat(f.fileno()).st_mtime_ns
@@ -213,7 +213,7 @@ class User:
     def lda(self, n, *inject, held=None, stale=False):
         """Deliver message n under inject's options; stale: to it, present locks look
         three minutes old.  (exit status, number of the call that was meant, output);
-        self.changing then has the calls that changed a file."""
+        self.calls then is how many there were, self.changing those that changed a file."""
         said_r, said_w = os.pipe()
         go_r, go_w = os.pipe()
         args = [INJECT, "-u", str(self.uid), "-g", str(self.gid), "-r", str(said_w), "-w",
@@ -248,6 +248,7 @@ class User:
         p.stdout.close()
         status = p.wait()
         want(line and status != 125 and status != 126, "inject failed:", status, out)
+        self.calls = int(line[1])
         self.changing = [int(k) for k in line[3:]]
         return status, int(line[2]), out
 

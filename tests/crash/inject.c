@@ -80,14 +80,16 @@ trace(int request, pid_t pid, unsigned long arg)
 	return ptrace(request, pid, NULL, (void *)arg);
 }
 
-/* glibc ends a process whose futex fails, and a sanitizer one whose memory does. */
+/* Not the few that never fail where they are, and without which glibc ends the
+ * process; nor a sanitizer's memory. */
 static bool
 may_fail(unsigned long long nr)
 {
 	if (from_main && (nr == SYS_mmap || nr == SYS_munmap ||
 	    nr == SYS_mprotect || nr == SYS_madvise || nr == SYS_sigaltstack))
 		return false;
-	return nr != SYS_exit_group && nr != SYS_exit && nr != SYS_futex;
+	return nr != SYS_exit_group && nr != SYS_exit && nr != SYS_futex &&
+	    nr != SYS_arch_prctl && nr != SYS_rseq;
 }
 
 static bool
@@ -165,7 +167,11 @@ enter(pid_t main_pid, struct thread *th)
 	    (r.rdx & O_TMPFILE) == O_TMPFILE)
 		th->fails = EOPNOTSUPP;
 	if (th->fails != 0) {
-		r.orig_rax = (unsigned long long)-1;
+		if (r.orig_rax == SYS_brk) {	/* fails by staying where it is */
+			r.rdi = 0;
+			th->fails = 0;
+		} else
+			r.orig_rax = (unsigned long long)-1;
 		(void)ptrace(PTRACE_SETREGS, th->pid, NULL, &r);
 	}
 }
