@@ -245,8 +245,12 @@ attempt(struct delivery *dv, const struct plan *plan, const struct record *rec,
 		st = lock(c, dv, err);
 	if (st == ST_OK) {
 		set_alarm(dv, MAILBOX_LOCKED);
-		st = under_lock(c, dv, plan, rec, msg, now, err);
+		/* Asleep between lock and alarm: no alarm would tell of it. */
+		if (c->locked)
+			st = mailboxes_check(&c->set, err);
 	}
+	if (st == ST_OK)
+		st = under_lock(c, dv, plan, rec, msg, now, err);
 	if (st != ST_OK || c->known)
 		commit_clean(c);
 	mailboxes_unlock(&c->set);
