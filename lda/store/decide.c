@@ -70,34 +70,28 @@ strip(struct mailbox *box, const struct intent *in, const char *tmp,
 	    uidlist_drop(&box->uids, box->md->ctl, in->name, err);
 }
 
-static void
-fence_name(char fence[FENCE_MAX], const char *tmp)
-{
-	(void)snprintf(fence, FENCE_MAX, "%s.void", tmp);
-}
-
 /*
- * Not landed: tmp/ still has it, under its name, or fenced off by somebody who died
- * before he could log it.  In this order: it goes from that name to this.
+ * The fence: renamed and synced, no sleeper can bring the file into new/ any more.
+ * *held false: there is nothing to fence.  The rename itself is the question, so that
+ * nobody's rename to new/ falls between question and fence.  Whoever made the fence
+ * may have died before he could log it: it still stands.
  */
 static enum status
-still_in_tmp(const struct maildir *md, const char *tmp, bool *there,
-    struct err *err)
+raise_fence(struct maildir *md, const char *tmp, bool *held, struct err *err)
 {
 	char fence[FENCE_MAX];
 	enum status st;
 
-	st = maildir_in_tmp(md, tmp, there, err);
-	if (st != ST_OK || *there)
-		return st;
-	fence_name(fence, tmp);
-	return maildir_in_tmp(md, fence, there, err);
+	(void)snprintf(fence, sizeof(fence), "%s.void", tmp);
+	*held = renameat(md->tmp, tmp, md->tmp, fence) == 0;
+	if (!*held && errno != ENOENT)
+		return err_sys(err, "%s: rename tmp/%s", md->path, tmp);
+	st = *held ? ST_OK : maildir_in_tmp(md, fence, held, err);
+	return st == ST_OK && *held ? sync_dir(md->tmp, md, err) : st;
 }
 
-/*
- * The fence.  Its order is its meaning: renamed and synced, no sleeper can bring
- * the file into new/ any more; logged, it is known why; only then unlinked.
- */
+/* Behind the fence.  The order is the meaning: logged, it is known why; only then
+ * unlinked. */
 static enum status
 decide_void(const struct deciding *dc, const struct intent *in, const char *tmp,
     struct err *err)
@@ -106,16 +100,13 @@ decide_void(const struct deciding *dc, const struct intent *in, const char *tmp,
 	struct maildir *md = dc->lead->md;
 	enum status st = ST_OK;
 
-	fence_name(fence, tmp);
-	if (renameat(md->tmp, tmp, md->tmp, fence) == -1 && errno != ENOENT)
-		return err_sys(err, "%s: rename tmp/%s", md->path, tmp);
-	st = sync_dir(md->tmp, md, err);
-	if (st == ST_OK && dc->follow != NULL)
+	if (dc->follow != NULL)
 		st = strip(dc->follow, in, tmp, err);
 	if (st == ST_OK)
 		st = log_outcome(dc, in, OUTCOME_VOID, err);
 	if (st == ST_OK)
 		st = deliveries_sync(&dc->lead->log, err);
+	(void)snprintf(fence, sizeof(fence), "%s.void", tmp);
 	if (st == ST_OK && unlinkat(md->tmp, fence, 0) == -1 && errno != ENOENT)
 		st = err_sys(err, "%s: unlink tmp/%s", md->path, fence);
 	return st;
@@ -190,29 +181,30 @@ decide_landed(const struct deciding *dc, const struct intent *in,
 	return st == ST_OK ? log_outcome(dc, in, OUTCOME_DONE, err) : st;
 }
 
-/* An intent of the leader's own log: its tmp/ is the judge. */
+/* An intent of the leader's own log: its tmp/ is the judge, unless one was there. */
 static enum status
 decide_lead(const struct deciding *dc, const struct intent *in, struct err *err)
 {
 	char tmp[MAILDIR_NAME_MAX + 1];
-	enum outcome there = OUTCOME_UNKNOWN;
+	enum outcome here = OUTCOME_UNKNOWN, there = OUTCOME_UNKNOWN;
 	enum status st;
-	bool in_tmp;
+	bool held;
 
 	memcpy(tmp, in->name, sizeof(tmp));
 	mailbox_tmp_name(tmp);
-	if (dc->follow != NULL) {
-		st = deliveries_lookup(&dc->follow->log, in->key, in->name, &there,
-		    err);
-		if (st != ST_OK)
-			return st;
-		if (there == OUTCOME_DONE)
-			return log_outcome(dc, in, OUTCOME_DONE, err);
-	}
-	st = still_in_tmp(dc->lead->md, tmp, &in_tmp, err);
+	st = deliveries_lookup(&dc->lead->log, in->key, in->name, &here, err);
+	if (st == ST_OK && dc->follow != NULL)
+		st = deliveries_lookup(&dc->follow->log, in->key, in->name,
+		    &there, err);
 	if (st != ST_OK)
 		return st;
-	if (in_tmp || dc->now - in->at > DELIVERIES_SWEPT)
+	if (there == OUTCOME_DONE)
+		return log_outcome(dc, in, OUTCOME_DONE, err);
+	st = raise_fence(dc->lead->md, tmp, &held, err);
+	if (st != ST_OK)
+		return st;
+	/* Void is for ever, too: a sleeper may have written its intent again. */
+	if (held || here == OUTCOME_VOID || dc->now - in->at > DELIVERIES_SWEPT)
 		return decide_void(dc, in, tmp, err);
 	return decide_landed(dc, in, tmp, err);
 }
@@ -226,14 +218,17 @@ decide_follow(const struct deciding *dc, const struct intent *in,
 	char tmp[MAILDIR_NAME_MAX + 1];
 	enum outcome said;
 	enum status st;
+	bool held;
 
 	st = deliveries_lookup(&dc->lead->log, in->key, in->name, &said, err);
 	if (st != ST_OK)
 		return st;
 	memcpy(tmp, in->name, sizeof(tmp));
 	mailbox_tmp_name(tmp);
-	return said == OUTCOME_DONE ? decide_landed(dc, in, tmp, err) :
-	    decide_void(dc, in, tmp, err);
+	if (said == OUTCOME_DONE)
+		return decide_landed(dc, in, tmp, err);
+	st = raise_fence(dc->lead->md, tmp, &held, err);
+	return st == ST_OK ? decide_void(dc, in, tmp, err) : st;
 }
 
 enum status

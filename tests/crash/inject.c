@@ -2,9 +2,10 @@
  * inject.c - run a program, and let one of its system calls go wrong
  *
  *   inject [-u UID] [-g GID] [-r FD] [-w FD] [-m] [-n] [-a DEV:INODE]...
- *       [-k N | -f N:ERRNO | -s N[:SECONDS]] PROGRAM [ARGUMENT...]
+ *       [-k N | -k rN | -f N:ERRNO | -s N[:SECONDS]] PROGRAM [ARGUMENT...]
  *
- * -k   kill it right before its Nth system call: behind the one before, that is
+ * -k   kill it right before its Nth system call: behind the one before, that is; or
+ *      right behind its Nth rename to the name of a message, `...,S=...`
  * -f   its Nth call is not made, and fails with that errno
  * -s   stop it there, as by SIGSTOP: say `held` on -r's descriptor, wait for a byte on
  *      -w's, let it go on.  With SECONDS it slept that long: an alarm that it
@@ -48,7 +49,8 @@ static long nth, number = -1, calls;
 static int code;
 static long slept = -1;			/* -s N:SECONDS */
 static int report_fd = 2, wait_fd = 0;
-static bool from_main, nfs;
+static bool from_main, nfs, by_rename, alarmed;
+static long renames;
 static struct { unsigned long dev, ino; } aged[INODES];
 static int naged;
 static char changing[4000];		/* " 17 23 ...": the calls that change files */
@@ -128,16 +130,41 @@ report(const char *word)
 }
 
 /* The whole process sleeps: its other thread, if there is one, waits in its own
- * next call until we come back to it. */
-static void
+ * next call until we come back to it.  True: the alarm ends it, before that call. */
+static bool
 hold(pid_t pid)
 {
 	char byte;
 
 	report("held");
 	(void)!read(wait_fd, &byte, 1);
-	if (slept >= 0 && alarm_set != 0 && (long)alarm_set <= slept)
-		(void)kill(pid, SIGALRM);
+	if (slept < 0 || alarm_set == 0 || (long)alarm_set > slept)
+		return false;
+	(void)kill(pid, SIGKILL);	/* SIGALRM may go to another thread */
+	return true;
+}
+
+/* A word of its memory. */
+static unsigned long
+peek(pid_t pid, unsigned long long at, size_t member)
+{
+	return (unsigned long)ptrace(PTRACE_PEEKDATA, pid,
+	    (void *)(uintptr_t)(at + member), NULL);
+}
+
+static bool
+is_message(pid_t pid, unsigned long long at)
+{
+	char name[257] = "";
+	unsigned long word;
+	size_t i;
+
+	for (i = 0; i + sizeof(word) < sizeof(name) && strlen(name) == i;
+	    i += sizeof(word)) {
+		word = peek(pid, at, i);
+		memcpy(name + i, &word, sizeof(word));
+	}
+	return strstr(name, ",S=") != NULL;
 }
 
 static void
@@ -153,12 +180,15 @@ enter(pid_t main_pid, struct thread *th)
 	calls++;
 	if (changes(&r))
 		note_change();
-	if (calls == nth && what != NOTHING) {
+	if (by_rename && renames == nth)
+		(void)kill(main_pid, SIGKILL);
+	renames += r.orig_rax == SYS_renameat && is_message(th->pid, r.r10);
+	if (calls == nth && what != NOTHING && !by_rename) {
 		number = (long)r.orig_rax;
 		if (what == KILL)
 			(void)kill(main_pid, SIGKILL);
 		else if (what == STOP)
-			hold(main_pid);
+			alarmed = hold(main_pid);
 		else if (may_fail(r.orig_rax))
 			th->fails = code;
 		else
@@ -174,14 +204,6 @@ enter(pid_t main_pid, struct thread *th)
 			r.orig_rax = (unsigned long long)-1;
 		(void)ptrace(PTRACE_SETREGS, th->pid, NULL, &r);
 	}
-}
-
-/* A word of the result of a stat(). */
-static unsigned long
-peek(pid_t pid, unsigned long long at, size_t member)
-{
-	return (unsigned long)ptrace(PTRACE_PEEKDATA, pid,
-	    (void *)(uintptr_t)(at + member), NULL);
 }
 
 static void
@@ -265,7 +287,8 @@ set_what(enum what w, const char *arg)
 	char *end;
 
 	what = w;
-	nth = strtol(arg, &end, 10);
+	by_rename = w == KILL && *arg == 'r';
+	nth = strtol(arg + by_rename, &end, 10);
 	if (*end == ':' && w == FAIL)
 		code = atoi(end + 1);
 	else if (*end == ':')
@@ -321,5 +344,7 @@ main(int argc, char **argv)
 	(void)trace(PTRACE_SYSCALL, pid, 0);
 	status = follow(pid);
 	report("end");
+	if (alarmed)
+		return 128 + SIGALRM;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
