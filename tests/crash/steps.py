@@ -1,4 +1,6 @@
-"""steps.py [SECONDS] - a user goes through all states while several LDAs deliver
+"""steps.py [ROUNDS] - a user goes through all states while several LDAs deliver
+
+Each round is another user and half a minute: some hundred steps.
 
 Workers deliver each its own messages, as Postfix does: a deferred one comes again. Some
 LDAs are killed.  Beside them `mailferry step` goes from state to state.  What is held
@@ -23,15 +25,22 @@ import time
 
 from ferry import *
 
-SECONDS = int(sys.argv[1]) if len(sys.argv) > 1 else 35
+ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+SECONDS = 35
 WORKERS = 4
 LADDER = {"old": ["overlap"], "overlap": ["cutover", "cutover", "cutover", "old"],
           "settle": ["cutover", "cutover", "cutover", "new"], "new": ["settle"]}
 
 stop = threading.Event()
 lock = threading.Lock()
-accepted, runs, frozen_ok = [], [0, 0, 0], []
-windows = []			# [begin, end) of the frozen part of each cutover
+
+
+def begin_round():
+    global accepted, runs, delivered, windows
+    stop.clear()
+    accepted, runs = [], [0, 0, 0]
+    delivered = []		# (begin, end, message) of an LDA
+    windows = []		# (begin, end) of what is frozen of a cutover
 
 
 def run(user, n, die):
@@ -63,7 +72,7 @@ def worker(user, first, said):
                 runs[0 if status == 0 else 1 if status == 75 else 2] += 1
                 if status == 0:
                     accepted.append(n)
-                    frozen_ok.append((begin, end, n))
+                    delivered.append((begin, end, n))
             if status == 0:
                 n += WORKERS
             elif status == 75:
@@ -149,6 +158,7 @@ def walk(user, until):
 
 
 def all_states(user):
+    begin_round()
     said = []
     threads = [threading.Thread(target=worker, args=(user, 10 + i, said))
                for i in range(WORKERS)]
@@ -174,15 +184,15 @@ def all_states(user):
          sorted(n for n in have if have.count(n) > 1 or n not in accepted + [1]))
     equal_sides(lead, follow)
     for begin, end in windows:
-        for b, e, n in frozen_ok:
+        for b, e, n in delivered:
             want(not (begin < b and e < end), "message", n, "was accepted within a cutover")
     want(steps > 50 and leads > 5 and runs[1] > 10, "only", steps, "steps", runs)
     return "%d steps, %d changes of leader, %d delivered, %d deferred, %d killed" % (
         steps, leads, *runs)
 
 
-random.seed()
-u = User("mferry1", "overlap")
-to_state(u.name, u.state)
-test("all states while %d LDAs deliver" % WORKERS, all_states, u)
+for i in range(ROUNDS):
+    u = User("mferry%d" % (i + 1), "overlap")
+    to_state(u.name, u.state)
+    test("all states while %d LDAs deliver" % WORKERS, all_states, u)
 done()
