@@ -175,6 +175,10 @@ write_lines(struct commit *c, struct err *err)
 		box = c->set.box[i];
 		if (box->log.fd == -1)
 			continue;
+		/* Not over the intent of who took our lock from us. */
+		st = mailboxes_check(&c->set, err);
+		if (st != ST_OK)
+			break;
 		c->logged = true;
 		st = deliveries_intend(&box->log, &c->intent, err);
 	}
