@@ -83,12 +83,13 @@ trace(int request, pid_t pid, unsigned long arg)
 }
 
 /* Not the few that never fail where they are, and without which glibc ends the
- * process; nor a sanitizer's memory. */
+ * process; nor what a sanitizer insists on. */
 static bool
 may_fail(unsigned long long nr)
 {
 	if (from_main && (nr == SYS_mmap || nr == SYS_munmap ||
-	    nr == SYS_mprotect || nr == SYS_madvise || nr == SYS_sigaltstack))
+	    nr == SYS_mprotect || nr == SYS_madvise || nr == SYS_sigaltstack ||
+	    nr == SYS_sched_getaffinity))
 		return false;
 	return nr != SYS_exit_group && nr != SYS_exit && nr != SYS_futex &&
 	    nr != SYS_arch_prctl && nr != SYS_rseq;

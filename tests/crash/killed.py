@@ -101,7 +101,7 @@ def kill_at_all(user, tree, known, inject, each, n=2, least=1):
                 raise Wrong("killed before call %d (number %d): %s" % (k, nr, e))
         if status == 0:
             return k - 1, places
-        before, k = now, k + 1
+        before, k = now, k + STRIDE
 
 
 def actions(base):
@@ -158,7 +158,7 @@ def second_death(user):
             deliver(user, 2)
             for k in user.changing:
                 turn += 1
-                if not EVERY and turn % 4:
+                if not EVERY and turn % (4 * STRIDE):
                     continue
                 user.load(acted)
                 status, _, out = user.lda(2, "-m", "-k", str(k + 1), stale=True)

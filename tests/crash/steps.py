@@ -180,8 +180,8 @@ def all_states(user):
     lead, follow = (user.box(s).numbered() for s in SIDES[state])
     have = sorted(f[2] for f in lead.files.values())
     want(len(accepted) == len(set(accepted)), "accepted twice?")
-    want(have == sorted(accepted + [1]), "lost:", set(accepted) - set(have), "twice or never accepted:",
-         sorted(n for n in have if have.count(n) > 1 or n not in accepted + [1]))
+    want(have == sorted(accepted + [1]), "lost:", set(accepted) - set(have),
+         "twice or never accepted:", sorted(n for n in have if have.count(n) > 1 or n not in accepted + [1]))
     equal_sides(lead, follow)
     for begin, end in windows:
         for b, e, n in delivered:

@@ -83,7 +83,7 @@ def sleep_at(user, tree, k, seconds, again, dies):
 def sleeps(user, tree, seconds, dies):
     k = stops = windows = 0
     while True:
-        k += 1
+        k += STRIDE
         for again in (True, False):
             if not EVERY and not again and k % 5:
                 continue
