@@ -48,6 +48,12 @@ enum status	map_open(TALLOC_CTX *ctx, const struct conf *conf, int flags,
 		    struct map **map, struct err *err) MUST_CHECK;
 
 /*
+ * How long one question to mapd may take, in milliseconds; before, 10,000.  Who
+ * keeps somebody waiting asks for less; then ST_AGAIN.
+ */
+void		map_patience(struct map *map, int ms);
+
+/*
  * A user's record as it stands at `now`, authoritatively: a write that is due
  * (a window that begins or ended) is done before the answer.
  *
