@@ -96,7 +96,10 @@ enum status	map_each(struct map *map, map_each_fn *fn, void *arg,
 enum status	map_history(struct map *map, const char *user, int limit,
 		    map_change_fn *fn, void *arg, struct err *err) MUST_CHECK;
 
-/* Every change from now on, until fn or the connection ends it. */
+/*
+ * Every change from now on, until fn or the connection ends it.  fn is first called
+ * with NULL: what is read after that together with the changes is complete.
+ */
 enum status	map_watch(struct map *map, map_change_fn *fn, void *arg,
 		    struct err *err) MUST_CHECK;
 

@@ -324,7 +324,7 @@ next_text(char **body, char **text, size_t *len)
 	char *lf;
 
 	*len = strtoul(*body, &lf, 10);
-	if (lf == *body || *lf != '\n' || strlen(lf + 1) < *len)
+	if (lf == *body || *lf != '\n' || strnlen(lf + 1, *len) < *len)
 		return false;
 	*text = lf + 1;
 	*body = *text + *len;
@@ -431,6 +431,8 @@ socket_watch(struct map *map, map_change_fn *fn, void *arg, struct err *err)
 	enum status st;
 
 	st = ask(map, c, "watch", 5, false, &body, &blen, err);
+	if (st == ST_OK)
+		st = fn(NULL, arg, err);
 	while (st == ST_OK) {
 		TALLOC_CTX *ctx = must(talloc_new(NULL));
 
