@@ -13,7 +13,7 @@
 #define POOL_MAX	64		/* connections; mapd has room for 1,000 */
 #define POOL_WAIT	100		/* ms without any answer: nobody waits for a
 					   connection to become free any longer */
-#define POOL_PATIENCE	800		/* ms for an answer */
+#define POOL_PATIENCE	500		/* ms for an answer */
 #define POOL_STRIKES	3		/* questions unanswered in a row: mapd is ... */
 #define POOL_AWAY	1000		/* ... not asked again for so many ms */
 
