@@ -23,7 +23,7 @@
 #define SOCKET_MAX	107		/* sun_path without its NUL */
 
 enum type { STRING, TEXT, TRANSPORT, PATH, SOCKET, LISTEN, TEMPLATE, MAP, LOG, SECONDS, NUMBER,
-	    MODE, BOOL, LIST };
+	    MODE, BOOL, VERDICT, LIST };
 
 struct key {
 	const char	*name;
@@ -75,6 +75,8 @@ static const struct key keys[] = {
 	{ "dict_mode", MODE, AT(dict_mode), "0666", 0, 0777, "mode of the socket for Dovecot" },
 	{ "metrics_mode", MODE, AT(metrics_mode), "0666", 0, 0777, "mode of the socket for Prometheus" },
 	{ "milter_mode", MODE, AT(milter_mode), "0666", 0, 0777, "mode of the socket of the milter" },
+	{ "milter_default", VERDICT, AT(milter_tempfail), "accept", 0, 0, "what the milter says while the map cannot be asked" },
+	{ "milter_dry_run", BOOL, AT(milter_dry_run), "no", 0, 0, "the milter only logs what it would refuse" },
 	{ "idle_timeout", SECONDS, AT(idle_timeout), "60", 1, 86400, "after which mailferry-mapd drops a silent client" },
 };
 
@@ -258,6 +260,13 @@ parse_bool(const char *value, bool *b)
 }
 
 static bool
+parse_verdict(const char *value, bool *tempfail)
+{
+	*tempfail = strcmp(value, "tempfail") == 0;
+	return *tempfail || strcmp(value, "accept") == 0;
+}
+
+static bool
 is_map(const char *value)
 {
 	return strcmp(value, "none") == 0 || strncmp(value, "tdb:/", 5) == 0 ||
@@ -327,6 +336,9 @@ set(const struct reading *r, const struct key *k, const char *value)
 	case BOOL:
 		return parse_bool(value, f) ? ST_OK : bad(r, k->name,
 		    "is yes or no");
+	case VERDICT:
+		return parse_verdict(value, f) ? ST_OK : bad(r, k->name,
+		    "is accept or tempfail");
 	case LIST:
 		parse_list(r->conf, f, value);
 		return ST_OK;

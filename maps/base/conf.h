@@ -51,6 +51,8 @@ struct conf {
 					   where not set: transport_of() */
 	const char	*window_text;	/* of a refusal; %s: seconds */
 	int		 socketmap_mode, dict_mode, metrics_mode, milter_mode;
+	bool		 milter_tempfail;	/* while the map cannot be asked */
+	bool		 milter_dry_run;	/* refuse nobody */
 };
 
 /*

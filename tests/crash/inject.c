@@ -91,7 +91,8 @@ may_fail(unsigned long long nr)
 	    nr == SYS_mprotect || nr == SYS_madvise || nr == SYS_sigaltstack ||
 	    nr == SYS_sched_getaffinity))
 		return false;
-	return nr != SYS_exit_group && nr != SYS_exit && nr != SYS_futex &&
+	return nr != SYS_umask && nr != SYS_exit_group &&
+	    nr != SYS_exit && nr != SYS_futex &&
 	    nr != SYS_arch_prctl && nr != SYS_rseq;
 }
 

@@ -272,7 +272,7 @@ ok()		# STATUS NAME
 	n=$((n + 1))
 	if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else
 		echo "not ok $n - $2"
-		for f in out mapd.log mail.log dovecot.log; do
+		for f in out mapd.log milter.log mail.log dovecot.log; do
 			[ ! -s "$t/$f" ] || { echo "# --- $f"; tail -n 12 "$t/$f" | sed 's/^/# /'; }
 		done
 	fi
