@@ -149,15 +149,17 @@ next_escape(const struct mail *m, size_t at, size_t end)
 	size_t i;
 
 	while (at < end) {
-		hit = memmem(p + at, m->b.len - at, "\nFrom ", 6);
+		hit = memchr(p + at, '\n', end - at);
 		if (hit == NULL)
 			return end;
 		i = (size_t)(hit - p);
 		if (i + 1 >= end)
 			return end;
+		at = i + 1;
+		if (i + 6 > m->b.len || memcmp(hit, "\nFrom ", 6) != 0)
+			continue;
 		if (i >= m->escape || (i > m->head && i + 6 <= m->body))
 			return i;
-		at = i + 1;
 	}
 	return end;
 }
