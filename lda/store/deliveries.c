@@ -162,7 +162,7 @@ deliveries_open(struct deliveries *d, int ctlfd, struct err *err)
 {
 	unsigned char page[PAGE];
 	struct disk_head head;
-	struct stat sb;
+	struct statx sx;
 	int i;
 
 	memset(d, 0, sizeof(*d));
@@ -171,7 +171,7 @@ deliveries_open(struct deliveries *d, int ctlfd, struct err *err)
 		return errno == ENOENT ? ST_NONE :
 		    err_sys(err, "open %s", DELIVERIES_NAME);
 	memset(page, 0, sizeof(page));	/* of a file that was cut */
-	if (fstat(d->fd, &sb) == -1 ||
+	if (file_ask(d->fd, &sx) == -1 ||
 	    pread(d->fd, page, sizeof(page), 0) == -1) {
 		enum status st = err_sys(err, "read %s", DELIVERIES_NAME);
 
