@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -243,7 +244,7 @@ sweep(struct taking *tk)
  * client thinks that it has renamed the file it knew: the server is asked.
  */
 static void
-break_lock(struct taking *tk, const struct statx *stale)
+rename_away(struct taking *tk, const struct statx *stale)
 {
 	char away[300];
 	struct statx sx;
@@ -260,6 +261,28 @@ break_lock(struct taking *tk, const struct statx *stale)
 	sweep(tk);
 }
 
+/*
+ * One at a time, and only what is stale still: where two break at once the second
+ * would take the first one's new lock away, if for a moment only.  The kernel gives
+ * the directory free when we die; where it locks no directories (NFS) it is left to
+ * rename_away().
+ */
+static bool
+break_lock(struct taking *tk, const struct statx *stale)
+{
+	struct statx sx;
+	int rc = flock(tk->lk->dirfd, LOCK_EX | LOCK_NB);
+
+	if (rc == -1 && errno == EWOULDBLOCK)
+		return false;
+	if (ask(tk->lk->dirfd, tk->lk->name, &sx) == 0 &&
+	    same_file(&sx, stale) && same_time(&sx.stx_mtime, &stale->stx_mtime))
+		rename_away(tk, stale);
+	if (rc == 0)
+		(void)flock(tk->lk->dirfd, LOCK_UN);
+	return true;
+}
+
 static enum status
 try_until(struct taking *tk, long long end, struct err *err)
 {
@@ -274,7 +297,8 @@ try_until(struct taking *tk, long long end, struct err *err)
 			if (errno != ENOENT && errno != ESTALE)
 				return err_sys(err, "read %s", tk->lk->name);
 		} else if (is_stale(tk, &sx, content)) {
-			break_lock(tk, &sx);
+			if (!break_lock(tk, &sx))
+				nap(clock_us() - begin);
 			continue;
 		}
 		if (clock_ms() >= end)
