@@ -391,7 +391,8 @@ look_at_statement(struct lint *l, const struct statement *s)
 	switch (s->kind) {
 	case S_RECIPE:
 		look_at_recipe(l, s);
-		look_at_action(l, s);
+		if (!s->missing)
+			look_at_action(l, s);
 		break;
 	case S_ASSIGN:
 		look_at_assignment(l, s);

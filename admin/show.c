@@ -184,6 +184,8 @@ watch_change(const struct change *ch, void *arg, struct err *err)
 	const struct watching *w = arg;
 	enum status st = ST_OK;
 
+	if (ch == NULL)			/* it has begun */
+		return ST_OK;
 	if (w->user == NULL || strcmp(w->user, ch->user) == 0)
 		st = show_change(ch, w->ad, err);
 	return fflush(stdout) == 0 ? st : ST_NONE;	/* nobody reads */

@@ -175,6 +175,10 @@ write_lines(struct commit *c, struct err *err)
 		box = c->set.box[i];
 		if (box->log.fd == -1)
 			continue;
+		/* Not over the intent of who took our lock from us. */
+		st = mailboxes_check(&c->set, err);
+		if (st != ST_OK)
+			break;
 		c->logged = true;
 		st = deliveries_intend(&box->log, &c->intent, err);
 	}
@@ -190,14 +194,16 @@ write_lines(struct commit *c, struct err *err)
 	return st == ST_OK ? on_all(c, sync_line, err) : st;
 }
 
-/* Is new/NAME the file we hold open?  By open(), which asks an NFS server. */
+/* Is new/NAME the file we hold open?  On NFS, as the server has it. */
 static bool
 is_ours(const struct target *t, const char *name)
 {
 	struct stat ours, there;
+	struct statx sx;
 	int fd;
 	bool same;
 
+	(void)!file_ask(t->box.md->new, &sx);
 	fd = openat(t->box.md->new, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1)
 		return false;

@@ -59,9 +59,10 @@ open_sides(struct commit *c, const struct delivery *dv,
 	return st;
 }
 
-/* Step 4: the answer under the lock counts.  ST_NONE: the plan is another one. */
+/* Step 4: the answer under the lock counts.  ST_NONE: the plan is another one; the
+ * record outlives this attempt. */
 static enum status
-ask_again(struct delivery *dv, TALLOC_CTX *ctx, const struct plan *plan,
+ask_again(struct delivery *dv, const struct plan *plan,
     const struct record *rec, struct record **now, struct err *err)
 {
 	struct plan again;
@@ -69,10 +70,10 @@ ask_again(struct delivery *dv, TALLOC_CTX *ctx, const struct plan *plan,
 	int i;
 
 	if (!dv->uids) {		/* procmail's place: nobody to ask */
-		*now = record_copy(ctx, rec);
+		*now = record_copy(dv->ctx, rec);
 		return ST_OK;
 	}
-	st = map_get(dv->map, ctx, dv->user, dv->home, time(NULL), now, err);
+	st = map_get(dv->map, dv->ctx, dv->user, dv->home, time(NULL), now, err);
 	if (st != ST_OK)
 		return st;
 	if (route(*now, time(NULL), &again) != ST_OK ||
@@ -151,9 +152,9 @@ under_lock(struct commit *c, struct delivery *dv, const struct plan *plan,
 	long long until = clock_ms() + MAILBOX_LOCKED * 1000 - CATCHUP_MARGIN;
 	enum status st;
 
-	st = ask_again(dv, c, plan, rec, now, err);
+	st = ask_again(dv, plan, rec, now, err);
 	/* The alarm is set: asleep from here on we die.  Before it, between two
-	 * locks, we may have slept for so long that they are another's. */
+	 * locks or behind them, we may have slept for so long that they are another's. */
 	if (st == ST_OK && c->locked)
 		st = mailboxes_check(&c->set, err);
 	if (st == ST_OK && c->locked)
@@ -293,7 +294,7 @@ deliver(struct delivery *dv, const struct record *rec, struct message *msg,
 			    "the map's record of %s keeps changing", dv->user);
 			break;
 		}
-		rec = talloc_steal(dv->ctx, now);
+		rec = now;
 	}
 	source_close(&src);
 	return st;

@@ -17,6 +17,8 @@ struct map {
 	/* Called after each change that was committed; NULL: nobody listens. */
 	map_change_fn		*changed;
 	void			*changed_arg;
+	int			 patience;	/* ms for one question; 0: the
+						   backend's own */
 	bool			 rests;		/* its user calls map_rest() */
 	bool			 settled;	/* get() answers with the default
 						   filled in and dues written: a

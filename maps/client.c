@@ -199,7 +199,7 @@ answer_late(struct client *cl, const char *req, size_t len, size_t used)
 		return false;
 	ctx = must(talloc_pool(NULL, 8192));
 	cl->pr->answer(ctx, cache, &cl->peer, req, len, &out);
-	missed = cache_missed(cache);
+	missed = mapcache_missed(cache);
 	if (!missed) {
 		metrics_add(M_CACHED, 1);
 		take_answer(cl, &out, used);

@@ -78,6 +78,12 @@ map_open(TALLOC_CTX *ctx, const struct conf *conf, int flags,
 	return st;
 }
 
+void
+map_patience(struct map *map, int ms)
+{
+	map->patience = ms;
+}
+
 /* What a user without a record has.  `version` of the record he once had. */
 static struct record *
 from_default(TALLOC_CTX *ctx, const char *user, const struct record *dflt,

@@ -48,6 +48,12 @@ enum status	map_open(TALLOC_CTX *ctx, const struct conf *conf, int flags,
 		    struct map **map, struct err *err) MUST_CHECK;
 
 /*
+ * How long one question to mapd may take, in milliseconds; before, 10,000.  Who
+ * keeps somebody waiting asks for less; then ST_AGAIN.
+ */
+void		map_patience(struct map *map, int ms);
+
+/*
  * A user's record as it stands at `now`, authoritatively: a write that is due
  * (a window that begins or ended) is done before the answer.
  *
@@ -90,7 +96,10 @@ enum status	map_each(struct map *map, map_each_fn *fn, void *arg,
 enum status	map_history(struct map *map, const char *user, int limit,
 		    map_change_fn *fn, void *arg, struct err *err) MUST_CHECK;
 
-/* Every change from now on, until fn or the connection ends it. */
+/*
+ * Every change from now on, until fn or the connection ends it.  fn is first called
+ * with NULL: what is read after that together with the changes is complete.
+ */
 enum status	map_watch(struct map *map, map_change_fn *fn, void *arg,
 		    struct err *err) MUST_CHECK;
 

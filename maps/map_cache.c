@@ -15,7 +15,7 @@ struct item {
 	struct item	*next;
 	char		*user;		/* talloc child of the item */
 	char		*text;		/* NULL: deleted */
-	uint64_t	 version;
+	uint64_t	 version, seq;
 	bool		 staged;
 	unsigned	 round;		/* in which it last came */
 };
@@ -116,6 +116,7 @@ take_record(struct cache *c, const struct followed *rec)
 	talloc_free(it->text);
 	it->text = rec->text == NULL ? NULL : must(talloc_strdup(it, rec->text));
 	it->version = rec->version;
+	it->seq = rec->seq;
 	it->staged = rec->staged;
 	it->round = c->round;
 	set_addresses(c, it, true);
@@ -140,7 +141,7 @@ sweep(struct cache *c)
 }
 
 void
-cache_take(struct map *map, enum follow_event ev, const struct followed *rec)
+mapcache_take(struct map *map, enum follow_event ev, const struct followed *rec)
 {
 	struct cache *c = map->handle;
 
@@ -162,15 +163,23 @@ cache_take(struct map *map, enum follow_event ev, const struct followed *rec)
 }
 
 long long
-cache_age(const struct map *map)
+mapcache_age(const struct map *map)
 {
 	const struct cache *c = map->handle;
 
 	return c->whole ? clock_ms() - c->alive : -1;
 }
 
+uint64_t
+mapcache_seq(const struct map *map, const char *user)
+{
+	const struct item *it = find(map->handle, user);
+
+	return it == NULL ? 0 : it->seq;
+}
+
 bool
-cache_missed(struct map *map)
+mapcache_missed(struct map *map)
 {
 	struct cache *c = map->handle;
 	bool missed = c->missed;
@@ -248,7 +257,7 @@ static const struct map_ops ops = {
 };
 
 struct map *
-cache_new(TALLOC_CTX *ctx, const struct conf *conf)
+mapcache_new(TALLOC_CTX *ctx, const struct conf *conf)
 {
 	struct map *map = must(talloc_zero(ctx, struct map));
 

@@ -13,16 +13,19 @@
 #include "maps/backend.h"
 
 /* talloc child of ctx; conf is borrowed. */
-struct map     *cache_new(TALLOC_CTX *ctx, const struct conf *conf);
+struct map     *mapcache_new(TALLOC_CTX *ctx, const struct conf *conf);
 
 /* What the follower tells; see backend.h. */
-void		cache_take(struct map *cache, enum follow_event ev,
+void		mapcache_take(struct map *cache, enum follow_event ev,
 		    const struct followed *rec);
 
 /* Milliseconds since it was last known to be right; -1: it never was whole. */
-long long	cache_age(const struct map *cache);
+long long	mapcache_age(const struct map *cache);
+
+/* The number of the last change of a user that is known; 0: none is. */
+uint64_t	mapcache_seq(const struct map *cache, const char *user);
 
 /* Did the answer that was just made lack something?  Asking forgets. */
-bool		cache_missed(struct map *cache);
+bool		mapcache_missed(struct map *cache);
 
 #endif

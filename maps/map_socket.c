@@ -23,7 +23,7 @@
 #include "maps/change.h"
 #include "maps/wire.h"
 
-#define PATIENCE	10		/* seconds for an answer; mapd needs µs */
+#define PATIENCE	10000		/* ms for an answer; mapd needs µs */
 
 struct client {
 	const char	*path;
@@ -49,10 +49,10 @@ cannot(const struct client *c, const char *why, struct err *err)
 }
 
 static enum status
-dial(struct client *c, struct err *err)
+dial(struct client *c, int ms, struct err *err)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	struct timeval tv = { PATIENCE, 0 };
+	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
 
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (c->fd == -1)
@@ -149,13 +149,14 @@ ask(struct map *map, TALLOC_CTX *ctx, const char *request, size_t len,
     bool once, char **body, size_t *blen, struct err *err)
 {
 	struct client *c = map->handle;
+	int ms = map->patience > 0 ? map->patience : PATIENCE;
 	bool kept = c->fd != -1;
 	const char *b = NULL;
 	size_t alen, used, bl = 0;
 	enum status st;
 	char *answer;
 
-	st = kept ? ST_OK : dial(c, err);
+	st = kept ? ST_OK : dial(c, ms, err);
 	if (st != ST_OK)
 		return st;
 	if (send_request(c, request, len) == -1) {
@@ -164,7 +165,7 @@ ask(struct map *map, TALLOC_CTX *ctx, const char *request, size_t len,
 		return kept ? ask(map, ctx, request, len, once, body, blen, err) :
 		    st;
 	}
-	st = next_answer(c, clock_ms() + PATIENCE * 1000, &answer, &alen, &used,
+	st = next_answer(c, clock_ms() + ms, &answer, &alen, &used,
 	    err);
 	if (st == ST_NONE)		/* closed, with or without having done it */
 		return kept && !once ? ask(map, ctx, request, len, once, body,
@@ -323,7 +324,8 @@ next_text(char **body, char **text, size_t *len)
 	char *lf;
 
 	*len = strtoul(*body, &lf, 10);
-	if (**body < '0' || **body > '9' || *lf != '\n' || strlen(lf + 1) < *len)
+	if (**body < '0' || **body > '9' || *lf != '\n' ||
+	    strnlen(lf + 1, *len) < *len)
 		return false;
 	*text = lf + 1;
 	*body = *text + *len;
@@ -442,6 +444,8 @@ socket_watch(struct map *map, map_change_fn *fn, void *arg, struct err *err)
 	enum status st;
 
 	st = ask(map, c, "watch", 5, false, &body, &blen, err);
+	if (st == ST_OK)
+		st = fn(NULL, arg, err);
 	while (st == ST_OK) {
 		TALLOC_CTX *ctx = must(talloc_new(NULL));
 

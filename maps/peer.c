@@ -33,6 +33,22 @@ resolve_user(const char *name, uid_t *uid, struct err *err)
 	return ST_OK;
 }
 
+/* A host without Dovecot has no such user. */
+static void
+resolve_dict(struct peer_rules *r, const struct conf *conf)
+{
+	struct err err;
+	size_t i, n = 0;
+
+	while (conf->dict_users[n] != NULL)
+		n++;
+	r->dict = must(talloc_zero_array(r, uid_t, (unsigned)n + 1));
+	for (i = 0; i < n; i++)
+		if (resolve_user(conf->dict_users[i], &r->dict[r->ndict],
+		    &err) == ST_OK)
+			r->ndict++;
+}
+
 enum status
 peer_rules(TALLOC_CTX *ctx, const struct conf *conf, struct peer_rules **out,
     struct err *err)
@@ -44,6 +60,7 @@ peer_rules(TALLOC_CTX *ctx, const struct conf *conf, struct peer_rules **out,
 	size_t n = 0;
 
 	r->admin_gid = gr == NULL ? (gid_t)-1 : gr->gr_gid;
+	resolve_dict(r, conf);
 	while (conf->trusted_users[n] != NULL)
 		n++;
 	r->trusted = must(talloc_zero_array(r, uid_t, (unsigned)n + 1));
@@ -95,5 +112,8 @@ peer_of(int fd, const struct peer_rules *rules, struct wire_peer *peer,
 	for (i = 0; i < rules->ntrusted; i++)
 		if (rules->trusted[i] == cred.uid)
 			peer->trusted = true;
+	for (i = 0; i < rules->ndict; i++)
+		if (rules->dict[i] == cred.uid)
+			peer->dict = true;
 	return ST_OK;
 }

@@ -11,11 +11,13 @@ struct peer_rules {			/* resolved once: NSS may hang later */
 	gid_t		 admin_gid;	/* (gid_t)-1: there is no such group */
 	uid_t		*trusted;
 	size_t		 ntrusted;
+	uid_t		*dict;		/* who is Dovecot */
+	size_t		 ndict;
 };
 
 /*
- * Resolve admin_group and trusted_users.  An unknown group is no error (nobody is
- * in it); rules is a talloc child of ctx.
+ * Resolve admin_group, dict_users and trusted_users.  An unknown group is no error
+ * (nobody is in it), nor is an unknown user of dict_users; rules is a talloc child of ctx.
  * ST_NEVER  a trusted user that does not exist: err names it.
  */
 enum status	peer_rules(TALLOC_CTX *ctx, const struct conf *conf,

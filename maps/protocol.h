@@ -18,6 +18,7 @@ struct wire_peer {
 	uid_t	 uid;
 	bool	 trusted;		/* may get everyone */
 	bool	 admin;			/* may do everything */
+	bool	 dict;			/* may ask the dict about everyone */
 };
 
 struct answer {

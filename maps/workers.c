@@ -86,7 +86,6 @@ struct workers {
 	pid_t			*dead;	/* not waited for yet */
 	int			 ndead;
 	struct map		*cache;	/* NULL: nobody follows the map */
-	bool			 refreshing;
 	/* Changes that were told, by number; and those that other hosts made, as
 	 * far as we know, which are told a second later. */
 	uint64_t		 told[TOLD];
@@ -425,7 +424,9 @@ note_foreign(struct workers *all, const struct followed *rec)
 {
 	struct foreign *f;
 
-	if (rec->change == NULL || all->refreshing ||
+	/* At first nothing is news; later also what came while nobody listened. */
+	if (rec->change == NULL || mapcache_age(all->cache) < 0 ||
+	    rec->seq <= mapcache_seq(all->cache, rec->user) ||
 	    all->told[rec->seq % TOLD] == rec->seq)
 		return;
 	f = must(talloc_zero(all, struct foreign));
@@ -461,7 +462,7 @@ count_user(struct workers *all, const struct followed *rec)
 
 	if (strcmp(rec->user, RECORD_DEFAULT) != 0) {
 		(void)!all->cache->ops->get(all->cache, ctx, rec->user, &was, &err);
-		(void)cache_missed(all->cache);
+		(void)mapcache_missed(all->cache);
 		if (rec->text != NULL)
 			(void)!record_parse(ctx, rec->user, rec->text,
 			    strlen(rec->text), &is, &err);
@@ -483,9 +484,8 @@ heard_followed(struct workers *all, const struct said *s, const char *data)
 		rec.change = rec.change == NULL ? NULL : data;
 		count_user(all, &rec);
 		note_foreign(all, &rec);
-	} else
-		all->refreshing = s->event == FOLLOW_BEGIN;
-	cache_take(all->cache, s->event, &rec);
+	}
+	mapcache_take(all->cache, s->event, &rec);
 }
 
 struct map *
@@ -497,7 +497,7 @@ workers_cache(struct workers *all, int late)
 		return NULL;
 	if (late > all->map->ops->lease(all->map))
 		late = all->map->ops->lease(all->map);
-	age = cache_age(all->cache);
+	age = mapcache_age(all->cache);
 	return age >= 0 && age <= late * 1000LL ? all->cache : NULL;
 }
 
@@ -633,8 +633,8 @@ workers_second(struct workers *all)
 
 	reap(all);
 	tell_foreign(all);
-	if (all->cache != NULL && cache_age(all->cache) >= 0)
-		metrics_set(M_CACHE_AGE, (uint64_t)cache_age(all->cache) / 1000);
+	if (all->cache != NULL && mapcache_age(all->cache) >= 0)
+		metrics_set(M_CACHE_AGE, (uint64_t)mapcache_age(all->cache) / 1000);
 	for (i = 0; i < all->n; i++)
 		if (all->w[i].pid == 0 && hire(&all->w[i], &err) != ST_OK)
 			log_why(LOG_ERR, "worker", err.text);
@@ -692,7 +692,7 @@ workers_new(TALLOC_CTX *ctx, struct event_base *base, struct map *map,
 	all->changed_arg = arg;
 	all->n = map->ops->workers(map) + 1 + (map->ops->follow != NULL);
 	if (map->ops->follow != NULL)
-		all->cache = cache_new(all, map->conf);
+		all->cache = mapcache_new(all, map->conf);
 	all->w = must(talloc_zero_array(all, struct worker, (unsigned)all->n));
 	all->look = must(evtimer_new(base, on_look, all));
 	TAILQ_INIT(&all->queue);

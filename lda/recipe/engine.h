@@ -154,8 +154,17 @@ void		program_output(struct engine *e, const char *command, size_t most,
 const char     *program_name(struct engine *e, const struct program *p);
 
 /* folder.c */
+enum dest_kind	folder_split(TALLOC_CTX *ctx, const char *name, char **path);
+struct piece	folder_piece(struct engine *e, const struct piece *in);
+bool		folder_write_one(struct engine *e, enum dest_kind kind, char *path,
+		    const struct words *names, const char *others,
+		    const struct piece *in, bool ignore, bool lock);
+
+/* destination.c: to a folder, wherever it lies */
 bool		folder_write(struct engine *e, const struct words *names,
 		    const struct piece *in, bool ignore, bool lock);
+
+/* folder.c */
 bool		stdout_write(struct engine *e, const struct piece *in, bool ignore);
 bool		write_failed(struct engine *e, const char *name);
 
@@ -164,13 +173,15 @@ bool		conditions_hold(struct engine *e, const struct statement *s,
 		    unsigned flags, bool tried);
 
 /* run.c */
+enum ended { ENDED_DELIVERED, ENDED_EOF, ENDED_LEFT };	/* _LEFT: by HOST */
+enum ended	run_files(struct engine *e);	/* those that are open, to their end */
+void		catch_signals(void);
 void		check_signals(struct engine *e);
 void		engine_defer(struct engine *e, const struct err *err);
 void		engine_become(struct engine *e);
 const char     *working_dir(struct engine *e);
 struct dest	dest_new(struct engine *e, enum dest_kind kind, const char *path);
 
-int		engine_finish(struct engine *e);
 
 /* comsat.c */
 bool		comsat_set(struct engine *e, const char *value);

@@ -64,30 +64,38 @@ count_opened(struct engine *e)
 	return false;
 }
 
-/* Parse what is in fd, as the next frame; fd is closed. */
-static bool
-push(struct engine *e, const char *name, int fd)
+/* Parse what is in fd, which is closed; NULL: it cannot be run. */
+static struct rcfile *
+load(struct engine *e, const char *name, int fd)
 {
-	struct frame *f = &e->frame[e->nframe];
+	struct rcfile *rc;
 	size_t len = 0;
 	char *data = NULL;
 	bool ok;
 
-	ok = e->nframe < RC_DEPTH_MAX && read_fd(fd, e, &data, &len);
+	ok = read_fd(fd, e, &data, &len);
 	(void)close(fd);
 	if (!ok || !count_opened(e)) {
 		talloc_free(data);
-		return false;
+		return NULL;
 	}
 	if (*name != '/' && *vars_text(e->vars, "MAILDIR") == '/')
 		name = must(talloc_asprintf(data, "%s/%s",
 		    vars_text(e->vars, "MAILDIR"), name));
-	f->rc = rcfile_parse(e, name, data, len);
-	(void)talloc_steal(f->rc, data);
-	f->at = 0;
-	f->blocks = e->nblock;
-	e->nframe++;
-	return true;
+	rc = rcfile_parse(e, name, data, len);
+	(void)talloc_steal(rc, data);
+	return rc;
+}
+
+/* As the next frame; there is room for one. */
+static bool
+push(struct engine *e, const char *name, int fd)
+{
+	struct rcfile *rc = load(e, name, fd);
+
+	if (rc != NULL)
+		e->frame[e->nframe++] = (struct frame){ rc, 0, e->nblock };
+	return rc != NULL;
 }
 
 /*
@@ -251,6 +259,7 @@ drop_frame(struct engine *e)
 void
 rc_switch(struct engine *e, const char *path)
 {
+	struct rcfile *rc;
 	bool nothing;
 	int fd;
 
@@ -264,10 +273,14 @@ rc_switch(struct engine *e, const char *path)
 	}
 	if (fd == -1)
 		return;
+	rc = load(e, path, fd);
+	if (rc == NULL) {		/* then this one goes on */
+		unreadable(e, path);
+		return;
+	}
 	leave_blocks(e);
 	drop_frame(e);
-	if (!push(e, path, fd))
-		unreadable(e, path);
+	e->frame[e->nframe++] = (struct frame){ rc, 0, e->nblock };
 }
 
 /* The end of a file: back to the one that included it. */

@@ -10,6 +10,8 @@
 
 #include "lda/store/mailbox.h"
 
+#define FENCE_MAX (MAILDIR_NAME_MAX + 16)
+
 struct deciding {			/* what the steps below share */
 	struct mailbox	*lead, *follow;	/* follow NULL: one side only */
 	int64_t		 now, keep;
@@ -94,27 +96,42 @@ strip(const struct mailbox *lead, struct mailbox *box, const struct intent *in,
 }
 
 /*
- * The fence.  Its order is its meaning: renamed and synced, no sleeper can bring
- * the file into new/ any more; logged, it is known why; only then unlinked.
+ * The fence: renamed and synced, no sleeper can bring the file into new/ any more.
+ * *held false: there is nothing to fence.  The rename itself is the question, so that
+ * nobody's rename to new/ falls between question and fence.  Whoever made the fence
+ * may have died before he could log it: it still stands.
  */
+static enum status
+raise_fence(struct maildir *md, const char *tmp, bool *held, struct err *err)
+{
+	char fence[FENCE_MAX];
+	enum status st;
+
+	(void)snprintf(fence, sizeof(fence), "%s.void", tmp);
+	*held = renameat(md->tmp, tmp, md->tmp, fence) == 0;
+	if (!*held && errno != ENOENT)
+		return err_sys(err, "%s: rename tmp/%s", md->path, tmp);
+	st = *held ? ST_OK : maildir_in_tmp(md, fence, held, err);
+	return st == ST_OK && *held ? sync_dir(md->tmp, md, err) : st;
+}
+
+/* Behind the fence.  The order is the meaning: logged, it is known why; only then
+ * unlinked. */
 static enum status
 decide_void(const struct deciding *dc, const struct intent *in, const char *tmp,
     struct err *err)
 {
-	char fence[MAILDIR_NAME_MAX + 16];
+	char fence[FENCE_MAX];
 	struct maildir *md = dc->lead->md;
 	enum status st = ST_OK;
 
-	(void)snprintf(fence, sizeof(fence), "%s.void", tmp);
-	if (renameat(md->tmp, tmp, md->tmp, fence) == -1 && errno != ENOENT)
-		return err_sys(err, "%s: rename tmp/%s", md->path, tmp);
-	st = sync_dir(md->tmp, md, err);
-	if (st == ST_OK && dc->follow != NULL)
+	if (dc->follow != NULL)
 		st = strip(dc->lead, dc->follow, in, tmp, err);
 	if (st == ST_OK)
 		st = log_outcome(dc, in, OUTCOME_VOID, err);
 	if (st == ST_OK)
 		st = deliveries_sync(&dc->lead->log, err);
+	(void)snprintf(fence, sizeof(fence), "%s.void", tmp);
 	if (st == ST_OK && unlinkat(md->tmp, fence, 0) == -1 && errno != ENOENT)
 		st = err_sys(err, "%s: unlink tmp/%s", md->path, fence);
 	return st;
@@ -211,32 +228,33 @@ is_seen(const struct deciding *dc, const struct intent *in, bool *seen,
 	return st == ST_NONE ? ST_OK : st;
 }
 
-/* An intent of the leader's own log: its tmp/ is the judge. */
+/* An intent of the leader's own log: its tmp/ is the judge, unless one was there. */
 static enum status
 decide_lead(const struct deciding *dc, const struct intent *in, struct err *err)
 {
 	char tmp[MAILDIR_NAME_MAX + 1];
-	enum outcome there = OUTCOME_UNKNOWN;
-	bool in_tmp, seen = true;
+	enum outcome here = OUTCOME_UNKNOWN, there = OUTCOME_UNKNOWN;
 	enum status st;
+	bool held, seen = true;
 
 	memcpy(tmp, in->name, sizeof(tmp));
 	mailbox_tmp_name(tmp);
-	if (dc->follow != NULL) {
-		st = deliveries_lookup(&dc->follow->log, in->key, in->name, &there,
-		    err);
-		if (st != ST_OK)
-			return st;
-		if (there == OUTCOME_DONE)
-			return log_outcome(dc, in, OUTCOME_DONE, err);
-	}
-	st = maildir_in_tmp(dc->lead->md, tmp, &in_tmp, err);
-	if (st == ST_OK && !in_tmp && dc->now - in->at > DELIVERIES_SWEPT)
+	st = deliveries_lookup(&dc->lead->log, in->key, in->name, &here, err);
+	if (st == ST_OK && dc->follow != NULL)
+		st = deliveries_lookup(&dc->follow->log, in->key, in->name,
+		    &there, err);
+	if (st != ST_OK)
+		return st;
+	if (there == OUTCOME_DONE)
+		return log_outcome(dc, in, OUTCOME_DONE, err);
+	st = raise_fence(dc->lead->md, tmp, &held, err);
+	if (st == ST_OK && !held && dc->now - in->at > DELIVERIES_SWEPT)
 		st = is_seen(dc, in, &seen, err);
 	if (st != ST_OK)
 		return st;
-	return in_tmp || !seen ? decide_void(dc, in, tmp, err) :
-	    decide_landed(dc, in, tmp, err);
+	/* Void is for ever, too: a sleeper may have written its intent again. */
+	return held || here == OUTCOME_VOID || !seen ?
+	    decide_void(dc, in, tmp, err) : decide_landed(dc, in, tmp, err);
 }
 
 /* An intent that only the follower has: the leader never got as far, or has
@@ -247,17 +265,22 @@ decide_follow(const struct deciding *dc, const struct intent *in,
 {
 	char tmp[MAILDIR_NAME_MAX + 1];
 	enum outcome said;
-	bool seen = false;
+	bool held, seen = false;
 	enum status st;
 
 	st = deliveries_lookup(&dc->lead->log, in->key, in->name, &said, err);
-	if (st == ST_OK && said == OUTCOME_UNKNOWN)
-		st = is_seen(dc, in, &seen, err);
 	if (st != ST_OK)
 		return st;
 	memcpy(tmp, in->name, sizeof(tmp));
 	mailbox_tmp_name(tmp);
-	return said == OUTCOME_DONE || seen ? decide_landed(dc, in, tmp, err) :
+	if (said == OUTCOME_DONE)
+		return decide_landed(dc, in, tmp, err);
+	st = raise_fence(dc->lead->md, tmp, &held, err);
+	if (st == ST_OK && !held && said == OUTCOME_UNKNOWN)
+		st = is_seen(dc, in, &seen, err);
+	if (st != ST_OK)
+		return st;
+	return seen ? decide_landed(dc, in, tmp, err) :
 	    decide_void(dc, in, tmp, err);
 }
 

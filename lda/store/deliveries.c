@@ -162,7 +162,7 @@ deliveries_open(struct deliveries *d, int ctlfd, struct err *err)
 {
 	unsigned char page[PAGE];
 	struct disk_head head;
-	struct stat sb;
+	struct statx sx;
 	int i;
 
 	memset(d, 0, sizeof(*d));
@@ -171,7 +171,7 @@ deliveries_open(struct deliveries *d, int ctlfd, struct err *err)
 		return errno == ENOENT ? ST_NONE :
 		    err_sys(err, "open %s", DELIVERIES_NAME);
 	memset(page, 0, sizeof(page));	/* of a file that was cut */
-	if (fstat(d->fd, &sb) == -1 ||
+	if (file_ask(d->fd, &sx) == -1 ||
 	    pread(d->fd, page, sizeof(page), 0) == -1) {
 		enum status st = err_sys(err, "read %s", DELIVERIES_NAME);
 
@@ -184,7 +184,7 @@ deliveries_open(struct deliveries *d, int ctlfd, struct err *err)
 	if (memcmp(head.magic, MAGIC, sizeof(head.magic)) != 0 ||
 	    head.crc != CRC_OF(&head) || d->buckets == 0 ||
 	    d->buckets > BUCKETS_MAX || (d->buckets & (d->buckets - 1)) != 0 ||
-	    sb.st_size < (off_t)(1 + d->buckets) * PAGE) {
+	    (off_t)sx.stx_size < (off_t)(1 + d->buckets) * PAGE) {
 		deliveries_close(d);
 		return err_set(err, ST_NEVER, "%s is damaged: move it aside, a "
 		    "message that is retried may then come twice",
@@ -449,8 +449,8 @@ copy_entries(struct deliveries *to, int ctlfd, const struct deliveries *from,
 	return ST_OK;
 }
 
-/* The same log in a file of twice the size: seldom, and paid for by what came
- * since the last time. */
+/* The same log in a file of as many pages, or of twice as many: seldom, and paid for
+ * by what came since the last time. */
 static enum status
 grow(struct deliveries *d, int ctlfd, uint32_t buckets, const struct age *age,
     struct err *err)
@@ -518,6 +518,14 @@ deliveries_decide(struct deliveries *d, int ctlfd, const struct intent *in,
 			st = slot_store(d, i, err);
 		}
 	return st;
+}
+
+enum status
+deliveries_renew(struct deliveries *d, int ctlfd, struct err *err)
+{
+	struct age age = { INT64_MIN, INT64_MIN };
+
+	return d->fd == -1 ? ST_OK : grow(d, ctlfd, d->buckets, &age, err);
 }
 
 enum status

@@ -99,6 +99,10 @@ enum status	deliveries_decide(struct deliveries *d, int ctlfd,
 		    const struct intent *in, enum outcome outcome, int64_t now,
 		    int64_t keep, struct err *err) MUST_CHECK;
 
+/* The same log in a new file, as uidlist_renew(). */
+enum status	deliveries_renew(struct deliveries *d, int ctlfd,
+		    struct err *err) MUST_CHECK;
+
 /* Remember the record version of a leader change, where it is later; synced. */
 enum status	deliveries_lead(struct deliveries *d, uint64_t version,
 		    struct err *err) MUST_CHECK;

@@ -3,22 +3,24 @@
  */
 #include "lda/store/dotlock.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
-#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "maps/base/clock.h"
+#include "maps/base/file.h"
 
-#define NFS_MAGIC	0x6969
 #define DEAD_HOLDER	2		/* seconds */
+#define ASK_CLOCK	5		/* seconds */
 #define CONTENT		160
 #define NAP_MIN		300L		/* microseconds */
 #define NAP_MAX		100000L
@@ -30,8 +32,43 @@ struct taking {				/* one dotlock_take() */
 	const char	*host;		/* in content */
 	int		 fd;		/* our file, before it has the name */
 	char		 temp[300];	/* its name meanwhile; "" where it has none */
-	time_t		 now;		/* by the file server's clock */
+	time_t		 now;		/* by the file server's clock, when it was */
+	long long	 asked;		/* asked: CLOCK_MONOTONIC, milliseconds */
 };
+
+static const char *
+fill_content(char content[CONTENT])
+{
+	static struct utsname uts;
+	int len;
+
+	if (uts.nodename[0] == '\0' && uname(&uts) == -1)
+		(void)snprintf(uts.nodename, sizeof(uts.nodename), "localhost");
+	len = snprintf(content, CONTENT, "%ld:", (long)getpid());
+	(void)snprintf(content + len, CONTENT - (size_t)len, "%s", uts.nodename);
+	return content + len;
+}
+
+/* What has a name, as the server sees it: the file is asked for, not remembered. */
+static int
+ask(int dirfd, const char *name, struct statx *sx)
+{
+	return statx(dirfd, name, AT_SYMLINK_NOFOLLOW | AT_STATX_FORCE_SYNC,
+	    STATX_BASIC_STATS, sx);
+}
+
+static bool
+same_file(const struct statx *a, const struct statx *b)
+{
+	return a->stx_ino == b->stx_ino && a->stx_dev_major == b->stx_dev_major &&
+	    a->stx_dev_minor == b->stx_dev_minor;
+}
+
+static bool
+same_time(const struct statx_timestamp *a, const struct statx_timestamp *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
 
 /*
  * Between two looks at a lock that is held: a part of the time that was waited
@@ -56,7 +93,7 @@ nap(long long waited)
 static enum status
 make_file(struct taking *tk, struct err *err)
 {
-	struct stat sb;
+	struct statx *sx = &tk->lk->ours;
 
 	tk->temp[0] = '\0';
 	tk->fd = openat(tk->lk->dirfd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC,
@@ -73,34 +110,34 @@ make_file(struct taking *tk, struct err *err)
 	if (write(tk->fd, tk->content, strlen(tk->content)) !=
 	    (ssize_t)strlen(tk->content))
 		return err_sys(err, "write %s", tk->lk->name);
-	if (fstat(tk->fd, &sb) == -1)
+	if (file_ask(tk->fd, sx) == -1)	/* an NFS client writes it out for this */
 		return err_sys(err, "stat %s", tk->lk->name);
-	tk->lk->dev = sb.st_dev;
-	tk->lk->ino = sb.st_ino;
-	tk->now = sb.st_ctime;
+	tk->now = sx->stx_ctime.tv_sec;
+	tk->asked = clock_ms();
 	return ST_OK;
 }
 
-/* What has the name now?  By open(), which asks an NFS server. */
+/* Who has the name now? */
 static int
-look(const struct dotlock *lk, struct stat *sb, char *content, size_t room)
+look(int dirfd, const char *name, struct statx *sx, char content[CONTENT])
 {
-	ssize_t n = 0;
+	ssize_t n;
 	int fd;
 
-	fd = openat(lk->dirfd, lk->name,
-	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd == -1)
 		return -1;
-	if (fstat(fd, sb) == -1 ||
-	    (room > 0 && (n = read(fd, content, room - 1)) == -1)) {
-		(void)close(fd);
-		return -1;
-	}
-	if (room > 0)
-		content[n] = '\0';
+	n = file_ask(fd, sx) == -1 ? -1 : read(fd, content, CONTENT - 1);
 	(void)close(fd);
-	return 0;
+	if (n == -1)
+		return -1;
+	content[n] = '\0';
+	if (sx->stx_nlink > 0)
+		return 0;
+	/* Gone: an NFS client remembers the name, and somebody has it open. */
+	(void)!file_ask(dirfd, sx);
+	errno = ENOENT;
+	return -1;
 }
 
 /* Give our file the name, unless it is taken. */
@@ -108,8 +145,8 @@ static bool
 name_it(struct taking *tk)
 {
 	char proc[64];
-	struct stat sb;
-	int rc;
+	struct statx sx;
+	int rc, code;
 
 	(void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", tk->fd);
 	rc = tk->temp[0] != '\0' ?
@@ -119,24 +156,33 @@ name_it(struct taking *tk)
 	if (rc == 0)
 		return true;
 	/* A reply that was lost: it is ours, whatever link() said. */
-	return tk->temp[0] != '\0' && look(tk->lk, &sb, NULL, 0) == 0 &&
-	    sb.st_dev == tk->lk->dev && sb.st_ino == tk->lk->ino;
+	code = errno;
+	if (tk->temp[0] != '\0' && ask(tk->lk->dirfd, tk->lk->name, &sx) == 0 &&
+	    same_file(&sx, &tk->lk->ours))
+		return true;
+	errno = code;
+	return false;
 }
 
 static time_t
-changed(const struct stat *sb)
+changed(const struct statx *sx)
 {
-	return sb->st_ctime > sb->st_mtime ? sb->st_ctime : sb->st_mtime;
+	return sx->stx_ctime.tv_sec > sx->stx_mtime.tv_sec ?
+	    sx->stx_ctime.tv_sec : sx->stx_mtime.tv_sec;
 }
 
-/* The file server's present time: our own file is touched for it. */
-static void
-read_clock(struct taking *tk)
+/* The file server's present time: our own file is touched for it, now and then. */
+static time_t
+server_time(struct taking *tk)
 {
-	struct stat sb;
+	struct statx sx;
 
-	if (futimens(tk->fd, NULL) == 0 && fstat(tk->fd, &sb) == 0)
-		tk->now = sb.st_ctime;
+	if (clock_ms() - tk->asked >= ASK_CLOCK * 1000 &&
+	    futimens(tk->fd, NULL) == 0 && file_ask(tk->fd, &sx) == 0) {
+		tk->now = sx.stx_ctime.tv_sec;
+		tk->asked = clock_ms();
+	}
+	return tk->now + (time_t)((clock_ms() - tk->asked) / 1000);
 }
 
 static bool
@@ -150,38 +196,91 @@ holder_is_dead(const struct taking *tk, const char *content)
 }
 
 static bool
-is_stale(struct taking *tk, const struct stat *lock, const char *content)
+is_stale(struct taking *tk, const struct statx *lock, const char *content)
 {
-	struct stat sb;
-	time_t last = changed(lock);
+	time_t now = server_time(tk), last = changed(lock);
+	struct statx sx;
 
-	read_clock(tk);
 	if (holder_is_dead(tk, content))
-		return tk->now - last >= DEAD_HOLDER;
-	if (fstatat(tk->lk->dirfd, tk->guarded, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    changed(&sb) > last)
-		last = changed(&sb);
-	return tk->now - last > DOTLOCK_STALE;
+		return now - last >= DEAD_HOLDER;
+	if (now - last <= DOTLOCK_STALE)
+		return false;
+	if (file_ask(tk->lk->dirfd, &sx) == 0 &&	/* the name may be new */
+	    ask(tk->lk->dirfd, tk->guarded, &sx) == 0 &&
+	    now - changed(&sx) <= DOTLOCK_STALE)
+		return false;
+	tk->lk->outlived = true;
+	return true;
+}
+
+/* The own files of takers who were killed before they could remove them. */
+static void
+sweep(struct taking *tk)
+{
+	int fd = openat(tk->lk->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+	size_t len = strlen(tk->lk->name);
+	char content[CONTENT];
+	struct dirent *de;
+	struct statx sx;
+
+	if (dir == NULL && fd != -1)
+		(void)close(fd);
+	if (dir == NULL)
+		return;
+	while ((de = readdir(dir)) != NULL)
+		if (strncmp(de->d_name, tk->lk->name, len) == 0 &&
+		    de->d_name[len] == '.' && strcmp(de->d_name, tk->temp) != 0 &&
+		    look(tk->lk->dirfd, de->d_name, &sx, content) == 0 &&
+		    server_time(tk) - changed(&sx) >= (holder_is_dead(tk, content) ?
+		    DEAD_HOLDER : DOTLOCK_STALE))
+			(void)unlinkat(tk->lk->dirfd, de->d_name, 0);
+	(void)closedir(dir);
 }
 
 /*
  * Break it: renamed away first, so that of two who saw the same stale lock only
- * one has it in hand, and what was taken by mistake can be given back.
+ * one has it in hand, and what was taken by mistake can be given back.  An NFS
+ * client thinks that it has renamed the file it knew: the server is asked.
  */
 static void
-break_lock(struct taking *tk, const struct stat *stale)
+rename_away(struct taking *tk, const struct statx *stale)
 {
 	char away[300];
-	struct stat sb;
+	struct statx sx;
 
 	(void)snprintf(away, sizeof(away), "%s.%s.%ld.stale", tk->lk->name,
 	    tk->host, (long)getpid());
 	if (renameat(tk->lk->dirfd, tk->lk->name, tk->lk->dirfd, away) == -1)
 		return;
-	if (fstatat(tk->lk->dirfd, away, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    (sb.st_dev != stale->st_dev || sb.st_ino != stale->st_ino))
+	if (ask(tk->lk->dirfd, away, &sx) == 0 && (sx.stx_nlink == 0 ||
+	    !same_file(&sx, stale) || !same_time(&sx.stx_mtime,
+	    &stale->stx_mtime)))
 		(void)!linkat(tk->lk->dirfd, away, tk->lk->dirfd, tk->lk->name, 0);
 	(void)unlinkat(tk->lk->dirfd, away, 0);
+	sweep(tk);
+}
+
+/*
+ * One at a time, and only what is stale still: where two break at once the second
+ * would take the first one's new lock away, if for a moment only.  The kernel gives
+ * the directory free when we die; where it locks no directories (NFS) it is left to
+ * rename_away().
+ */
+static bool
+break_lock(struct taking *tk, const struct statx *stale)
+{
+	struct statx sx;
+	int rc = flock(tk->lk->dirfd, LOCK_EX | LOCK_NB);
+
+	if (rc == -1 && errno == EWOULDBLOCK)
+		return false;
+	if (ask(tk->lk->dirfd, tk->lk->name, &sx) == 0 &&
+	    same_file(&sx, stale) && same_time(&sx.stx_mtime, &stale->stx_mtime))
+		rename_away(tk, stale);
+	if (rc == 0)
+		(void)flock(tk->lk->dirfd, LOCK_UN);
+	return true;
 }
 
 static enum status
@@ -189,25 +288,51 @@ try_until(struct taking *tk, long long end, struct err *err)
 {
 	char content[CONTENT] = "";
 	long long begin = clock_us();
-	struct stat sb;
+	struct statx sx;
 
 	while (!name_it(tk)) {
 		if (errno != EEXIST && errno != ENOENT)
 			return err_sys(err, "take %s", tk->lk->name);
-		if (look(tk->lk, &sb, content, sizeof(content)) == -1) {
-			if (errno != ENOENT)
+		if (look(tk->lk->dirfd, tk->lk->name, &sx, content) == -1) {
+			if (errno != ENOENT && errno != ESTALE)
 				return err_sys(err, "read %s", tk->lk->name);
-		} else if (is_stale(tk, &sb, content)) {
-			break_lock(tk, &sb);
+		} else if (is_stale(tk, &sx, content)) {
+			if (!break_lock(tk, &sx))
+				nap(clock_us() - begin);
 			continue;
 		}
 		if (clock_ms() >= end)
 			return err_set(err, ST_AGAIN, "%s is held by %s, for %lld s",
 			    tk->lk->name, content[0] == '\0' ? "somebody" :
-			    content, (long long)(tk->now - changed(&sb)));
+			    content, (long long)(server_time(tk) - changed(&sx)));
 		nap(clock_us() - begin);
 	}
 	return ST_OK;
+}
+
+/*
+ * Our file has the name.  One that had another before loses it; it is closed first,
+ * as an NFS client renames what is open instead.  One that had none stays open: no
+ * other file is given its inode number then.
+ */
+static enum status
+hold(struct taking *tk, struct err *err)
+{
+	struct dotlock *lk = tk->lk;
+
+	if (tk->temp[0] == '\0')
+		lk->fd = tk->fd;
+	else {
+		(void)close(tk->fd);
+		(void)unlinkat(lk->dirfd, tk->temp, 0);
+	}
+	lk->held = true;
+	lk->touched = clock_ms();
+	if (ask(lk->dirfd, lk->name, &lk->ours) == 0)
+		return ST_OK;
+	(void)err_sys(err, "stat %s", lk->name);
+	dotlock_drop(lk);
+	return ST_AGAIN;
 }
 
 enum status
@@ -215,47 +340,56 @@ dotlock_take(struct dotlock *lk, int dirfd, const char *name,
     const char *guarded, long wait, struct err *err)
 {
 	struct taking tk = { .lk = lk, .guarded = guarded, .fd = -1 };
-	static struct utsname uts;
-	struct statfs fs;
 	enum status st;
-	int len;
 
-	if (uts.nodename[0] == '\0' && uname(&uts) == -1)
-		return err_sys(err, "uname");
 	*lk = (struct dotlock){ .dirfd = dirfd, .name = name, .fd = -1 };
-	lk->on_nfs = fstatfs(dirfd, &fs) == 0 && fs.f_type == NFS_MAGIC;
-	len = snprintf(tk.content, sizeof(tk.content), "%ld:", (long)getpid());
-	(void)snprintf(tk.content + len, sizeof(tk.content) - (size_t)len, "%s",
-	    uts.nodename);
-	tk.host = tk.content + len;
+	tk.host = fill_content(tk.content);
 	st = make_file(&tk, err);
 	if (st == ST_OK)
 		st = try_until(&tk, clock_ms() + wait, err);
+	if (st == ST_OK)
+		return hold(&tk, err);
+	if (tk.fd != -1)
+		(void)close(tk.fd);
 	if (tk.temp[0] != '\0')
 		(void)unlinkat(dirfd, tk.temp, 0);
-	lk->held = st == ST_OK;
-	if (lk->held)
-		lk->fd = tk.fd;
-	else if (tk.fd != -1)
-		(void)close(tk.fd);
-	lk->touched = clock_ms();
 	return st;
 }
 
-enum status
-dotlock_check(const struct dotlock *lk, struct err *err)
+/* The name is looked up at the server.  Somebody may have broken the lock by
+ * mistake and given it back. */
+static enum status
+look_again(struct dotlock *lk, struct err *err)
 {
-	struct stat sb;
+	char ours[CONTENT], content[CONTENT];
+	struct statx sx;
 	int rc;
 
-	rc = lk->on_nfs ? look(lk, &sb, NULL, 0) :
-	    fstatat(lk->dirfd, lk->name, &sb, AT_SYMLINK_NOFOLLOW);
-	if (rc == -1 && errno != ENOENT)
+	(void)fill_content(ours);
+	rc = file_ask(lk->dirfd, &sx);
+	if (rc == 0)
+		rc = look(lk->dirfd, lk->name, &sx, content);
+	if (rc == -1 && errno != ENOENT && errno != ESTALE)
 		return err_sys(err, "stat %s", lk->name);
-	if (rc == -1 || sb.st_dev != lk->dev || sb.st_ino != lk->ino)
+	if (rc == -1 || !same_file(&sx, &lk->ours) || strcmp(content, ours) != 0)
 		return err_set(err, ST_AGAIN, "%s was broken while we held it",
 		    lk->name);
+	lk->ours = sx;
 	return ST_OK;
+}
+
+enum status
+dotlock_check(struct dotlock *lk, struct err *err)
+{
+	struct statx sx;
+
+	/* Unlinked, renamed or linked it has another ctime, whatever name an NFS
+	 * client remembers it by. */
+	if (ask(lk->dirfd, lk->name, &sx) == 0 && sx.stx_nlink > 0 &&
+	    same_file(&sx, &lk->ours) &&
+	    same_time(&sx.stx_ctime, &lk->ours.stx_ctime))
+		return ST_OK;
+	return look_again(lk, err);
 }
 
 enum status
@@ -268,7 +402,7 @@ dotlock_keep(struct dotlock *lk, struct err *err)
 	if (utimensat(lk->dirfd, lk->name, NULL, AT_SYMLINK_NOFOLLOW) == -1)
 		return err_sys(err, "touch %s", lk->name);
 	lk->touched = clock_ms();
-	return ST_OK;
+	return look_again(lk, err);
 }
 
 void
@@ -280,6 +414,7 @@ dotlock_drop(struct dotlock *lk)
 		return;
 	if (dotlock_check(lk, &err) == ST_OK)
 		(void)unlinkat(lk->dirfd, lk->name, 0);
-	(void)close(lk->fd);
+	if (lk->fd != -1)
+		(void)close(lk->fd);
 	lk->held = false;
 }

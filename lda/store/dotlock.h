@@ -11,6 +11,7 @@
 #define LDA_STORE_DOTLOCK_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "maps/base/outcome.h"
@@ -22,12 +23,11 @@ struct dotlock {
 	int		 dirfd;		/* borrowed: outlives the lock */
 	const char	*name;		/* "dovecot-uidlist.lock"; borrowed */
 	bool		 held;
-	bool		 on_nfs;	/* stat() may be answered from a cache */
-	int		 fd;		/* the lock file, open while it is held: as
-					   long as it is, no other file is given
-					   its inode number */
-	dev_t		 dev;
-	ino_t		 ino;
+	bool		 outlived;	/* it was broken by age: who held it may yet
+					   write, or his NFS client for him */
+	int		 fd;		/* -1, or the lock file, held open: no other
+					   file is given its inode number */
+	struct statx	 ours;		/* the lock file; known also by its ctime */
 	long long	 touched;	/* CLOCK_MONOTONIC, milliseconds */
 };
 
@@ -45,11 +45,10 @@ enum status	dotlock_take(struct dotlock *lk, int dirfd, const char *name,
 		    const char *guarded, long wait, struct err *err) MUST_CHECK;
 
 /*
- * Is it still ours?  By device and inode; on NFS by an open(), which asks the
- * server.  ST_AGAIN: it was broken (err says so): touch nothing more.
+ * Is it still ours?  As the file server sees it now.
+ * ST_AGAIN: it was broken (err says so): touch nothing more.
  */
-enum status	dotlock_check(const struct dotlock *lk, struct err *err)
-		    MUST_CHECK;
+enum status	dotlock_check(struct dotlock *lk, struct err *err) MUST_CHECK;
 
 /* dotlock_check(), and a new time stamp where DOTLOCK_TOUCH has passed. */
 enum status	dotlock_keep(struct dotlock *lk, struct err *err) MUST_CHECK;

@@ -111,6 +111,25 @@ mailboxes_unlock(struct mailboxes *set)
 	release(by_side(set, OLD));
 }
 
+/*
+ * The lock was taken from somebody who never gave it back.  If he is on a host that
+ * was cut off from its NFS server he is dead by now, but his writes are not: their
+ * pages go out when it is back, to the offsets he meant, over the lines of others.
+ * So they are left the old files, which nobody will read.
+ */
+static enum status
+renew(struct mailbox *box, struct err *err)
+{
+	enum status st = ST_OK;
+
+	if (box->uids.fd != -1)
+		st = uidlist_renew(&box->uids, box->md->ctl, err);
+	if (st == ST_OK)
+		st = deliveries_renew(&box->log, box->md->ctl, err);
+	box->lock.outlived = st != ST_OK;
+	return st;
+}
+
 enum status
 mailbox_read(struct mailbox *box, bool v3_only, struct err *err)
 {
@@ -125,6 +144,8 @@ mailbox_read(struct mailbox *box, bool v3_only, struct err *err)
 	else if (st != ST_OK)
 		return err_wrap(err, st, "%s", box->md->path);
 	st = deliveries_open(&box->log, box->md->ctl, err);
+	if ((st == ST_NONE || st == ST_OK) && box->lock.outlived)
+		st = renew(box, err);
 	if (st == ST_NONE || st == ST_OK)
 		return ST_OK;
 	return err_wrap(err, st, "%s", box->md->path);

@@ -61,13 +61,14 @@ enum status	mailbox_read(struct mailbox *box, bool v3_only, struct err *err)
 /*
  * Decide every undecided intent in the logs of a set that is locked and read.
  *
- * It has landed exactly when the leader's tmp/ no longer has its name; new/
- * proves nothing, the client may have moved or expunged it.  Landed: the
+ * It has landed exactly when the leader's tmp/ has neither its name nor NAME.void;
+ * new/ proves nothing, the client may have moved or expunged it.  Landed: the
  * follower gets what it lacks, and both logs say done.  Not landed: the file in tmp/
- * becomes NAME.void (so a sleeper that wakes up cannot rename it any more), both
- * logs say void, and the follower loses file and line.  An intent older than
- * DELIVERIES_SWEPT (Dovecot may have swept tmp/), or one that the leader's log
- * has never heard of, has landed where the message is to be seen on the leader.
+ * becomes NAME.void (so a sleeper that wakes up cannot rename it any more; that rename
+ * is at once the question whether it landed), both logs say void, and the follower
+ * loses file and line.  Void is for ever.  An intent older than DELIVERIES_SWEPT
+ * (Dovecot may have swept tmp/), or one that the leader's log has never heard of, has
+ * landed where the message is to be seen on the leader.
  *
  * now, keep  seconds, as deliveries_decide().
  */

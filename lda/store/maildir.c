@@ -188,9 +188,13 @@ enum status
 maildir_in_tmp(const struct maildir *md, const char *name, bool *there,
     struct err *err)
 {
-	int fd = openat(md->tmp, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
-	    O_CLOEXEC);
+	struct statx sx;
+	int fd;
 
+	/* An NFS client may remember names from before another host's rename(). */
+	if (md->on_nfs && file_ask(md->tmp, &sx) == -1)
+		return err_sys(err, "%s: stat tmp/", md->path);
+	fd = openat(md->tmp, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	*there = fd != -1;
 	if (fd != -1)
 		(void)close(fd);
@@ -269,6 +273,7 @@ maildir_count(const struct maildir *md, off_t bytes, int count,
     struct err *err)
 {
 	enum status st = ST_OK;
+	struct statx sx;
 	char line[64];
 	int fd, len;
 
@@ -276,6 +281,8 @@ maildir_count(const struct maildir *md, off_t bytes, int count,
 	    O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1)
 		return errno == ENOENT ? ST_OK : err_sys(err, "maildirsize");
+	if (md->on_nfs)
+		(void)!file_ask(fd, &sx);	/* its end, not a remembered one */
 	len = snprintf(line, sizeof(line), "%lld %d\n", (long long)bytes, count);
 	if (write(fd, line, (size_t)len) != len)
 		st = err_sys(err, "maildirsize");

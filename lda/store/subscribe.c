@@ -116,7 +116,7 @@ enum status
 maildir_subscribe(const struct maildir *md, const struct location *loc,
     struct err *err)
 {
-	struct dotlock lk = { .on_nfs = md->on_nfs };
+	struct dotlock lk;
 	enum status st;
 	int dirfd;
 

@@ -159,8 +159,8 @@ enum status
 uidlist_read(struct uidlist *ul, int ctlfd, struct err *err)
 {
 	char buf[BLOCK + 1];
+	struct statx sx;
 	enum status st;
-	struct stat sb;
 	ssize_t len;
 
 	memset(ul, 0, sizeof(*ul));
@@ -169,17 +169,19 @@ uidlist_read(struct uidlist *ul, int ctlfd, struct err *err)
 	if (ul->fd == -1)
 		return errno == ENOENT ? ST_NONE :
 		    err_sys(err, "open %s", UIDLIST_NAME);
-	if (fstat(ul->fd, &sb) == -1 ||
+	if (file_ask(ul->fd, &sx) == -1 ||
 	    (len = pread(ul->fd, buf, BLOCK, 0)) == -1)
 		st = err_sys(err, "read %s", UIDLIST_NAME);
-	else if (!S_ISREG(sb.st_mode))
+	else if (!S_ISREG(sx.stx_mode))
 		st = err_set(err, ST_NEVER, "%s is no file", UIDLIST_NAME);
+	else if (sx.stx_nlink == 0)	/* an NFS client's old idea of the name */
+		st = err_set(err, ST_AGAIN, "%s was replaced", UIDLIST_NAME);
 	else if (len == 0)
 		st = ST_NONE;		/* Dovecot takes it for none, too */
 	else
 		st = read_header(ul, buf, (size_t)len, err);
 	if (st == ST_OK)
-		st = read_tail(ul, sb.st_size, err);
+		st = read_tail(ul, (off_t)sx.stx_size, err);
 	if (st != ST_OK)
 		uidlist_close(ul);
 	return st;

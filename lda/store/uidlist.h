@@ -77,6 +77,13 @@ enum status	uidlist_raise(struct uidlist *ul, int ctlfd, uint32_t next,
 		    struct err *err) MUST_CHECK;
 
 /*
+ * The same lines in a new file: what is still written to the old one, by a host
+ * that was cut off from its NFS server, is lost on nobody.
+ */
+enum status	uidlist_renew(struct uidlist *ul, int ctlfd, struct err *err)
+		    MUST_CHECK;
+
+/*
  * Remove the line of a base name, where there is one, by a new file and rename.
  * Cost grows with the mailbox.
  *

@@ -177,6 +177,14 @@ uidlist_raise(struct uidlist *ul, int ctlfd, uint32_t next, struct err *err)
 }
 
 enum status
+uidlist_renew(struct uidlist *ul, int ctlfd, struct err *err)
+{
+	struct rewriting rw = { ul->next, NULL };
+
+	return rewrite(ul, ctlfd, &rw, err);
+}
+
+enum status
 uidlist_drop(struct uidlist *ul, int ctlfd, const char *name, uint32_t next,
     struct err *err)
 {

@@ -24,7 +24,7 @@
 #define SOCKET_MAX	107		/* sun_path without its NUL */
 
 enum type { STRING, TEXT, TRANSPORT, PATH, SOCKET, LISTEN, TEMPLATE, MAP, LOG, SECONDS, NUMBER,
-	    MODE, BOOL, LIST };
+	    MODE, BOOL, VERDICT, LIST };
 
 struct key {
 	const char	*name;
@@ -55,6 +55,7 @@ static const struct key keys[] = {
 	{ "new_filer", PATH, AT(filer[NEW]), "", 0, 0, "mount point of the new filer, whose marker is checked" },
 	{ "admin_group", STRING, AT(admin_group), "mailferry", 0, 0, "group that may ask about everyone and change the map" },
 	{ "trusted_users", LIST, AT(trusted_users), "", 0, 0, "names or uids that may ask about everyone" },
+	{ "dict_users", LIST, AT(dict_users), "dovecot", 0, 0, "names or uids that Dovecot asks as" },
 	{ "deadline", SECONDS, AT(deadline), "240", 1, 900, "longest time one delivery may take" },
 	{ "skew", SECONDS, AT(skew), "5", 0, 300, "by how much the clocks of the hosts may differ" },
 	{ "log", LOG, AT(log), "syslog", 0, 0, "syslog, stderr or none" },
@@ -75,6 +76,8 @@ static const struct key keys[] = {
 	{ "dict_mode", MODE, AT(dict_mode), "0666", 0, 0777, "mode of the socket for Dovecot" },
 	{ "metrics_mode", MODE, AT(metrics_mode), "0666", 0, 0777, "mode of the socket for Prometheus" },
 	{ "milter_mode", MODE, AT(milter_mode), "0666", 0, 0777, "mode of the socket of the milter" },
+	{ "milter_default", VERDICT, AT(milter_tempfail), "accept", 0, 0, "what the milter says while the map cannot be asked" },
+	{ "milter_dry_run", BOOL, AT(milter_dry_run), "no", 0, 0, "the milter only logs what it would refuse" },
 	{ "idle_timeout", SECONDS, AT(idle_timeout), "60", 1, 86400, "after which mailferry-mapd drops a silent client" },
 };
 
@@ -215,6 +218,13 @@ parse_bool(const char *value, bool *b)
 }
 
 static bool
+parse_verdict(const char *value, bool *tempfail)
+{
+	*tempfail = strcmp(value, "tempfail") == 0;
+	return *tempfail || strcmp(value, "accept") == 0;
+}
+
+static bool
 is_map(const char *value)
 {
 	return strcmp(value, "none") == 0 || strncmp(value, "tdb:/", 5) == 0 ||
@@ -284,6 +294,9 @@ set(const struct reading *r, const struct key *k, const char *value)
 	case BOOL:
 		return parse_bool(value, f) ? ST_OK : bad(r, k->name,
 		    "is yes or no");
+	case VERDICT:
+		return parse_verdict(value, f) ? ST_OK : bad(r, k->name,
+		    "is accept or tempfail");
 	case LIST:
 		parse_list(r->conf, f, value);
 		return ST_OK;

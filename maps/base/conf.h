@@ -30,6 +30,7 @@ struct conf {
 	const char	*mail[2], *control[2], *index[2];
 	const char	*filer[2];	/* mount points, NULL where not set */
 	const char	*admin_group;	/* may ask about and change everyone */
+	const char     **dict_users;	/* who is Dovecot; names or uids */
 	const char     **trusted_users;	/* NULL-terminated; names or uids */
 	int		 deadline;	/* seconds one delivery may take */
 	int		 skew;		/* seconds the hosts' clocks may differ */
@@ -50,6 +51,8 @@ struct conf {
 					   where not set: transport_of() */
 	const char	*window_text;	/* of a refusal; %s: seconds */
 	int		 socketmap_mode, dict_mode, metrics_mode, milter_mode;
+	bool		 milter_tempfail;	/* while the map cannot be asked */
+	bool		 milter_dry_run;	/* refuse nobody */
 };
 
 /*

@@ -116,6 +116,18 @@ free:
 }
 
 int
+file_ask(int fd, struct statx *sx)
+{
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC,
+	    STATX_BASIC_STATS, sx) == -1)
+		return -1;
+	/* No block device behind it: perhaps a network. */
+	if (S_ISREG(sx->stx_mode) && sx->stx_dev_major == 0)
+		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	return 0;
+}
+
+int
 file_permit(int fd, mode_t mode, gid_t gid)
 {
 	if (gid != (gid_t)-1 && fchown(fd, (uid_t)-1, gid) == -1) {

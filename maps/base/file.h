@@ -8,6 +8,7 @@
 #ifndef MAPS_BASE_FILE_H
 #define MAPS_BASE_FILE_H
 
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <talloc.h>
 
@@ -35,6 +36,18 @@ enum status	file_read(TALLOC_CTX *ctx, int dirfd, const char *name,
  */
 enum status	file_replace(int dirfd, const char *name, const void *data,
 		    size_t len, mode_t mode, struct err *err) MUST_CHECK;
+
+/*
+ * statx(2) of an open file or directory as its server sees it now, and from here on
+ * its present content is read; -1 and errno.
+ *
+ * An NFS client answers from memory else.  What it knows of a directory's names it
+ * may believe for a minute; where any process of the host has a file open, NFSv4 has
+ * the client answer open() as well; and where one has it open for writing, as Dovecot
+ * has its uidlist, nothing that another host writes is seen, and what is written
+ * here goes out with the old bytes around it.
+ */
+int		file_ask(int fd, struct statx *sx) MUST_CHECK;
 
 /*
  * Give a new file, made 0600, its mode and group (gid -1: leave it).  Who is not

@@ -4,6 +4,7 @@
 #include "maps/base/log.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,6 +17,7 @@ static const char *tag = "mailferry";
 static enum target target = TO_SYSLOG;
 static int max_level = LOG_INFO;
 static int sock = -1;
+static pthread_mutex_t sock_lock = PTHREAD_MUTEX_INITIALIZER;
 
 int
 log_open(const char *program, const char *to, int level)
@@ -109,6 +111,20 @@ log_num(struct logline *l, const char *key, long long value)
 	put(l, num, (size_t)snprintf(num, sizeof(num), "%lld", value));
 }
 
+static void
+dial_syslog(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX,
+	    .sun_path = "/dev/log" };
+
+	sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (sock != -1 &&
+	    connect(sock, (struct sockaddr *)&addr, sizeof(addr)) == -1) {
+		(void)close(sock);
+		sock = -1;
+	}
+}
+
 /*
  * Our own few lines in place of syslog(3): that reads the time zone at each
  * start of a program and waits for a syslogd that hangs.  The time stamp is
@@ -117,29 +133,20 @@ log_num(struct logline *l, const char *key, long long value)
 static void
 to_syslog(const struct logline *l)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX,
-	    .sun_path = "/dev/log" };
 	char text[sizeof(l->text) + 100];
 	int len;
 
-	if (sock == -1) {
-		sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-		    0);
-		if (sock == -1)
-			return;
-		if (connect(sock, (struct sockaddr *)&addr, sizeof(addr)) == -1) {
-			(void)close(sock);
-			sock = -1;
-			return;
-		}
-	}
 	len = snprintf(text, sizeof(text), "<%d>%s[%ld]: %s",
 	    LOG_MAIL | l->level, tag, (long)getpid(), l->text);
-	if (send(sock, text, (size_t)len, MSG_NOSIGNAL) == -1 &&
+	(void)pthread_mutex_lock(&sock_lock);
+	if (sock == -1)
+		dial_syslog();
+	if (sock != -1 && send(sock, text, (size_t)len, MSG_NOSIGNAL) == -1 &&
 	    errno != EAGAIN) {
 		(void)close(sock);		/* a new syslogd has a new socket */
 		sock = -1;
 	}
+	(void)pthread_mutex_unlock(&sock_lock);
 }
 
 void

@@ -10,6 +10,7 @@
  * gives `delivered user=alice uid=4711`.  Values with blanks, quotes or bytes
  * that are not printable ASCII are put in double quotes and escaped (\" \\
  * \xHH), so that nobody's mail can forge a line.  Never a subject or a body.
+ * Threads may log at the same time, once log_open() has returned.
  */
 #ifndef MAPS_BASE_LOG_H
 #define MAPS_BASE_LOG_H

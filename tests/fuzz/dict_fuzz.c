@@ -81,7 +81,7 @@ check(const char *line, const struct answer *out)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct wire_peer peer = { 0, false, true };
+	static const struct wire_peer peer = { .uid = 0, .admin = true };
 	const char *buf = (const char *)data, *req;
 	struct map *map = lookups_map();
 	bool closed = false;

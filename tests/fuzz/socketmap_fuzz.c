@@ -58,7 +58,7 @@ check(const char *req, const char *answer)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct wire_peer peer = { 1000, false, false };
+	static const struct wire_peer peer = { .uid = 1000 };
 	struct map *map = lookups_map();
 	TALLOC_CTX *ctx = must(talloc_new(NULL));
 	struct answer out = { .st = ST_OK };

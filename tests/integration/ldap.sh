@@ -292,7 +292,7 @@ ok $? "accepted by a restart; and then the delivery log knows better"
 
 # Look-ups that may be late: from a copy, for as long as it is leased.
 slapd_new fed "overlay syncprov" && slapd_fill fed $u $v && slapd_run fed
-usual "ldap://127.0.0.1:$port_fed"; echo "lease = 6" >>"$t/ldap.conf"; again
+usual "ldap://127.0.0.1:$port_fed"; echo "lease = 9" >>"$t/ldap.conf"; again
 "$BUILD/maps/mailferry-mapd" --config "$t/conf2" --log stderr 2>"$t/mapd2.log" & mapd2=$!
 while ! grep -qs ': started ' "$t/mapd2.log"; do sleep 0.05; done
 cat >"$t/ask.py" <<'END'
@@ -327,12 +327,17 @@ mailferry step $v overlap && mailferry step $v cutover --window +3 +60 && sleep 
 quick 'recipient any\nlate@x.test' "state overlap" && quick "recipient local\\n$v" "state overlap" && within 9000 lda 75 30
 ok $? "the provider is gone: deliveries wait, the milter is answered"
 while [ $(($(ms) - stopped)) -lt 4000 ]; do sleep 0.1; done
-ask "recipient local\\n$v" && says AGAIN && quick 'recipient any\nlate@x.test' "state overlap"
+quick 'recipient any\nlate@x.test' "state overlap" && ask "recipient local\\n$v" && says AGAIN
 ok $? "but for whom a window has begun meanwhile"
-while [ $(($(ms) - stopped)) -lt 9000 ]; do sleep 0.1; done
-ask 'recipient any\nlate@x.test' && says AGAIN && [ "$(count cache_age_seconds)" -ge 6 ]
+while [ $(($(ms) - stopped)) -lt 11000 ]; do sleep 0.1; done
+ask 'recipient any\nlate@x.test' && says AGAIN && [ "$(count cache_age_seconds)" -ge 9 ]
 ok $? "and when the lease is over nobody is"
-kill -CONT "$pid_fed"; soon mailferry show $u; sleep 2; quick 'recipient any\nlate@x.test' "state overlap" && mailferry show $v && says '^state cutover'
+"$BUILD/admin/mailferry" --config "$conf" watch >"$t/watched" 2>&1 & watcher=$!
+sleep 0.3; kill -9 $(kids); kill -CONT "$pid_fed"; soon other step $u old && soon grep -q 'overlap -> old' "$t/watched"; rc=$?
+sleep 1.5; kill $watcher; wait $watcher 2>/dev/null
+is "$(grep -c 'overlap -> old' "$t/watched")" 1 && [ $rc -eq 0 ]
+ok $? "a change that another host made while nobody listened is told later"
+other step $u overlap; soon mailferry show $u; sleep 2; quick 'recipient any\nlate@x.test' "state overlap" && mailferry show $v && says '^state cutover'
 ok $? "it is back"
 kill $mapd2; wait $mapd2
 

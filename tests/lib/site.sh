@@ -18,6 +18,7 @@
 #   login USER PASSWORD       what a client sees: `OK UID...`, or the refusal
 #   sees USER WORD            the login's answer begins with it
 #   where USER                the location that Dovecot has of him
+#   crash_begin USERS         site_begin, mapd, users, and the environment of tests/crash
 # ASAN: a program of one run does not free at its end.
 : "${BUILD:?}"
 ASAN_OPTIONS=detect_leaks=0
@@ -249,13 +250,29 @@ same_messages()	# USER
 	cmp -s "$t/a" "$t/b" || { diff "$t/a" "$t/b" >>"$t/out"; return 1; }
 }
 
+# Mailboxes in memory where there is room for it: thousands of deliveries, none of
+# which has to survive this machine.
+crash_begin()	# USERS
+{
+	site_begin
+	mount -t tmpfs -o mode=755 tmpfs "$t/old" 2>/dev/null && mount -t tmpfs -o mode=755 tmpfs "$t/new" 2>/dev/null
+	trap 'umount "$t/old" "$t/new" 2>/dev/null; site_end' EXIT
+	sed -i 's/^deadline.*/deadline = 240/' "$conf"
+	i=0
+	while [ $i -lt "$1" ]; do i=$((i + 1)); user_add $i; done
+	${CC:-cc} -O2 -D_GNU_SOURCE -o "$t/inject" "$here/tests/crash/inject.c" || exit 2
+	mapd_start
+	T=$t CONF=$conf INJECT=$t/inject PYTHONDONTWRITEBYTECODE=1
+	export T BUILD CONF INJECT PYTHONDONTWRITEBYTECODE
+}
+
 n=0
 ok()		# STATUS NAME
 {
 	n=$((n + 1))
 	if [ "$1" -eq 0 ]; then echo "ok $n - $2"; else
 		echo "not ok $n - $2"
-		for f in out mapd.log mail.log dovecot.log; do
+		for f in out mapd.log milter.log mail.log dovecot.log; do
 			[ ! -s "$t/$f" ] || { echo "# --- $f"; tail -n 12 "$t/$f" | sed 's/^/# /'; }
 		done
 	fi

@@ -104,6 +104,8 @@ bool moved, alldone;
  * moved or expunged the file. */
 #ifdef LOOK_IN_NEW
 #define LANDED(s, i) (S[s].f[i] == IN)
+#elif defined(FENCE_UNSEEN)	/* who fenced it died before he could log it */
+#define LANDED(s, i) (S[s].f[i] != TMP)
 #else
 #define LANDED(s, i) (S[s].f[i] != TMP && S[s].f[i] != VOIDED)
 #endif

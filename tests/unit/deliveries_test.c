@@ -329,6 +329,33 @@ damage_is_seen(void **state)
 	(void)close(fd);
 }
 
+/* The same outcomes and intents in another file, which a late write misses. */
+static void
+renewed_log(void **state)
+{
+	struct intent done = intent(1, NOW), open_ = intent(2, NOW),
+	    late = intent(3, NOW);
+	struct deliveries old, d;
+	struct err err;
+
+	(void)state;
+	fresh(&d);
+	decide(&d, &done, OUTCOME_DONE, NOW);
+	assert_int_equal(deliveries_intend(&d, &open_, &err), ST_OK);
+	assert_int_equal(deliveries_lead(&d, 7, &err), ST_OK);
+	assert_int_equal(deliveries_open(&old, dirfd_, &err), ST_OK);
+	assert_int_equal(deliveries_renew(&d, dirfd_, &err), ST_OK);
+	assert_int_equal(deliveries_intend(&old, &late, &err), ST_OK);
+	deliveries_close(&old);
+	reopen(&d);
+	assert_int_equal(d.led, 7);
+	assert_int_equal(look(&d, &done, NULL), OUTCOME_DONE);
+	assert_int_equal(d.slot[0].outcome, OUTCOME_INTENT);
+	assert_string_equal(d.slot[0].name, open_.name);
+	assert_int_equal(d.slot[1].outcome, OUTCOME_UNKNOWN);
+	deliveries_close(&d);
+}
+
 int
 main(void)
 {
@@ -341,7 +368,7 @@ main(void)
 		cmocka_unit_test(grows_and_forgets_by_age_only),
 		cmocka_unit_test(many_attempts_of_one),
 		cmocka_unit_test(merge_adds),
-		cmocka_unit_test(damage_is_seen),
+		cmocka_unit_test(damage_is_seen), cmocka_unit_test(renewed_log),
 	};
 	int rc;
 

@@ -15,7 +15,7 @@
 static char dir[] = "/tmp/mflook.XXXXXX";
 static char *path;
 static struct map *map;
-static const struct wire_peer root = { 0, false, true };
+static const struct wire_peer root = { .uid = 0, .admin = true };
 static const struct change_by me = { "tester", 1000, "because" };
 
 static struct map *
@@ -354,14 +354,18 @@ passdb(void **state)
 static void
 who_asks(void **state)
 {
-	const struct wire_peer self = { 1001, false, false },
-	    other = { 1002, false, false }, trusted = { 1002, true, false };
+	const struct wire_peer self = { .uid = 1001 },
+	    other = { .uid = 1002 }, trusted = { .uid = 1002, .trusted = true },
+	    dovecot = { .uid = 1002, .dict = true };
 	static const char q[] = "Lshared/userdb/alice\talice";
 	struct answer out;
 
 	(void)state;
 	assert_int_equal(ask(&protocol_dict, &self, q, strlen(q), &out)[0], 'O');
 	assert_int_equal(ask(&protocol_dict, &trusted, q, strlen(q), &out)[0], 'O');
+	assert_int_equal(ask(&protocol_dict, &dovecot, q, strlen(q), &out)[0], 'O');
+	assert_string_equal(ask(&protocol_map, &dovecot, "get alice", 9, &out),
+	    "NEVER not permitted");
 	assert_string_equal(ask(&protocol_dict, &other, q, strlen(q), &out),
 	    "Fuid 1002 may not ask for alice: see trusted_users in "
 	    "mailferry.conf(5)\n");

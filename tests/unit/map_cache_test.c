@@ -19,22 +19,22 @@ take(struct map *map, const char *user, uint64_t version, const char *more,
 
 	(void)snprintf(text, sizeof(text), RECORD_HEAD "user %s\nversion %d\n%s",
 	    user, (int)version, more);
-	cache_take(map, FOLLOW_RECORD, &rec);
+	mapcache_take(map, FOLLOW_RECORD, &rec);
 }
 
 static struct map *
 filled(void)
 {
-	struct map *map = cache_new(NULL, conf);
+	struct map *map = mapcache_new(NULL, conf);
 
-	assert_int_equal(cache_age(map), -1);
-	cache_take(map, FOLLOW_BEGIN, NULL);
+	assert_int_equal(mapcache_age(map), -1);
+	mapcache_take(map, FOLLOW_BEGIN, NULL);
 	take(map, "alice", 3, "state old\naddress a@x\naddress b@x\n", false);
 	take(map, "bob", 1, "state new\nled 1\n", false);
 	take(map, "gone", 7, NULL, false);
-	assert_int_equal(cache_age(map), -1);
-	cache_take(map, FOLLOW_COMPLETE, NULL);
-	assert_true(cache_age(map) >= 0 && cache_age(map) < 1000);
+	assert_int_equal(mapcache_age(map), -1);
+	mapcache_take(map, FOLLOW_COMPLETE, NULL);
+	assert_true(mapcache_age(map) >= 0 && mapcache_age(map) < 1000);
 	return map;
 }
 
@@ -74,7 +74,7 @@ records_and_addresses(void **state)
 	assert_string_equal(user, "bob");
 	assert_int_equal(ask(map, "b@x", 0, &user), ST_OK);
 	assert_string_equal(user, "alice");
-	assert_false(cache_missed(map));
+	assert_false(mapcache_missed(map));
 	talloc_free(map);
 }
 
@@ -85,11 +85,11 @@ what_does_not_come_again_is_gone(void **state)
 	const char *user;
 
 	(void)state;
-	cache_take(map, FOLLOW_BEGIN, NULL);
+	mapcache_take(map, FOLLOW_BEGIN, NULL);
 	take(map, "bob", 1, "state new\nled 1\n", false);
 	/* Until it is told whole, what was there stays. */
 	assert_int_equal(ask(map, "a@x", 0, &user), ST_OK);
-	cache_take(map, FOLLOW_COMPLETE, NULL);
+	mapcache_take(map, FOLLOW_COMPLETE, NULL);
 	assert_int_equal(ask(map, "a@x", 0, &user), ST_NONE);
 	assert_int_equal(ask(map, "alice", 0, &user), ST_NONE);
 	assert_int_equal(ask(map, "bob", 0, &user), ST_OK);
@@ -106,13 +106,13 @@ misses(void **state)
 	(void)state;
 	take(map, "alice", 4, "state old\n", true);
 	assert_int_equal(ask(map, "alice", 0, &user), ST_AGAIN);
-	assert_true(cache_missed(map));
-	assert_false(cache_missed(map));
+	assert_true(mapcache_missed(map));
+	assert_false(mapcache_missed(map));
 	take(map, "carol", 2, "state overlap\nwindow 100 200\n", false);
 	assert_int_equal(ask(map, "carol", 99, &user), ST_OK);
-	assert_false(cache_missed(map));
+	assert_false(mapcache_missed(map));
 	assert_int_equal(ask(map, "carol", 100, &user), ST_AGAIN);
-	assert_true(cache_missed(map));
+	assert_true(mapcache_missed(map));
 	talloc_free(map);
 }
 

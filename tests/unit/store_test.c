@@ -87,6 +87,51 @@ broken_lock_is_noticed(void **state)
 	assert_int_equal(unlinkat(dfd, UIDLIST_LOCK, 0), 0);
 }
 
+/* Renamed away it is not ours; given back by who took it by mistake, it is. */
+static void
+lock_is_given_back(void **state)
+{
+	struct dotlock lk;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(take(&lk, 0, &err), ST_OK);
+	assert_int_equal(renameat(dfd, UIDLIST_LOCK, dfd, "away"), 0);
+	assert_int_equal(dotlock_check(&lk, &err), ST_AGAIN);
+	assert_int_equal(linkat(dfd, "away", dfd, UIDLIST_LOCK, 0), 0);
+	assert_int_equal(unlinkat(dfd, "away", 0), 0);
+	assert_int_equal(dotlock_check(&lk, &err), ST_OK);
+	dotlock_drop(&lk);
+	assert_int_equal(faccessat(dfd, UIDLIST_LOCK, F_OK, 0), -1);
+}
+
+/* Who breaks a lock removes what other takers left who died: not what is young. */
+static void
+leavings_are_swept(void **state)
+{
+	static const char dead[] = UIDLIST_LOCK ".here.7.1",
+	    alive[] = UIDLIST_LOCK ".there.7.1";
+	char text[300], host[200];
+	struct dotlock lk;
+	struct err err;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0)
+		_exit(0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(gethostname(host, sizeof(host)), 0);
+	(void)snprintf(text, sizeof(text), "%ld:%s", (long)pid, host);
+	put(dead, text);
+	put(UIDLIST_LOCK, text);
+	put(alive, "7:there");
+	assert_int_equal(take(&lk, 10000, &err), ST_OK);
+	assert_false(lk.outlived);
+	dotlock_drop(&lk);
+	assert_int_equal(faccessat(dfd, dead, F_OK, 0), -1);
+	assert_int_equal(unlinkat(dfd, alive, 0), 0);
+}
+
 /* Whose holder died here: after two seconds; another host's: not before 120. */
 static void
 stale_locks(void **state)
@@ -237,6 +282,26 @@ new_files(void **state)
 	uidlist_close(&ul);
 }
 
+/* What is still written to the old file reaches nobody. */
+static void
+renewed_list(void **state)
+{
+	struct uidlist old, ul;
+	struct err err;
+
+	(void)state;
+	put(UIDLIST_NAME, HEAD "130 :a\n");
+	assert_int_equal(uidlist_read(&old, dfd, &err), ST_OK);
+	assert_int_equal(uidlist_read(&ul, dfd, &err), ST_OK);
+	assert_int_equal(uidlist_renew(&ul, dfd, &err), ST_OK);
+	assert_int_equal(ul.next, 131);
+	assert_int_equal(uidlist_append(&old, 131, "late", &err), ST_OK);
+	assert_int_equal(uidlist_append(&ul, 131, "b", &err), ST_OK);
+	is(UIDLIST_NAME, "3 V1700000000 N131 G" GUID "\n130 :a\n131 :b\n");
+	uidlist_close(&old);
+	uidlist_close(&ul);
+}
+
 static void
 lines_from_the_end(void **state)
 {
@@ -301,11 +366,14 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lock_has_its_content),
 		cmocka_unit_test(broken_lock_is_noticed),
+		cmocka_unit_test(lock_is_given_back),
+		cmocka_unit_test(leavings_are_swept),
 		cmocka_unit_test(stale_locks), cmocka_unit_test(never_an_empty_lock),
 		cmocka_unit_test(next_is_the_higher_of_two),
 		cmocka_unit_test(refused_lists),
 		cmocka_unit_test(torn_line_goes_before_the_next),
-		cmocka_unit_test(new_files), cmocka_unit_test(lines_from_the_end),
+		cmocka_unit_test(new_files), cmocka_unit_test(renewed_list),
+		cmocka_unit_test(lines_from_the_end),
 		cmocka_unit_test(colon_in_a_key),
 	};
 	int rc;

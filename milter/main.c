@@ -1,0 +1,377 @@
+/*
+ * main.c - mailferry-milter: SMTP waits for who is being moved, for nobody else
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <libgen.h>
+#include <libmilter/mfapi.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "maps/base/clock.h"
+#include "maps/base/log.h"
+#include "milter/decide.h"
+#include "milter/filter.h"
+#include "milter/follow.h"
+
+#ifndef VERSION
+#define VERSION "0.1"
+#endif
+
+#define BACKLOG		1024
+#define STOP_MS		10000	/* for sessions to end by themselves */
+#define LOOK_MS		50	/* between looks whether they have */
+
+struct options {
+	const char	*config;
+	const char	*log;		/* NULL: as configured */
+	bool		 check;
+};
+
+/* The socket that we made. */
+struct listening {
+	const char	*path;		/* NULL: not a unix one */
+	dev_t		 dev;
+	ino_t		 ino;
+};
+
+static struct options options;
+static struct conf *started;	/* with what; lives as long as we */
+static struct windows *windows;
+static struct listening listening;
+
+static const char usage[] =
+    "usage: mailferry-milter [--config FILE] [--log syslog|stderr|none] [--check]\n";
+
+static int
+read_options(int argc, char **argv, struct options *o)
+{
+	static const struct option all[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "log", required_argument, NULL, 'l' },
+		{ "check", no_argument, NULL, 'k' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", all, NULL)) != -1)
+		switch (c) {
+		case 'c':
+			o->config = optarg;
+			break;
+		case 'l':
+			o->log = optarg;
+			break;
+		case 'k':
+			o->check = true;
+			break;
+		case 'h':
+			(void)fputs(usage, stdout);
+			return 0;
+		case 'v':
+			(void)puts("mailferry-milter " VERSION);
+			return 0;
+		default:
+			(void)fputs(usage, stderr);
+			return 2;
+		}
+	if (optind != argc) {
+		(void)fputs(usage, stderr);
+		return 2;
+	}
+	return -1;
+}
+
+static int
+refuse(const struct err *err)
+{
+	(void)fprintf(stderr, "mailferry-milter: %s\n", err->text);
+	log_why(LOG_ERR, "refused", err->text);
+	return 1;
+}
+
+/* The configuration, if a milter can live with it; no talloc parent. */
+static enum status
+load(const char *path, struct conf **conf, struct err *err)
+{
+	enum status st = conf_load(NULL, path, conf, err);
+
+	if (st != ST_OK || strcmp((*conf)->map, "none") != 0)
+		return st;
+	st = err_set(err, ST_NEVER, "%s: map = none: there is nobody to wait for; "
+	    "set map = tdb:/var/lib/mailferry/map.tdb", (*conf)->path);
+	talloc_free(*conf);
+	return st;
+}
+
+/*
+ * libmilter has a thread of its own that waits for SIGHUP, SIGTERM and SIGINT, and
+ * means by each of them: stop, and cut off whoever is in a session.  It waits with
+ * sigwait(3), which in this program is this one: it waits for ever.  handle_signals()
+ * waits in another way.
+ */
+int sigwait(const sigset_t *set, int *sig);
+
+int
+sigwait(const sigset_t *set, int *sig)
+{
+	(void)set;
+	(void)sig;
+	for (;;)
+		(void)pause();
+}
+
+/* What we follow and where we listen stays as it was at the start. */
+static enum status
+check_same(const struct conf *conf, struct err *err)
+{
+	const struct { const char *key, *is, *was; } k[] = {
+		{ "map", conf->map, started->map },
+		{ "map_socket", conf->map_socket, started->map_socket },
+		{ "milter_socket", conf->milter_socket, started->milter_socket },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(k) / sizeof(k[0]); i++)
+		if (strcmp(k[i].is, k[i].was) != 0)
+			return err_set(err, ST_NEVER, "%s: %s = %s needs a restart",
+			    conf->path, k[i].key, k[i].is);
+	return ST_OK;
+}
+
+/* A configuration that is not right changes nothing. */
+static void
+reload(void)
+{
+	struct conf *conf = NULL;
+	struct err err;
+
+	if (load(options.config, &conf, &err) != ST_OK) {
+		log_why(LOG_ERR, "reload", err.text);
+		return;
+	}
+	if (check_same(conf, &err) != ST_OK) {
+		log_why(LOG_ERR, "reload", err.text);
+		talloc_free(conf);
+		return;
+	}
+	setup_use(setup_new(conf, windows));
+	log_why(LOG_INFO, "reloaded", started->path);
+}
+
+/* Our own socket, not that of one who took the place meanwhile. */
+static void
+remove_socket(void)
+{
+	struct stat sb;
+
+	if (listening.path != NULL && lstat(listening.path, &sb) == 0 &&
+	    sb.st_dev == listening.dev && sb.st_ino == listening.ino)
+		(void)unlink(listening.path);
+}
+
+/*
+ * Sessions end by themselves; nobody new finds us.  libmilter is not told: its way to
+ * stop leaves the sessions of its worker pool where they are.  So this ends the process,
+ * in which nothing is left to be done.
+ */
+static void NORETURN
+stop(const sigset_t *set)
+{
+	struct timespec look = { 0, LOOK_MS * 1000000 };
+	long long end = clock_ms() + STOP_MS;
+	int sig = 0;
+
+	remove_socket();
+	while (filter_sessions() > 0 && clock_ms() < end && sig != SIGTERM &&
+	    sig != SIGINT)
+		sig = sigtimedwait(set, NULL, &look);
+	filter_log_counts();
+	log_why(LOG_INFO, "stopped", filter_sessions() == 0 ? "asked to" :
+	    "asked to; sessions were still open");
+	_exit(0);
+}
+
+static void *
+handle_signals(void *arg)
+{
+	const sigset_t *set = arg;
+
+	for (;;)
+		switch (sigwaitinfo(set, NULL)) {
+		case SIGHUP:
+			reload();
+			break;
+		case SIGUSR1:
+			filter_log_counts();
+			break;
+		case SIGTERM:
+		case SIGINT:
+			stop(set);
+		}
+	return NULL;
+}
+
+/* Blocked before there is a second thread, so that all inherit it. */
+static enum status
+start_signals(struct err *err)
+{
+	static sigset_t set;
+	pthread_t thread;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGUSR1);
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+	errno = pthread_create(&thread, NULL, handle_signals, &set);
+	return errno == 0 ? ST_OK : err_sys(err, "start a thread");
+}
+
+/* A socket that nobody answers at is left from a crash. */
+static bool
+is_answered(const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool yes;
+
+	if (fd == -1)
+		return true;
+	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	yes = connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0 ||
+	    errno == EAGAIN;
+	(void)close(fd);
+	return yes;
+}
+
+static enum status
+prepare_path(const char *path, struct err *err)
+{
+	char *copy = must(talloc_strdup(NULL, path));
+	const char *dir = dirname(copy);
+	enum status st = ST_OK;
+
+	if (mkdir(dir, 0755) == -1 && errno != EEXIST)
+		st = err_sys(err, "mkdir %s: make it, for the user that this runs "
+		    "as", dir);
+	else if (is_answered(path))
+		st = err_set(err, ST_AGAIN, "%s: another mailferry-milter answers "
+		    "there", path);
+	talloc_free(copy);
+	return st;
+}
+
+static enum status
+open_socket(const struct conf *conf, struct err *err)
+{
+	const char *path = conf->milter_socket[0] == '/' ? conf->milter_socket :
+	    NULL;
+	char *name = must(talloc_asprintf(NULL, "%s%s", path == NULL ? "" :
+	    "unix:", conf->milter_socket));
+	enum status st = path == NULL ? ST_OK : prepare_path(path, err);
+	mode_t mask = umask(0777 & ~(mode_t)conf->milter_mode);
+	struct stat sb;
+
+	errno = 0;
+	if (st == ST_OK && (!filter_register(path == NULL) ||
+	    smfi_setconn(name) != MI_SUCCESS ||
+	    smfi_setbacklog(BACKLOG) != MI_SUCCESS ||
+	    smfi_opensocket(path != NULL) != MI_SUCCESS))
+		st = errno != 0 ? err_sys(err, "listen at %s", name) :
+		    err_set(err, ST_NEVER, "cannot listen at %s", name);
+	(void)umask(mask);
+	if (st == ST_OK && path != NULL && lstat(path, &sb) == 0) {
+		listening.path = must(talloc_strdup(NULL, path));
+		listening.dev = sb.st_dev;
+		listening.ino = sb.st_ino;
+	}
+	talloc_free(name);
+	return st;
+}
+
+/* libmilter turns in circles without a free descriptor. */
+static void
+raise_limit(void)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur < rl.rlim_max) {
+		rl.rlim_cur = rl.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &rl);
+	}
+}
+
+/* In this order: a thread that was there before the signals were blocked would get
+ * them. */
+static enum status
+start(struct err *err)
+{
+	struct conf *conf = NULL;
+	enum status st;
+
+	windows = windows_new(started);
+	st = start_signals(err);
+	if (st == ST_OK)
+		st = follow_start(windows, started, err);
+	if (st == ST_OK)
+		st = load(options.config, &conf, err);
+	if (st == ST_OK)
+		setup_use(setup_new(conf, windows));
+	return st;
+}
+
+static int
+serve(void)
+{
+	struct err err;
+
+	raise_limit();
+	if (open_socket(started, &err) != ST_OK)
+		return refuse(&err);
+	if (start(&err) != ST_OK) {
+		remove_socket();
+		return refuse(&err);
+	}
+	log_why(LOG_INFO, "started", started->milter_socket);
+	(void)smfi_main();		/* returns only where it failed */
+	filter_log_counts();
+	log_why(LOG_ERR, "stopped", "libmilter gave up; its own lines say why");
+	remove_socket();
+	return 1;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct err err;
+	int rc;
+
+	must_exit(1);
+	rc = read_options(argc, argv, &options);
+	if (rc != -1)
+		return rc;
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (load(options.config, &started, &err) != ST_OK)
+		return refuse(&err);
+	if (log_open("mailferry-milter", options.log != NULL ? options.log :
+	    started->log, started->debug ? LOG_DEBUG : LOG_INFO) == -1) {
+		(void)fputs(usage, stderr);
+		return 2;
+	}
+	rc = options.check ? 0 : serve();
+	if (options.check)
+		talloc_free(started);
+	return rc;
+}
