@@ -18,6 +18,8 @@
 #include "admin/form.h"
 #include "admin/lines.h"
 #include "admin/tables.h"
+#include "maps/map_ldap_conf.h"
+#include "maps/map_ldap_form.h"
 
 #define ERRORS_MAX	20		/* told before we give up */
 #define ADDED		"added"
@@ -306,7 +308,8 @@ verb_import(struct admin *ad, struct err *err)
 	struct importing im = { .ad = ad, .st = ST_OK };
 	enum format format;
 
-	if (!parse_words(ad, &format, NULL, &im.file) || im.file == NULL)
+	if (!parse_words(ad, &format, NULL, &im.file) || im.file == NULL ||
+	    format == FORMAT_LDIF)
 		return EXIT_USAGE;
 	im.by = admin_by(ad->conf, ad);
 	im.terminal = isatty(STDERR_FILENO) == 1;
@@ -317,6 +320,7 @@ struct exporting {
 	FILE		*out;
 	enum format	 format;
 	const struct table *table;	/* NULL: the format */
+	const char	*map_entry;	/* of LDIF */
 };
 
 /* One field of a row: a list's members with its separator between them. */
@@ -344,9 +348,17 @@ static enum status
 export_one(const struct record *rec, void *arg, struct err *err)
 {
 	struct exporting *ex = arg;
-	json_t *obj = form_record(rec);
+	char *text;
+	json_t *obj;
 	int i;
 
+	if (ex->format == FORMAT_LDIF) {
+		text = ldif_record(NULL, ex->map_entry, rec);
+		(void)fputs(text, ex->out);
+		talloc_free(text);
+		return ferror(ex->out) ? err_sys(err, "write") : ST_OK;
+	}
+	obj = form_record(rec);
 	if (ex->format == FORMAT_JSONL)
 		form_print(ex->out, obj);
 	else {
@@ -373,6 +385,8 @@ export(struct admin *ad, struct exporting *ex, struct err *err)
 		for (i = 0; form_columns[i] != NULL; i++)
 			(void)fprintf(ex->out, "%s%c", form_columns[i],
 			    form_columns[i + 1] == NULL ? '\n' : ',');
+	if (ex->format == FORMAT_LDIF)
+		(void)fputs(ldif_map(ad->conf, ex->map_entry), ex->out);
 	return map_each(ad->map, export_one, ex, err);
 }
 
@@ -400,14 +414,53 @@ export_to(struct admin *ad, struct exporting *ex, const char *file,
 	return st;
 }
 
+/* `--map-entry DN` is taken out of the words. */
+static const char *
+take_map_entry(struct admin *ad)
+{
+	const char *dn = NULL;
+	int i, n = 0;
+
+	for (i = 0; i < ad->argc; i++) {
+		if (strcmp(ad->argv[i], "--map-entry") == 0 && i + 1 < ad->argc)
+			dn = ad->argv[++i];
+		else
+			ad->argv[n++] = ad->argv[i];
+	}
+	ad->argc = n;
+	return dn;
+}
+
+/* Below which entry: as told, else where the present map is. */
+static enum status
+find_map_entry(struct admin *ad, struct exporting *ex, struct err *err)
+{
+	struct ldapconf *lc = NULL;
+	enum status st;
+
+	if (ex->format != FORMAT_LDIF || ex->map_entry != NULL)
+		return ST_OK;
+	if (strncmp(ad->conf->map, "ldap:", 5) != 0)
+		return err_set(err, ST_NEVER, "LDIF for where? --map-entry "
+		    "cn=mailferry,BASE");
+	st = ldapconf_load(ad->conf, ad->conf->map + 5, &lc, err);
+	if (st == ST_OK)
+		ex->map_entry = lc->map_entry;
+	return st;
+}
+
 int
 verb_export(struct admin *ad, struct err *err)
 {
-	struct exporting ex = { .out = stdout };
+	struct exporting ex = { .out = stdout, .map_entry = take_map_entry(ad) };
 	const char *file;
+	enum status st;
 
 	if (!parse_words(ad, &ex.format, &ex.table, &file))
 		return EXIT_USAGE;
+	st = find_map_entry(ad, &ex, err);
+	if (st != ST_OK)
+		return admin_status(st);
 	return admin_status(file == NULL || strcmp(file, "-") == 0 ?
 	    export(ad, &ex, err) : export_to(ad, &ex, file, err));
 }

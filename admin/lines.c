@@ -26,8 +26,9 @@ struct reading {
 bool
 format_parse(const char *name, enum format *format)
 {
-	*format = strcmp(name, "csv") == 0 ? FORMAT_CSV : FORMAT_JSONL;
-	return *format == FORMAT_CSV || strcmp(name, "jsonl") == 0;
+	*format = strcmp(name, "csv") == 0 ? FORMAT_CSV :
+	    strcmp(name, "ldif") == 0 ? FORMAT_LDIF : FORMAT_JSONL;
+	return *format != FORMAT_JSONL || strcmp(name, "jsonl") == 0;
 }
 
 void

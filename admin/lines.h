@@ -10,9 +10,9 @@
 
 #include "maps/base/outcome.h"
 
-enum format { FORMAT_JSONL, FORMAT_CSV };
+enum format { FORMAT_JSONL, FORMAT_CSV, FORMAT_LDIF };
 
-/* "jsonl", "csv"; false for any other word. */
+/* "jsonl", "csv", "ldif" (for export only); false for any other word. */
 bool		format_parse(const char *name, enum format *format);
 
 /*

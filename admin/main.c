@@ -27,7 +27,7 @@ static const struct verb {
 	{ "delete", verb_delete, "USER" },
 	{ "default", verb_default, "[old | new]" },
 	{ "import", verb_import, "[--format jsonl|csv] FILE" },
-	{ "export", verb_export, "[--format jsonl|csv|transport|access|passwd-file] [FILE]" },
+	{ "export", verb_export, "[--format jsonl|csv|ldif|transport|access|passwd-file] [--map-entry DN] [FILE]" },
 	{ "history", verb_history, "[--limit N] [USER]" },
 	{ "watch", verb_watch, "[USER]" },
 	{ "explain", verb_explain, "USER | ADDRESS" },

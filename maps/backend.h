@@ -26,6 +26,25 @@ struct map {
 						   is nothing to do (none) */
 };
 
+/*
+ * What is told of every record by who follows the map.  Between BEGIN and COMPLETE each
+ * comes once, and what does not come is gone; ALIVE: nothing happened.
+ */
+enum follow_event { FOLLOW_BEGIN, FOLLOW_RECORD, FOLLOW_COMPLETE, FOLLOW_ALIVE };
+
+struct followed {
+	const char	*user;
+	uint64_t	 version;	/* the last one */
+	const char	*text;		/* NULL: deleted */
+	bool		 staged;	/* for an import */
+	uint64_t	 seq;		/* of the last change, and its text; NULL */
+	const char	*change;
+};
+
+/* rec: with FOLLOW_RECORD; anything but ST_OK ends it. */
+typedef enum status follow_fn(enum follow_event, const struct followed *rec,
+		    void *arg);
+
 struct map_ops {
 	const char	*scheme;		/* "tdb", "socket", "none" */
 	/* arg: what follows the colon.  map->handle is set. */
@@ -90,11 +109,27 @@ struct map_ops {
 	 * ST_NONE nothing to do.
 	 */
 	enum status	(*tick)(struct map *, struct err *);
+	/*
+	 * Of an owner whose calls may block (NULL: they do not): how many
+	 * processes are to make them, and after how many seconds one of those is
+	 * killed.  forked() is called in each of them first, and after a reload.
+	 */
+	int		(*workers)(const struct map *);
+	int		(*patience)(const struct map *);
+	void		(*forked)(struct map *);
+	/*
+	 * Tell every record and then each change, until fn or a failure ends it;
+	 * NULL: cannot.  lease: for how many seconds what it told may be used
+	 * while nothing is heard; 0: not at all.
+	 */
+	enum status	(*follow)(struct map *, follow_fn *fn, void *arg,
+			    struct err *err);
+	int		(*lease)(const struct map *);
 	/* Let go of what was held for look-ups that come together. */
 	void		(*rest)(struct map *);
 };
 
-extern const struct map_ops map_tdb, map_none, map_socket;
+extern const struct map_ops map_tdb, map_ldap, map_none, map_socket;
 
 /*
  * The backends that can own a map's data, for the table in map.c: the LDA is

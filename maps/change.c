@@ -133,3 +133,20 @@ change_parse(TALLOC_CTX *ctx, const char *text, size_t len, struct change *ch,
 		*prev = r.prev;
 	return st;
 }
+
+const struct record *
+change_finish(TALLOC_CTX *ctx, const struct record *is, uint64_t before,
+    const struct change_by *by)
+{
+	struct record *rec = record_copy(ctx, is);
+
+	if (before >= rec->version) {	/* there was one of this name */
+		if (rec->led == rec->version)
+			rec->led = before + 1;
+		rec->version = before + 1;
+	}
+	rec->by = must(talloc_strdup(rec, by->by));
+	rec->why = must(talloc_strdup(rec, by->why));
+	rec->at = by->at;
+	return rec;
+}

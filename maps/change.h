@@ -27,4 +27,11 @@ enum status	change_parse(TALLOC_CTX *ctx, const char *text, size_t len,
 		    struct change *ch, uint64_t *prev, struct err *err)
 		    MUST_CHECK;
 
+/*
+ * The record as an owner stores it: made by `by`, its version above `before`, the
+ * last one that the name had.  Talloc child of ctx.
+ */
+const struct record *change_finish(TALLOC_CTX *ctx, const struct record *is,
+		    uint64_t before, const struct change_by *by);
+
 #endif

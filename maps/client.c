@@ -4,6 +4,7 @@
 #include "maps/client.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,7 +13,9 @@
 #include "maps/base/clock.h"
 #include "maps/base/log.h"
 #include "maps/base/netstring.h"
+#include "maps/map_cache.h"
 #include "maps/metrics.h"
+#include "maps/workers.h"
 
 #define TURN		32		/* answers to one client before the next */
 #define UNSENT_MAX	(1024 * 1024)	/* bytes after which no more is answered */
@@ -23,6 +26,8 @@ client_drop(struct client *cl)
 	TAILQ_REMOVE(&cl->all->list, cl, entry);
 	cl->all->n--;
 	metrics_client(cl->pr, -1);
+	if (cl->busy)
+		workers_forget(cl->all->workers, cl);
 	if (cl->readable != NULL)
 		event_free(cl->readable);
 	if (cl->writable != NULL)
@@ -102,7 +107,8 @@ client_flush(struct client *cl)
 			return false;
 		}
 		(void)event_del(cl->writable);
-		(void)event_add(cl->readable, NULL);
+		if (!cl->busy)
+			(void)event_add(cl->readable, NULL);
 		return true;
 	}
 	/* It does not read: then we do not read it either. */
@@ -140,12 +146,73 @@ complain(struct client *cl, const char *why)
 	log_end(&l);
 }
 
+/* What a request came to; `used` bytes of what was read are done with. */
+static void
+take_answer(struct client *cl, const struct answer *out, size_t used)
+{
+	metrics_request(cl->pr, out->st, clock_us() - cl->asked);
+	metrics_add(M_DEFERRALS, out->window);
+	metrics_add(M_CONFLICTS, out->conflict);
+	if (out->len > 0)
+		put_answer(cl, out->data, out->len);
+	cl->in.at += used;
+	cl->watching = cl->watching || out->watch;
+	cl->closing = cl->closing || out->close;
+	if (out->why != NULL)
+		complain(cl, out->why);
+}
+
+static void
+answer_busy(struct client *cl, size_t used)
+{
+	struct answer out = { .st = ST_AGAIN,
+	    .data = (char *)(uintptr_t)cl->pr->busy };
+
+	out.len = strlen(out.data);
+	take_answer(cl, &out, used);
+}
+
+/* ST_AGAIN: the answer comes later. */
+static enum status
+have_answered(struct client *cl, const char *req, size_t len, size_t used)
+{
+	cl->busy = true;
+	cl->used = used;
+	if (workers_ask(cl->all->workers, cl, req, len))
+		return ST_AGAIN;
+	cl->busy = false;
+	answer_busy(cl, used);
+	return ST_OK;
+}
+
+/* From what was so a moment ago, where that is good enough and known. */
+static bool
+answer_late(struct client *cl, const char *req, size_t len, size_t used)
+{
+	struct map *cache = workers_cache(cl->all->workers, cl->pr->late == NULL ?
+	    0 : cl->pr->late(req, len));
+	struct answer out = { .st = ST_OK };
+	TALLOC_CTX *ctx;
+	bool missed;
+
+	if (cache == NULL)
+		return false;
+	ctx = must(talloc_pool(NULL, 8192));
+	cl->pr->answer(ctx, cache, &cl->peer, req, len, &out);
+	missed = cache_missed(cache);
+	if (!missed) {
+		metrics_add(M_CACHED, 1);
+		take_answer(cl, &out, used);
+	}
+	talloc_free(ctx);
+	return !missed;
+}
+
 /* One request, if there is a whole one.  ST_AGAIN: not yet. */
 static enum status
 answer_one(struct client *cl)
 {
 	struct answer out = { .st = ST_OK };
-	long long begin = clock_us();
 	const char *req;
 	size_t len, used;
 	TALLOC_CTX *ctx;
@@ -154,19 +221,16 @@ answer_one(struct client *cl)
 	st = next_request(cl, &req, &len, &used);
 	if (st != ST_OK)
 		return st;
+	cl->asked = clock_us();
+	if (cl->all->workers != NULL && !cl->pr->mapless &&
+	    answer_late(cl, req, len, used))
+		return ST_OK;
+	if (cl->all->workers != NULL && !cl->pr->mapless)
+		return have_answered(cl, req, len, used);
 	ctx = must(talloc_pool(NULL, 8192));
 	cl->pr->answer(ctx, cl->all->map, &cl->peer, req, len, &out);
-	metrics_request(cl->pr, out.st, clock_us() - begin);
-	metrics_add(M_DEFERRALS, out.window);
-	metrics_add(M_CONFLICTS, out.conflict);
-	if (out.len > 0)
-		put_answer(cl, out.data, out.len);
+	take_answer(cl, &out, used);
 	talloc_free(ctx);
-	cl->in.at += used;
-	cl->watching = cl->watching || out.watch;
-	cl->closing = cl->closing || out.close;
-	if (out.why != NULL)
-		complain(cl, out.why);
 	return ST_OK;
 }
 
@@ -176,13 +240,15 @@ turn(struct client *cl)
 	enum status st = ST_OK;
 	int i;
 
-	for (i = 0; i < TURN && st == ST_OK && !cl->closing &&
+	for (i = 0; i < TURN && st == ST_OK && !cl->closing && !cl->busy &&
 	    cl->out.len - cl->out.at < UNSENT_MAX; i++)
 		st = cl->in.len > cl->in.at ? answer_one(cl) : ST_AGAIN;
 	if (st == ST_NEVER) {
 		client_drop(cl);
 		return;
 	}
+	if (cl->busy)
+		(void)event_del(cl->readable);
 	if (client_flush(cl) && st == ST_OK && cl->out.len == 0)
 		event_active(cl->readable, EV_READ, 0);	/* others first */
 }
@@ -193,6 +259,18 @@ touch(struct client *cl)
 	cl->seen = clock_ms();
 	TAILQ_REMOVE(&cl->all->list, cl, entry);
 	TAILQ_INSERT_TAIL(&cl->all->list, cl, entry);
+}
+
+void
+client_answered(struct client *cl, struct answer *out)
+{
+	cl->busy = false;
+	touch(cl);
+	if (out != NULL)
+		take_answer(cl, out, cl->used);
+	else
+		answer_busy(cl, cl->used);
+	turn(cl);
 }
 
 static void

@@ -2,7 +2,7 @@
  * client.h - one connection of mailferry-mapd: its buffers, its turns
  *
  * A client is read when it has something, answered at once, and not read while
- * it does not take its answers.  It gets a few answers at a turn, so that one
+ * it does not take its answers, or while one of its requests is with a worker.  It gets a few answers at a turn, so that one
  * who sends thousands of requests at once delays nobody.
  */
 #ifndef MAPS_CLIENT_H
@@ -29,6 +29,9 @@ struct client {
 	struct wire_peer peer;
 	struct buffer	 in, out;
 	long long	 seen;		/* clock_ms() of the last activity */
+	size_t		 used;		/* bytes of the request that is busy */
+	long long	 asked;		/* clock_us() of that */
+	bool		 busy;		/* a worker answers; it is not read */
 	bool		 watching;
 	bool		 closing;	/* when its answers are sent */
 };
@@ -37,6 +40,7 @@ struct clients {
 	TAILQ_HEAD(, client) list;	/* who was silent for longest first */
 	int		 n;
 	struct map	*map;
+	struct workers	*workers;	/* NULL: answers are made here */
 	struct event_base *base;
 	long long	 told;		/* when one was last complained of */
 };
@@ -51,6 +55,8 @@ void		client_tell(struct client *cl, const char *data, size_t len);
 /* Send what can be sent without waiting.  False: the client is gone. */
 bool		client_flush(struct client *cl);
 
+/* The answer of workers_ask(), its data borrowed; NULL: there is none. */
+void		client_answered(struct client *cl, struct answer *out);
 /* How many connections with this protocol a uid has. */
 int		client_count(const struct clients *all, const struct protocol *pr,
 		    uid_t uid);

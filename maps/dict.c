@@ -256,7 +256,17 @@ dict_answer(TALLOC_CTX *ctx, struct map *map, const struct wire_peer *peer,
 	}
 }
 
+/* Who logs in by what was so before a step is kicked again by who steps. */
+static int
+dict_late(const char *req, size_t len)
+{
+	(void)req;
+	(void)len;
+	return DICT_LATE;
+}
+
 const struct protocol protocol_dict = {
 	.name = "dict", .request_max = DICT_REQUEST_MAX, .parse = parse_line,
-	.answer = dict_answer, .busy = "Ftoo many clients of mailferry-mapd\n",
+	.answer = dict_answer, .late = dict_late,
+	.busy = "Ftoo many clients of mailferry-mapd\n",
 };

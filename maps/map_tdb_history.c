@@ -161,24 +161,6 @@ store_change(struct tdb_context *tdb, TALLOC_CTX *ctx, struct change *ch,
 	return st == ST_OK ? store_card(tdb, ch->user, card, err) : st;
 }
 
-/* The new record with the version that follows, and who made it. */
-static const struct record *
-finish_record(TALLOC_CTX *ctx, const struct record *is, uint64_t before,
-    const struct change_by *by)
-{
-	struct record *rec = record_copy(ctx, is);
-
-	if (before >= rec->version) {	/* there was one of this name */
-		if (rec->led == rec->version)
-			rec->led = before + 1;
-		rec->version = before + 1;
-	}
-	rec->by = must(talloc_strdup(rec, by->by));
-	rec->why = must(talloc_strdup(rec, by->why));
-	rec->at = by->at;
-	return rec;
-}
-
 enum status
 tdbm_apply(struct tdb_context *tdb, TALLOC_CTX *ctx, const char *user,
     uint64_t was_version, const struct record *is, const struct change_by *by,
@@ -198,7 +180,7 @@ tdbm_apply(struct tdb_context *tdb, TALLOC_CTX *ctx, const char *user,
 		    "%s (it is in version %llu now)", user,
 		    (unsigned long long)(was == NULL ? 0 : was->version));
 	if (is != NULL)
-		is = finish_record(ctx, is, card.version, by);
+		is = change_finish(ctx, is, card.version, by);
 	card.live = is != NULL;
 	card.version = is != NULL ? is->version : card.version + 1;
 	*ch = (struct change){ 0, must(talloc_strdup(ctx, user)), *by, was, is,

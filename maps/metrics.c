@@ -24,6 +24,12 @@ static const struct {
 	    "Clients turned away at max_connections." },
 	[M_WHOLE] = { "mailferry_map_whole", "gauge",
 	    "1 while the map is undamaged." },
+	[M_CACHED] = { "mailferry_cached_answers_total", "counter",
+	    "Answers from the records as they were a moment ago." },
+	[M_CACHE_AGE] = { "mailferry_cache_age_seconds", "gauge",
+	    "Since the LDAP server was last heard to have nothing new." },
+	[M_WORKERS_LOST] = { "mailferry_workers_lost_total", "counter",
+	    "Processes that ask an LDAP server and ended or were killed." },
 };
 
 /* Upper bounds of the latency's buckets, microseconds. */
@@ -252,6 +258,6 @@ http_answer(TALLOC_CTX *ctx, struct map *map, const struct wire_peer *peer,
 
 const struct protocol protocol_metrics = {
 	.name = "metrics", .request_max = 8192, .parse = http_parse,
-	.answer = http_answer,
+	.answer = http_answer, .mapless = true,
 	.busy = "HTTP/1.0 503 Service Unavailable\r\n\r\n",
 };

@@ -16,6 +16,9 @@ enum metric {
 	M_DEFERRALS,			/* answers about a user inside a window */
 	M_REFUSED,			/* clients turned away at max_connections */
 	M_WHOLE,			/* gauge: 1 while the map is undamaged */
+	M_CACHED,			/* answers from what was so a moment ago */
+	M_CACHE_AGE,			/* gauge: seconds since that was known */
+	M_WORKERS_LOST,			/* processes that ended or were killed */
 	M_LAST,
 };
 

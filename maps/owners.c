@@ -3,4 +3,10 @@
  */
 #include "maps/backend.h"
 
-const struct map_ops *const map_owners[] = { &map_tdb, NULL };
+const struct map_ops *const map_owners[] = {
+	&map_tdb,
+#ifdef WITH_LDAP
+	&map_ldap,
+#endif
+	NULL
+};

@@ -32,6 +32,8 @@ struct answer {
 	const char *why;		/* for the log, where the peer is wrong; static */
 };
 
+#define LATE_AS_LEASED	86400		/* as old as the map gives a lease for */
+
 struct protocol {
 	const char	*name;
 	bool		 netstrings;	/* requests and answers are netstrings, and
@@ -47,6 +49,12 @@ struct protocol {
 	void		(*answer)(TALLOC_CTX *ctx, struct map *map,
 			    const struct wire_peer *peer, const char *req,
 			    size_t rlen, struct answer *out);
+	/*
+	 * How old in seconds what this request is answered by may be; NULL, and 0:
+	 * it decides something, and is answered by what is so now.
+	 */
+	int		(*late)(const char *req, size_t rlen);
+	bool		 mapless;	/* answer() asks no map: never by a worker */
 	/* The answer that says "later" to any request; static. */
 	const char	*busy;
 };

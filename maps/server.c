@@ -27,6 +27,7 @@
 #include "maps/metrics.h"
 #include "maps/peer.h"
 #include "maps/wire.h"
+#include "maps/workers.h"
 
 #define BACKLOG		1024
 #define EMFILE_REST	100		/* ms without accepting */
@@ -52,6 +53,7 @@ struct server {
 	struct listener		 listener[LISTENERS];
 	int			 nlisteners;
 	struct clients		 clients;
+	struct workers		*workers;	/* NULL: the map does not block */
 	long long		 told;	/* when "too many" was last logged */
 	server_reload_fn	*reload;
 	void			*reload_arg;
@@ -159,7 +161,7 @@ on_working(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (srv->map->ops->tick != NULL)
+	if (srv->map->ops->tick != NULL && srv->workers == NULL)
 		st = srv->map->ops->tick(srv->map, &err);
 	if (st == ST_OK)
 		(void)event_add(srv->working, &breath);
@@ -177,11 +179,13 @@ on_second(evutil_socket_t fd, short what, void *arg)
 
 	notify_alive();
 	on_working(fd, what, srv);
+	if (srv->workers != NULL)
+		workers_second(srv->workers);
 	for (cl = TAILQ_FIRST(&srv->clients.list); cl != NULL; cl = next) {
 		next = TAILQ_NEXT(cl, entry);
 		if (now - cl->seen < srv->conf->idle_timeout * 1000LL)
 			break;
-		if (!cl->watching || cl->out.len > cl->out.at)
+		if (!cl->busy && (!cl->watching || cl->out.len > cl->out.at))
 			client_drop(cl);
 	}
 }
@@ -214,7 +218,8 @@ on_change(const struct change *ch, void *arg, struct err *err)
 
 	(void)err;
 	metrics_add(M_CHANGES, 1);
-	metrics_user(ch->was, ch->is);
+	if (srv->workers == NULL)	/* else who follows the map counts */
+		metrics_user(ch->was, ch->is);
 	if (!ch->imported)		/* there may be 100,000 of those */
 		log_change(ch);
 	for (cl = TAILQ_FIRST(&srv->clients.list); cl != NULL; cl = next) {
@@ -256,6 +261,8 @@ on_hup(evutil_socket_t sig, short what, void *arg)
 	talloc_free(srv->rules);
 	srv->rules = rules;
 	srv->conf = srv->map->conf = conf;
+	if (srv->workers != NULL)
+		workers_renew(srv->workers);
 	log_why(LOG_INFO, "reloaded", conf->path);
 	notify_reloaded();
 }
@@ -323,6 +330,7 @@ server_destroy(struct server *srv)
 		close_listener(&srv->listener[i]);
 	while (!TAILQ_EMPTY(&srv->clients.list))
 		client_drop(TAILQ_FIRST(&srv->clients.list));
+	talloc_free(srv->workers);
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (*all[i] != NULL)
 			event_free(*all[i]);
@@ -380,12 +388,21 @@ server_new(TALLOC_CTX *ctx, const struct conf *conf, struct map *map,
 		return st;
 	}
 	/* A map that cannot be listed is told of by every answer. */
-	metrics_set(M_WHOLE, map_each(map, count_user, NULL, err) == ST_OK);
+	metrics_set(M_WHOLE, map->ops->workers != NULL ||
+	    map_each(map, count_user, NULL, err) == ST_OK);
 	make_events(srv);
 	map->changed = on_change;
 	map->changed_arg = srv;
-	*out = srv;
-	return ST_OK;
+	if (map->ops->workers != NULL) {
+		st = workers_new(srv, srv->base, map, on_change, srv,
+		    &srv->workers, err);
+		srv->clients.workers = srv->workers;
+	}
+	if (st != ST_OK)
+		talloc_free(srv);
+	else
+		*out = srv;
+	return st;
 }
 
 enum status

@@ -118,8 +118,18 @@ socketmap_answer(TALLOC_CTX *ctx, struct map *map, const struct wire_peer *peer,
 	out->window = q.window;
 }
 
+/* Wherever Postfix sends it, the LDA decides. */
+static int
+socketmap_late(const char *req, size_t len)
+{
+	(void)req;
+	(void)len;
+	return LATE_AS_LEASED;
+}
+
 const struct protocol protocol_socketmap = {
 	.name = "socketmap", .netstrings = true,
 	.request_max = SOCKETMAP_REQUEST_MAX, .answer = socketmap_answer,
+	.late = socketmap_late,
 	.busy = "TEMP too many clients of mailferry-mapd",
 };

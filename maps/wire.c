@@ -344,9 +344,20 @@ map_answer(TALLOC_CTX *ctx, struct map *map, const struct wire_peer *peer,
 	out->len = strlen(q.out);
 }
 
+/* The milter's question: the LDA decides. */
+static int
+map_late(const char *req, size_t len)
+{
+	static const char verb[] = "recipient ";
+
+	return len >= sizeof(verb) - 1 && memcmp(req, verb, sizeof(verb) - 1) == 0 ?
+	    LATE_AS_LEASED : 0;
+}
+
 const struct protocol protocol_map = {
 	.name = "map", .netstrings = true, .request_max = WIRE_REQUEST_MAX,
-	.answer = map_answer, .busy = "AGAIN too many clients",
+	.answer = map_answer, .late = map_late,
+	.busy = "AGAIN too many clients, or a map that does not answer",
 };
 
 char *

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "maps/base/file.h"
+#include "maps/base/keys.h"
 
 #ifndef SYSCONFDIR
 #define SYSCONFDIR "/etc"
@@ -92,58 +93,15 @@ conf_key(size_t i, const char **dflt, const char **meaning)
 	return keys[i].name;
 }
 
-/* How many letters to add, drop or change: for "did you mean". */
-static size_t
-distance(const char *a, const char *b)
-{
-	size_t row[64], la = strlen(a), lb = strlen(b), i, j, diag, up;
-
-	if (lb >= sizeof(row) / sizeof(row[0]))
-		return lb;
-	for (j = 0; j <= lb; j++)
-		row[j] = j;
-	for (i = 1; i <= la; i++) {
-		diag = row[0];
-		row[0] = i;
-		for (j = 1; j <= lb; j++) {
-			up = row[j];
-			row[j] = diag + (a[i - 1] != b[j - 1]);
-			if (up + 1 < row[j])
-				row[j] = up + 1;
-			if (row[j - 1] + 1 < row[j])
-				row[j] = row[j - 1] + 1;
-			diag = up;
-		}
-	}
-	return row[lb];
-}
-
-static const char *
-nearest(const char *name)
-{
-	size_t i, best = 0, d, least = (size_t)-1;
-
-	for (i = 0; i < NKEYS; i++) {
-		d = distance(name, keys[i].name);
-		if (d < least) {
-			least = d;
-			best = i;
-		}
-	}
-	return keys[best].name;
-}
-
 struct reading {
 	struct conf	*conf;
-	int		 line;
-	struct err	*err;
+	struct keys	 at;
 };
 
 static enum status
 bad(const struct reading *r, const char *name, const char *what)
 {
-	return err_set(r->err, ST_NEVER, "%s, line %d: %s: %s", r->conf->path,
-	    r->line, name, what);
+	return keys_bad(&r->at, name, what);
 }
 
 static void *
@@ -374,92 +332,31 @@ set_sockets(const struct reading *r)
 		*f = must(talloc_asprintf(r->conf, "%s/%s", r->conf->socket_dir,
 		    keys[i].dflt));
 		if (strlen(*f) > SOCKET_MAX)
-			return err_set(r->err, ST_NEVER,
+			return err_set(r->at.err, ST_NEVER,
 			    "%s: socket_dir: is too long for a socket",
 			    r->conf->path);
 	}
 	return ST_OK;
 }
 
-static char *
-trim(char *s)
+static const char *
+name_at(size_t i)
 {
-	char *end;
-
-	s += strspn(s, " \t\r\n");
-	end = s + strlen(s);
-	while (end > s && strchr(" \t\r\n", end[-1]) != NULL)
-		*--end = '\0';
-	return s;
+	return i < NKEYS ? keys[i].name : NULL;
 }
 
-/* One logical line.  The last of two equal keys wins, as in main.cf. */
+/* The last of two equal keys wins, as in main.cf. */
 static enum status
-set_line(const struct reading *r, char *line)
+set_key(const struct keys *at, const char *name, const char *value, void *arg)
 {
-	char *name = trim(line), *eq = strchr(name, '=');
-	char what[128];
+	const struct reading *r = arg;
 	size_t i;
 
-	if (*name == '\0')
-		return ST_OK;
-	if (eq == NULL)
-		return bad(r, name, "is not `key = value`");
-	*eq = '\0';
-	name = trim(name);
 	for (i = 0; i < NKEYS; i++)
-		if (strcmp(name, keys[i].name) == 0) {
-			char *value = trim(eq + 1);
-
+		if (strcmp(name, keys[i].name) == 0)
 			return set(r, &keys[i], *value != '\0' ||
 			    is_socket(&keys[i]) ? value : keys[i].dflt);
-		}
-	(void)snprintf(what, sizeof(what), "unknown key; did you mean \"%s\"?",
-	    nearest(name));
-	return bad(r, name, what);
-}
-
-/* Is the line that begins here one of its own?  A blank continues the former. */
-static bool
-is_comment(const char *line)
-{
-	line += strspn(line, " \t\r");
-	return *line == '#' || *line == '\n' || *line == '\0';
-}
-
-static enum status
-parse_text(struct reading *r, char *text)
-{
-	enum status st = ST_OK;
-	char *logical = NULL, *line, *next;
-	int n = 0, at = 0;
-
-	for (line = text; *line != '\0' && st == ST_OK; line = next) {
-		next = line + strcspn(line, "\n");
-		if (*next == '\n')
-			*next++ = '\0';
-		n++;
-		if (is_comment(line))
-			continue;
-		if (*line == ' ' || *line == '\t') {
-			if (logical == NULL) {
-				r->line = n;
-				return bad(r, trim(line),
-				    "continues a line that is not there");
-			}
-			logical = must(talloc_asprintf(r->conf, "%s %s", logical,
-			    trim(line)));
-			continue;
-		}
-		if (logical != NULL) {
-			r->line = at;
-			st = set_line(r, logical);
-		}
-		logical = line;
-		at = n;
-	}
-	r->line = at;
-	return st == ST_OK && logical != NULL ? set_line(r, logical) : st;
+	return keys_unknown(at, name, name_at);
 }
 
 /* Domains are compared in lower case. */
@@ -475,7 +372,7 @@ enum status
 conf_parse(TALLOC_CTX *ctx, const char *path, const char *text, size_t len,
     struct conf **conf, struct err *err)
 {
-	struct reading r = { .err = err };
+	struct reading r = { .at = { .path = path, .err = err } };
 	enum status st;
 	char *copy;
 	const char **d;
@@ -488,7 +385,7 @@ conf_parse(TALLOC_CTX *ctx, const char *path, const char *text, size_t len,
 	else
 		st = set_defaults(&r);
 	if (st == ST_OK)
-		st = parse_text(&r, copy);
+		st = keys_each(r.conf, &r.at, copy, set_key, &r);
 	if (st == ST_OK)
 		st = set_sockets(&r);
 	for (d = r.conf->domains; st == ST_OK && *d != NULL; d++)

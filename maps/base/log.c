@@ -169,6 +169,12 @@ log_end(struct logline *l)
 }
 
 void
+log_forked(void)
+{
+	sock = -1;
+}
+
+void
 log_why(int level, const char *event, const char *why)
 {
 	struct logline l;

@@ -39,6 +39,9 @@ void	log_str(struct logline *l, const char *key, const char *value);
 void	log_num(struct logline *l, const char *key, long long value);
 void	log_end(struct logline *l);
 
+/* In a child that closed all descriptors but its own and the standard ones. */
+void	log_forked(void);
+
 /* A line with `why` alone: `EVENT why="TEXT"`. */
 void	log_why(int level, const char *event, const char *why);
 

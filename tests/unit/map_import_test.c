@@ -1,5 +1,6 @@
 /*
- * map_import_test.c - many changes at once: all or nothing, whatever ends when
+ * map_import_test.c - an import into the embedded map, whatever ends when; what it has
+ * in common with others is in map_backend_test.c
  */
 #include "tests/unit/test.h"
 
@@ -128,34 +129,6 @@ hear(const struct change *ch, void *arg, struct err *err)
 	return ST_OK;
 }
 
-static void
-finish(struct map *map, const char *id)
-{
-	uint64_t left = 1;
-	struct err err;
-
-	while (left > 0)
-		if (map_import_commit(map, id, &left, &err) != ST_OK)
-			fail_msg("%s", err.text);
-}
-
-static void
-nothing_before_all_after(void **state)
-{
-	struct map *map = fresh();
-	char *id = begin(map);
-
-	(void)state;
-	put_all(map, id);
-	assert_int_equal(has(map, "u7"), ST_NONE);
-	assert_int_equal(count(map), 0);
-	finish(map, id);
-	assert_int_equal(count(map), USERS);
-	assert_int_equal(access(staged, F_OK), -1);
-	finish(map, id);		/* said again */
-	talloc_free(map);
-}
-
 /* Decided, and nothing written yet: whoever asks gets the new record. */
 static void
 asked_before_it_is_written(void **state)
@@ -282,59 +255,6 @@ the_staged_file_is_lost(void **state)
 	(void)unlink(path);
 }
 
-/* Somebody else is faster: nothing of the import stands. */
-static void
-another_was_first(void **state)
-{
-	struct map *map = fresh();
-	struct record *rec = record(map, "u5", NULL);
-	uint64_t left;
-	struct err err;
-	char *id = begin(map);
-
-	(void)state;
-	put_all(map, id);
-	assert_int_equal(map_replace(map, NULL, rec, &me, NULL, &err), ST_OK);
-	assert_int_equal(map_import_commit(map, id, &left, &err), ST_AGAIN);
-	assert_non_null(strstr(err.text, "u5"));
-	assert_int_equal(count(map), 1);
-	assert_int_equal(map_import_begin(map, map, &id, &err), ST_OK);
-	assert_int_equal(put(map, id, 0, "u5", NULL, &err), ST_AGAIN);
-	assert_int_equal(put(map, id, 1, "u5", NULL, &err), ST_OK);
-	assert_int_equal(put(map, id, 1, "u5", NULL, &err), ST_NEVER);
-	talloc_free(map);
-}
-
-static void
-addresses_change_hands(void **state)
-{
-	struct map *map = fresh();
-	char *user = NULL, *id = begin(map);
-	uint64_t left;
-	struct err err;
-
-	(void)state;
-	assert_int_equal(put(map, id, 0, "a", "a@x", &err), ST_OK);
-	assert_int_equal(put(map, id, 0, "b", "b@x", &err), ST_OK);
-	assert_int_equal(put(map, id, 0, "c", "b@x", &err), ST_NEVER);
-	finish(map, id);
-	id = begin(map);		/* they swap */
-	assert_int_equal(put(map, id, 1, "a", "b@x", &err), ST_OK);
-	assert_int_equal(put(map, id, 1, "b", "a@x", &err), ST_OK);
-	finish(map, id);
-	assert_int_equal(map_by_address(map, map, "a@x", &user, &err), ST_OK);
-	assert_string_equal(user, "b");
-	assert_int_equal(map_by_address(map, map, "b@x", &user, &err), ST_OK);
-	assert_string_equal(user, "a");
-	id = begin(map);		/* taken, and not given up */
-	assert_int_equal(put(map, id, 2, "a", "a@x", &err), ST_OK);
-	assert_int_equal(map_import_commit(map, id, &left, &err), ST_NEVER);
-	assert_non_null(strstr(err.text, "a@x"));
-	assert_int_equal(map_by_address(map, map, "a@x", &user, &err), ST_OK);
-	assert_string_equal(user, "b");
-	talloc_free(map);
-}
-
 static int
 setup(void **state)
 {
@@ -372,13 +292,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_before_all_after),
 		cmocka_unit_test(asked_before_it_is_written),
 		cmocka_unit_test(killed_after_the_decision),
 		cmocka_unit_test(killed_before_the_decision),
 		cmocka_unit_test(the_staged_file_is_lost),
-		cmocka_unit_test(another_was_first),
-		cmocka_unit_test(addresses_change_hands),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

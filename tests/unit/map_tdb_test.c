@@ -1,6 +1,6 @@
 /*
- * map_tdb_test.c - the embedded map on a real file: compare and swap, history,
- * windows, kill -9, damage
+ * map_tdb_test.c - the embedded map on a real file: one owner, retention, kill -9,
+ * damage; what it has in common with others is in map_backend_test.c
  */
 #include "tests/unit/test.h"
 
@@ -68,127 +68,6 @@ get(struct map *map, const char *user, time_t now)
 	return rec;
 }
 
-static void
-default_of_an_empty_map(void **state)
-{
-	struct map *map = fresh();
-	struct record *rec = get(map, "alice", 0), *stored;
-	struct err err;
-
-	(void)state;
-	assert_true(rec->is_default);
-	assert_int_equal(rec->state, STATE_OLD);
-	assert_int_equal(rec->version, 0);
-	assert_string_equal(rec->side[OLD].mail, "/f1/alice");
-	assert_int_equal(map_get_stored(map, NULL, "alice", &stored, &err),
-	    ST_NONE);
-	talloc_free(rec);
-	talloc_free(map);
-}
-
-static void
-compare_and_swap(void **state)
-{
-	struct map *map = fresh();
-	struct record *was, *is;
-	uint64_t version;
-	struct err err;
-
-	(void)state;
-	add(map, "alice", STATE_OLD);
-	was = get(map, "alice", 0);
-	assert_int_equal(was->version, 1);
-	assert_string_equal(was->by, "tester");
-	assert_int_equal(transition_step(was, was, STATE_OVERLAP, 0, 0, 0, &is,
-	    &err), ST_OK);
-	assert_int_equal(map_replace(map, was, is, &me, &version, &err), ST_OK);
-	assert_int_equal(version, 2);
-	assert_int_equal(map_replace(map, was, is, &me, &version, &err), ST_AGAIN);
-	map = reopen(map);
-	is = get(map, "alice", 0);
-	assert_int_equal(is->state, STATE_OVERLAP);
-	assert_int_equal(is->version, 2);
-	talloc_free(is);
-	talloc_free(was);
-	talloc_free(map);
-}
-
-/* An older record never comes back unseen: a name's versions only go up. */
-static void
-deleted_and_added_again(void **state)
-{
-	struct map *map = fresh();
-	struct record *rec;
-	struct err err;
-
-	(void)state;
-	add(map, "alice", STATE_OLD);
-	rec = get(map, "alice", 0);
-	assert_int_equal(map_replace(map, rec, NULL, &me, NULL, &err), ST_OK);
-	talloc_free(rec);
-	rec = get(map, "alice", 0);
-	assert_true(rec->is_default);
-	assert_int_equal(rec->version, 2);
-	talloc_free(rec);
-	add(map, "alice", STATE_OLD);
-	rec = get(map, "alice", 0);
-	assert_int_equal(rec->version, 3);
-	talloc_free(rec);
-	talloc_free(map);
-}
-
-static void
-address_is_one_users(void **state)
-{
-	struct map *map = fresh();
-	const char *addrs[] = { "a@x.test", NULL };
-	struct record a = record("alice", STATE_OLD), b = record("bob", STATE_OLD);
-	struct record *rec;
-	struct err err;
-
-	(void)state;
-	a.address = b.address = addrs;
-	assert_int_equal(map_replace(map, NULL, &a, &me, NULL, &err), ST_OK);
-	assert_int_equal(map_replace(map, NULL, &b, &me, NULL, &err), ST_NEVER);
-	assert_non_null(strstr(err.text, "alice"));
-	assert_int_equal(map_get_stored(map, NULL, "bob", &rec, &err), ST_NONE);
-	rec = get(map, "alice", 0);
-	assert_int_equal(map_replace(map, rec, NULL, &me, NULL, &err), ST_OK);
-	assert_int_equal(map_replace(map, NULL, &b, &me, NULL, &err), ST_OK);
-	talloc_free(rec);
-	talloc_free(map);
-}
-
-/* Whoever asks writes what is due first: into the window, and out of it. */
-static void
-window_by_asking(void **state)
-{
-	struct map *map = fresh();
-	struct record *was, *is;
-	struct err err;
-	time_t now = time(NULL);
-
-	(void)state;
-	add(map, "alice", STATE_OVERLAP);
-	was = get(map, "alice", now);
-	assert_int_equal(transition_step(was, was, STATE_CUTOVER, now + 100,
-	    now + 200, now, &is, &err), ST_OK);
-	assert_int_equal(map_replace(map, was, is, &me, NULL, &err), ST_OK);
-	is = get(map, "alice", now + 99);
-	assert_int_equal(is->state, STATE_OVERLAP);
-	talloc_free(is);
-	is = get(map, "alice", now + 100);
-	assert_int_equal(is->state, STATE_CUTOVER);
-	assert_string_equal(is->by, "mapd");
-	talloc_free(is);
-	is = get(map, "alice", now + 200);
-	assert_int_equal(is->state, STATE_OVERLAP);
-	assert_int_equal(is->version, 4);
-	talloc_free(is);
-	talloc_free(was);
-	talloc_free(map);
-}
-
 struct seen { uint64_t version[10]; int n; };
 
 static enum status
@@ -204,7 +83,7 @@ note_change(const struct change *ch, void *arg, struct err *err)
 }
 
 static void
-history_of_one(void **state)
+retention(void **state)
 {
 	struct map *map = fresh();
 	struct seen seen = { .n = 0 };
@@ -225,33 +104,6 @@ history_of_one(void **state)
 	assert_int_equal(seen.n, 1);
 	assert_int_equal(seen.version[0], 2);
 	talloc_free(was);
-	talloc_free(map);
-}
-
-static enum status
-count(const struct record *rec, void *arg, struct err *err)
-{
-	(void)rec;
-	(void)err;
-	++*(int *)arg;
-	return ST_OK;
-}
-
-static void
-each_once(void **state)
-{
-	struct map *map = fresh();
-	struct err err;
-	char user[16];
-	int n = 0, i;
-
-	(void)state;
-	for (i = 0; i < 50; i++) {
-		(void)snprintf(user, sizeof(user), "u%d", i);
-		add(map, user, STATE_OLD);
-	}
-	assert_int_equal(map_each(map, count, &n, &err), ST_OK);
-	assert_int_equal(n, 50);
 	talloc_free(map);
 }
 
@@ -440,12 +292,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(default_of_an_empty_map),
-		cmocka_unit_test(compare_and_swap),
-		cmocka_unit_test(deleted_and_added_again),
-		cmocka_unit_test(address_is_one_users),
-		cmocka_unit_test(window_by_asking), cmocka_unit_test(history_of_one),
-		cmocka_unit_test(each_once), cmocka_unit_test(one_owner),
+		cmocka_unit_test(retention), cmocka_unit_test(one_owner),
 		cmocka_unit_test(killed_anywhere),
 		cmocka_unit_test(damage_is_never_an_answer),
 		cmocka_unit_test(cut_file_is_refused),
