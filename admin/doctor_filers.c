@@ -38,6 +38,7 @@ make_marker(const struct admin *ad, const char *dir, struct err *err)
 	    "delivers here: do not remove it.\n";
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), file;
 	enum status st = ST_OK;
+	struct stat sb;
 
 	if (fd == -1)
 		return err_sys(err, "%s", dir);
@@ -54,7 +55,12 @@ make_marker(const struct admin *ad, const char *dir, struct err *err)
 	if (file == -1 && errno != EEXIST)
 		st = err_sys(err, "create %s/%s (a filer with root_squash: make it "
 		    "there, owned by root)", dir, FILER_MARKER);
-	if (file != -1 && (fchmod(file, 0644) == -1 ||
+	if (file != -1 && fstat(file, &sb) == 0 && sb.st_uid != geteuid()) {
+		(void)unlinkat(fd, FILER_MARKER, 0);
+		st = err_set(err, ST_NEVER, "%s/%s would not be ours, but uid %ld's "
+		    "(a filer with root_squash: make it there, owned by root)", dir,
+		    FILER_MARKER, (long)sb.st_uid);
+	} else if (file != -1 && (fchmod(file, 0644) == -1 ||
 	    file_write(file, text, sizeof(text) - 1) == -1 ||
 	    fsync(file) == -1 || fsync(fd) == -1))
 		st = err_sys(err, "write %s/%s", dir, FILER_MARKER);

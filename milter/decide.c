@@ -7,15 +7,15 @@
 #include <stdio.h>
 
 #include "maps/base/clock.h"
-#include "milter/cache.h"
+#include "milter/recent.h"
 #include "milter/pool.h"
 
 struct setup {
 	struct conf	*conf;
 	struct windows	*windows;
 	struct pool	*pool;
-	struct cache	*no_window;
-	struct cache	*silent;	/* about whom mapd did not answer */
+	struct recent	*no_window;
+	struct recent	*silent;	/* about whom mapd did not answer */
 	int		 users;		/* under `lock` */
 };
 
@@ -30,8 +30,8 @@ setup_new(struct conf *conf, struct windows *windows)
 	s->conf = conf;
 	s->windows = windows;
 	s->pool = pool_new(s, conf);
-	s->no_window = cache_new(s);
-	s->silent = cache_new(s);
+	s->no_window = recent_new(s);
+	s->silent = recent_new(s);
 	s->users = 1;			/* whoever may take it */
 	return s;
 }
@@ -87,9 +87,9 @@ setup_use(struct setup *s)
 static long long
 believed(long long ms, time_t now, time_t begin)
 {
-	long long ahead = begin == 0 ? CACHE_MS : (begin - now - 1) * 1000LL;
+	long long ahead = begin == 0 ? RECENT_MS : (begin - now - 1) * 1000LL;
 
-	return ms + (ahead < CACHE_MS ? ahead : CACHE_MS);
+	return ms + (ahead < RECENT_MS ? ahead : RECENT_MS);
 }
 
 static void
@@ -109,13 +109,13 @@ ask(struct setup *s, const char *address, size_t len, bool local,
 		if (d->reply.defer)
 			(void)snprintf(d->user, sizeof(d->user), "%s", rec->user);
 		else
-			cache_put(s->no_window, address, len, local,
+			recent_put(s->no_window, address, len, local,
 			    believed(ms, now, begin));
 	} else {
 		d->verdict = VERDICT_UNASKED;
 		/* The next who is waiting for the same need not wait as long. */
 		if (clock_ms() - ms >= POOL_PATIENCE)
-			cache_put(s->silent, address, len, local,
+			recent_put(s->silent, address, len, local,
 			    clock_ms() + POOL_AWAY);
 	}
 	talloc_free(ctx);
@@ -130,9 +130,9 @@ decide(struct setup *s, const char *address, size_t len, bool local,
 	if (s->windows != NULL &&
 	    windows_none(s->windows, s->conf, address, len, local))
 		d->verdict = VERDICT_ACCEPT;
-	else if (cache_has(s->no_window, address, len, local, ms))
+	else if (recent_has(s->no_window, address, len, local, ms))
 		d->verdict = VERDICT_ACCEPT;
-	else if (cache_has(s->silent, address, len, local, ms)) {
+	else if (recent_has(s->silent, address, len, local, ms)) {
 		d->verdict = VERDICT_UNASKED;
 		(void)err_set(&d->err, ST_AGAIN, "map: mailferry-mapd did not "
 		    "answer that question a moment ago");

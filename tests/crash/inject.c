@@ -33,6 +33,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/syscall.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -215,6 +216,22 @@ set_back(pid_t pid, unsigned long long at, size_t member)
 	    (void *)(peek(pid, at, member) - AGE));
 }
 
+/* The same of what statx() says, which has its device in two halves. */
+static void
+age_statx(pid_t pid, unsigned long long buf)
+{
+	unsigned long major = peek(pid, buf, offsetof(struct statx, stx_dev_major));
+	unsigned long ino = peek(pid, buf, offsetof(struct statx, stx_ino));
+	unsigned long dev = makedev((unsigned)major, (unsigned)(major >> 32));
+	int i;
+
+	for (i = 0; i < naged; i++)
+		if (aged[i].dev == dev && aged[i].ino == ino) {
+			set_back(pid, buf, offsetof(struct statx, stx_mtime));
+			set_back(pid, buf, offsetof(struct statx, stx_ctime));
+		}
+}
+
 static void
 leave(struct thread *th)
 {
@@ -228,6 +245,10 @@ leave(struct thread *th)
 		r.rax = (unsigned long long)-(long long)th->fails;
 		(void)ptrace(PTRACE_SETREGS, th->pid, NULL, &r);
 		th->fails = 0;
+		return;
+	}
+	if (naged > 0 && r.rax == 0 && r.orig_rax == SYS_statx) {
+		age_statx(th->pid, r.r8);
 		return;
 	}
 	if (naged == 0 || r.rax != 0 || (r.orig_rax != SYS_newfstatat &&

@@ -44,17 +44,18 @@ mailferry add $u && deliver two && sees $u "OK 1 2" && mailferry step $u overlap
 ok $? "old and overlap: old is served"
 
 # A session that is under way is kicked, and may not come back before the window is over.
-python3 - "$imap" $u "$t/kicked" <<'END' &
+python3 - "$imap" $u "$t/there" "$t/kicked" <<'END' &
 import imaplib, sys
 m = imaplib.IMAP4("127.0.0.1", int(sys.argv[1])); m.login(sys.argv[2], "x"); m.select("INBOX")
+open(sys.argv[3], "w").close()
 try:
     m.send(b"a IDLE\r\n")
     while m.readline(): pass
 except (OSError, imaplib.IMAP4.abort): pass
-open(sys.argv[3], "w").close()
+open(sys.argv[4], "w").close()
 END
 session=$!
-sleep 0.5
+i=0; while [ ! -e "$t/there" ] && [ $i -lt 100 ]; do sleep 0.1; i=$((i + 1)); done
 mailferry step $u cutover --for 60 && doveadm -c "$t/dv.conf" kick $u >"$t/out" 2>&1
 i=0; while [ ! -e "$t/kicked" ] && [ $i -lt 50 ]; do sleep 0.1; i=$((i + 1)); done
 [ -e "$t/kicked" ] && wait $session

@@ -250,7 +250,8 @@ ok $? "beside 1,000 idle sessions others are answered"
 # mapd killed under load.
 under_load()	# SECONDS: one line for each kind of answer; meanwhile $2 is run
 {
-	python3 - "$sock" "$1" >"$t/load" 2>&1 <<-'END' &
+	rm -f "$t/begun"
+	python3 - "$sock" "$1" "$t/begun" >"$t/load" 2>&1 <<-'END' &
 		import sys, threading, time
 		from milter import Milter
 		end = time.time() + float(sys.argv[2]); seen = {}; worst = [0]
@@ -262,12 +263,15 @@ under_load()	# SECONDS: one line for each kind of answer; meanwhile $2 is run
 		        t = time.time(); a = m.rcpt(u + "@example.test")[:10]; worst[0] = max(worst[0], time.time() - t)
 		        seen[(u == "mferry2", a)] = seen.get((u == "mferry2", a), 0) + 1
 		    m.quit()
+		first = Milter(sys.argv[1]); first.rcpt("mferry2@example.test"); first.quit()
+		end = time.time() + float(sys.argv[2]); open(sys.argv[3], "w").close()
 		ts = [threading.Thread(target=run, args=(k,)) for k in range(16)]
 		[x.start() for x in ts]; [x.join() for x in ts]
 		for k, v in sorted(seen.items()): print(*k, v)
 		print("worst %.3f" % worst[0])
 	END
 	load=$!
+	tries=0; until [ -e "$t/begun" ] || [ $tries -gt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
 	sleep 0.7
 	$2
 	wait $load && awk '/^worst/ { ok = $2 < 1.5 } END { exit !ok }' "$t/load"

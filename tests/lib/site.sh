@@ -143,6 +143,7 @@ dovecot_start()
 		listen = 127.0.0.1
 		ssl = no
 		disable_plaintext_auth = no
+		auth_failure_delay = 0
 		mail_plugins =
 		first_valid_uid = 1
 		first_valid_gid = 1

@@ -10,7 +10,7 @@
 #include <pthread.h>
 
 #include "maps/base/clock.h"
-#include "milter/cache.h"
+#include "milter/recent.h"
 #include "milter/decide.h"
 #include "milter/pool.h"
 #include "milter/reply.h"
@@ -139,29 +139,29 @@ static void
 remembered(void **state)
 {
 	char key[100];
-	struct cache *c = cache_new(NULL);
+	struct recent *c = recent_new(NULL);
 	int i, kept = 0;
 
 	(void)state;
-	assert_false(cache_has(c, "a@x", 3, false, 0));
-	cache_put(c, "a@x", 3, false, 100);
-	assert_true(cache_has(c, "a@x", 3, false, 99));
-	assert_false(cache_has(c, "a@x", 3, false, 100));
-	assert_false(cache_has(c, "a@x", 3, true, 99));
-	assert_false(cache_has(c, "a@", 2, false, 99));
-	assert_false(cache_has(c, "a@x\0", 4, false, 99));
+	assert_false(recent_has(c, "a@x", 3, false, 0));
+	recent_put(c, "a@x", 3, false, 100);
+	assert_true(recent_has(c, "a@x", 3, false, 99));
+	assert_false(recent_has(c, "a@x", 3, false, 100));
+	assert_false(recent_has(c, "a@x", 3, true, 99));
+	assert_false(recent_has(c, "a@", 2, false, 99));
+	assert_false(recent_has(c, "a@x\0", 4, false, 99));
 	memset(key, 'k', sizeof(key));
-	cache_put(c, key, sizeof(key), false, 100);
-	assert_false(cache_has(c, key, sizeof(key), false, 99));
-	cache_put(c, "", 0, false, 100);
-	assert_true(cache_has(c, "", 0, false, 99));
+	recent_put(c, key, sizeof(key), false, 100);
+	assert_false(recent_has(c, key, sizeof(key), false, 99));
+	recent_put(c, "", 0, false, 100);
+	assert_true(recent_has(c, "", 0, false, 99));
 	/* Nobody else's answer, however full it is. */
 	for (i = 0; i < 200000; i++) {
 		int len = snprintf(key, sizeof(key), "u%d@x.test", i);
 
-		assert_false(cache_has(c, key, (size_t)len, false, 99));
-		cache_put(c, key, (size_t)len, false, 100);
-		kept += cache_has(c, key, (size_t)len, false, 99);
+		assert_false(recent_has(c, key, (size_t)len, false, 99));
+		recent_put(c, key, (size_t)len, false, 100);
+		kept += recent_has(c, key, (size_t)len, false, 99);
 	}
 	assert_int_equal(kept, 200000);
 	talloc_free(c);

@@ -1,10 +1,10 @@
 /*
- * cache.c - addresses that had no window a moment ago
+ * recent.c - addresses that had no window a moment ago
  *
  * A table of fixed size in which the newcomer takes the place: no list, no sweep,
  * and whoever sends to many addresses only makes us ask more often.
  */
-#include "milter/cache.h"
+#include "milter/recent.h"
 
 #include <pthread.h>
 #include <stdint.h>
@@ -27,14 +27,14 @@ struct slot {
 	char		key[KEY_MAX];
 };
 
-struct cache {
+struct recent {
 	uint64_t	 seed;		/* nobody chooses who shares a slot */
 	pthread_mutex_t	 lock[STRIPES];
 	struct slot	 slot[SLOTS];
 };
 
 static int
-cache_destroy(struct cache *c)
+recent_destroy(struct recent *c)
 {
 	size_t i;
 
@@ -43,21 +43,21 @@ cache_destroy(struct cache *c)
 	return 0;
 }
 
-struct cache *
-cache_new(TALLOC_CTX *ctx)
+struct recent *
+recent_new(TALLOC_CTX *ctx)
 {
-	struct cache *c = must(talloc_zero(ctx, struct cache));
+	struct recent *c = must(talloc_zero(ctx, struct recent));
 	size_t i;
 
 	(void)!getrandom(&c->seed, sizeof(c->seed), GRND_NONBLOCK);
 	for (i = 0; i < STRIPES; i++)
 		(void)pthread_mutex_init(&c->lock[i], NULL);
-	talloc_set_destructor(c, cache_destroy);
+	talloc_set_destructor(c, recent_destroy);
 	return c;
 }
 
 static struct slot *
-find(struct cache *c, const char *address, size_t len, bool local,
+find(struct recent *c, const char *address, size_t len, bool local,
     pthread_mutex_t **lock)
 {
 	uint64_t h = XXH3_64bits_withSeed(address, len, c->seed + local);
@@ -67,7 +67,7 @@ find(struct cache *c, const char *address, size_t len, bool local,
 }
 
 bool
-cache_has(struct cache *c, const char *address, size_t len, bool local,
+recent_has(struct recent *c, const char *address, size_t len, bool local,
     long long now)
 {
 	pthread_mutex_t *lock;
@@ -85,7 +85,7 @@ cache_has(struct cache *c, const char *address, size_t len, bool local,
 }
 
 void
-cache_put(struct cache *c, const char *address, size_t len, bool local,
+recent_put(struct recent *c, const char *address, size_t len, bool local,
     long long until)
 {
 	pthread_mutex_t *lock;
