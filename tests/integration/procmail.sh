@@ -68,6 +68,7 @@ same()		# MESSAGE OPTION...: into an mbox that has something already
 	echo before >"$t/home/theirs"
 	echo before >"$t/home/ours"
 	chown $user "$t/home/theirs" "$t/home/ours"
+	touch -d yesterday "$t/home/theirs"		# procmail sleeps a second where it was written just now
 	as procmail "$@" DEFAULT="$t/home/theirs" /dev/null <"$m" >"$t/out" 2>&1
 	lda "$@" DEFAULT="$t/home/ours" /dev/null <"$m" >>"$t/out" 2>&1 || return 1
 	# The date of today's From_ line is today's.

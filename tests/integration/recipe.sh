@@ -56,6 +56,7 @@ fresh()		# an empty HOME with the rc file
 	chmod 755 "$home/sendmail"
 	chown -R $user "$home"
 	install -m 600 -o $user -g mail /dev/null "/var/mail/$user"
+	touch -d yesterday "/var/mail/$user"	# procmail sleeps a second where it was written just now
 }
 run()		# NAME COMMAND...: what it left behind, in $t/NAME
 {
