@@ -21,6 +21,18 @@ change_unescape(char *text)
 	*out = '\0';
 }
 
+char *
+change_cut_line(char **text)
+{
+	char *line = *text, *lf = strchr(line, '\n');
+
+	if (lf == NULL)
+		return NULL;
+	*lf = '\0';
+	*text = lf + 1;
+	return line;
+}
+
 static char *
 put_record(char *out, const char *key, const struct record *rec)
 {

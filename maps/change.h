@@ -18,6 +18,10 @@ char	       *change_format(TALLOC_CTX *ctx, const struct change *ch,
 /* The way back from record_escape(), in place. */
 void		change_unescape(char *text);
 
+/* The first line of *text, which goes on behind it; NULL: there is no whole one.
+ * In place. */
+char	       *change_cut_line(char **text);
+
 /*
  * ch    its strings and records are talloc children of ctx.
  * prev  may be NULL.

@@ -215,17 +215,6 @@ who_has(struct ldapmap *lm, TALLOC_CTX *ctx, const char *addr, char ***users,
 	return ST_OK;
 }
 
-static bool
-has_address(const struct record *rec, const char *addr)
-{
-	const char **a;
-
-	for (a = rec == NULL ? NULL : rec->address; a != NULL && *a != NULL; a++)
-		if (strcmp(*a, addr) == 0)
-			return true;
-	return false;
-}
-
 /* Two have it only while an import brings it from one to the other; the claim is
  * then his who keeps it. */
 static enum status
@@ -246,7 +235,7 @@ ldap_by_address(struct map *map, TALLOC_CTX *ctx, const char *addr, char **user,
 	for (i = 0; st == ST_OK && users[i] != NULL; i++) {
 		rec = NULL;
 		st = ldap_get(map, mine, users[i], &rec, err);
-		if (st == ST_OK && has_address(rec, addr)) {
+		if (st == ST_OK && record_has_address(rec, addr)) {
 			found = users[i];
 			n++;
 		}

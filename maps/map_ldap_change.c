@@ -14,18 +14,6 @@
 
 #define CLAIM_STALE	60		/* seconds; a request ends within 9 */
 
-static bool
-has_address(const struct record *rec, const char *addr)
-{
-	const char **a;
-
-	if (rec != NULL)
-		for (a = rec->address; *a != NULL; a++)
-			if (strcmp(*a, addr) == 0)
-				return true;
-	return false;
-}
-
 static char *
 claim_dn(struct ldapmap *lm, TALLOC_CTX *ctx, const char *addr)
 {
@@ -108,7 +96,7 @@ is_used(struct ldapmap *lm, TALLOC_CTX *ctx, const char *addr,
 	enum status st;
 
 	st = ldapm_entry(lm, ctx, owner, false, &ent, err);
-	*used = st == ST_OK && (has_address(ent.rec, addr) || ent.import != NULL);
+	*used = st == ST_OK && (record_has_address(ent.rec, addr) || ent.import != NULL);
 	return st == ST_NONE ? ST_OK : st;
 }
 
@@ -171,7 +159,7 @@ claim_all(struct ldapmap *lm, TALLOC_CTX *ctx, const struct record *was,
 
 	for (a = is == NULL ? NULL : is->address; a != NULL && *a != NULL &&
 	    st == ST_OK; a++)
-		if (!has_address(was, *a))
+		if (!record_has_address(was, *a))
 			st = claim_for(lm, ctx, *a, is->user, decided, err);
 	return st;
 }
@@ -200,7 +188,7 @@ release_all(struct ldapmap *lm, TALLOC_CTX *ctx, const struct record *was,
 	const char **a;
 
 	for (a = was == NULL ? NULL : was->address; a != NULL && *a != NULL; a++)
-		if (!has_address(is, *a))
+		if (!record_has_address(is, *a))
 			release(lm, ctx, *a, user);
 }
 

@@ -219,7 +219,9 @@ add_once(struct ldapmap *lm, const char *dn, struct ldapmods *m)
 	return rc == LDAP_SUCCESS ? wait_for(lm, id, NULL) : rc;
 }
 
-/* The map's entry and the four below it; some of them may be there. */
+/* The map's entry and the four below it; some of them may be there.  Another, or a
+ * process that died, may have begun with it: the attribute that prove() asks for comes
+ * last, and says that all of it is there. */
 static int
 create_map(struct ldapmap *lm)
 {
@@ -235,7 +237,6 @@ create_map(struct ldapmap *lm)
 	ldapm_mod(&m, LDAP_MOD_ADD, "cn", must(talloc_strndup(ctx, name + 1,
 	    strcspn(name + 1, ","))));
 	ldapm_mod(&m, LDAP_MOD_ADD, "mailferrySequence", "0");
-	ldapm_mod(&m, LDAP_MOD_ADD, "mailferryConnects", "0");
 	rc = add_once(lm, lm->conf->map_entry, &m);
 	for (i = 0; i < sizeof(below) / sizeof(below[0]) && (rc == LDAP_SUCCESS ||
 	    rc == LDAP_ALREADY_EXISTS); i++) {
@@ -244,8 +245,14 @@ create_map(struct ldapmap *lm)
 		ldapm_mod(&m, LDAP_MOD_ADD, "cn", below[i]);
 		rc = add_once(lm, ldapm_below(ctx, lm, NULL, below[i]), &m);
 	}
+	if (rc == LDAP_SUCCESS || rc == LDAP_ALREADY_EXISTS) {
+		m.n = 0;
+		ldapm_mod(&m, LDAP_MOD_ADD, "mailferryConnects", "0");
+		rc = modify_once(lm, lm->conf->map_entry, &m,
+		    "(!(mailferryConnects=*))", NULL, NULL);
+	}
 	talloc_free(ctx);
-	return rc == LDAP_ALREADY_EXISTS ? LDAP_SUCCESS : rc;
+	return rc == LDAP_ASSERTION_FAILED ? LDAP_SUCCESS : rc;
 }
 
 static enum status
@@ -282,7 +289,8 @@ prove(struct ldapmap *lm, const char *uri, bool first, struct err *err)
 	    &seq);
 	/* A map is made at the first server of the list alone: an empty one that
 	 * is tried because others failed must not look like a map. */
-	if (rc == LDAP_NO_SUCH_OBJECT && lm->create && first &&
+	if ((rc == LDAP_NO_SUCH_OBJECT || rc == LDAP_NO_SUCH_ATTRIBUTE) &&
+	    lm->create && first &&
 	    atomic_load(&lm->shared->seen) == 0) {
 		rc = create_map(lm);
 		if (rc == LDAP_SUCCESS)

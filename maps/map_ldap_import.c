@@ -393,17 +393,6 @@ ldapm_import_begin(struct map *map, TALLOC_CTX *ctx, char **out, struct err *err
 	return st;
 }
 
-static bool
-has_address(const struct record *rec, const char *addr)
-{
-	const char **a;
-
-	for (a = rec == NULL ? NULL : rec->address; a != NULL && *a != NULL; a++)
-		if (strcmp(*a, addr) == 0)
-			return true;
-	return false;
-}
-
 /* Each address that was another's is given up by him in this import. */
 static enum status
 check_taken(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id,
@@ -428,7 +417,7 @@ check_taken(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id,
 		else if ((st = ldapm_staged_parse(ctx, &ent, owner, &is, &by, err)) !=
 		    ST_OK)
 			return st;
-		if (has_address(is, *a))
+		if (record_has_address(is, *a))
 			return err_set(err, ST_NEVER, "the address %s is %s's", *a,
 			    owner);
 	}

@@ -21,30 +21,18 @@ staged_format(TALLOC_CTX *ctx, uint64_t was_version, const struct record *is,
 	    record_format(ctx, is)));
 }
 
-static char *
-cut_line(char **text)
-{
-	char *line = *text, *lf = strchr(line, '\n');
-
-	if (lf == NULL)
-		return NULL;
-	*lf = '\0';
-	*text = lf + 1;
-	return line;
-}
-
 enum status
 ldapm_staged_parse(TALLOC_CTX *ctx, const struct ldapentry *ent, const char *user,
     struct record **is, struct change_by *by, struct err *err)
 {
 	char *text = must(talloc_strdup(ctx, ent->staged == NULL ? "" :
 	    ent->staged));
-	char *head = cut_line(&text), *who, *why;
+	char *head = change_cut_line(&text), *who, *why;
 	unsigned long long was;
 	long long at;
 
-	who = head == NULL ? NULL : cut_line(&text);
-	why = who == NULL ? NULL : cut_line(&text);
+	who = head == NULL ? NULL : change_cut_line(&text);
+	why = who == NULL ? NULL : change_cut_line(&text);
 	if (why == NULL || sscanf(head, "%llu %lld", &was, &at) != 2)
 		return err_set(err, ST_AGAIN, "%s: what is staged is damaged",
 		    ent->dn);
@@ -138,17 +126,6 @@ stage(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id,
 	    "record of %s", is->user) : st;
 }
 
-static bool
-has_address(const struct record *rec, const char *addr)
-{
-	const char **a;
-
-	for (a = rec == NULL ? NULL : rec->address; a != NULL && *a != NULL; a++)
-		if (strcmp(*a, addr) == 0)
-			return true;
-	return false;
-}
-
 static enum status
 put(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id, uint64_t was_version,
     const struct record *is, const struct change_by *by, struct err *err)
@@ -177,7 +154,7 @@ put(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id, uint64_t was_version,
 		    "%s", is->user);
 	st = ST_OK;
 	for (a = is->address; *a != NULL && st == ST_OK; a++) {
-		if (has_address(ent.rec, *a))
+		if (record_has_address(ent.rec, *a))
 			continue;
 		st = ldapm_claim(lm, ctx, *a, is->user, &owner, err);
 		if (st == ST_NONE)

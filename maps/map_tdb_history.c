@@ -61,18 +61,6 @@ store_card(struct tdb_context *tdb, const char *user, const struct card *card,
 	return tdbm_store(tdb, key, text, (size_t)len, err);
 }
 
-static bool
-has_address(const struct record *rec, const char *addr)
-{
-	const char **a;
-
-	if (rec != NULL)
-		for (a = rec->address; *a != NULL; a++)
-			if (strcmp(*a, addr) == 0)
-				return true;
-	return false;
-}
-
 /* An address is one user's: who has it already is named. */
 static enum status
 claim(struct tdb_context *tdb, TALLOC_CTX *ctx, const char *addr,
@@ -116,11 +104,11 @@ change_addresses(struct tdb_context *tdb, TALLOC_CTX *ctx,
 
 	for (a = was == NULL ? NULL : was->address; a != NULL && *a != NULL &&
 	    st == ST_OK; a++)
-		if (!has_address(is, *a))
+		if (!record_has_address(is, *a))
 			st = give_up(tdb, ctx, *a, was->user, err);
 	for (a = is == NULL ? NULL : is->address; a != NULL && *a != NULL &&
 	    st == ST_OK; a++)
-		if (!has_address(was, *a))
+		if (!record_has_address(was, *a))
 			st = claim(tdb, ctx, *a, is->user, decided, err);
 	return st;
 }

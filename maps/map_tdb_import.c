@@ -6,12 +6,9 @@
  * One small transaction in the map then says "what is staged stands": that is
  * the moment of all or nothing.  From there on whoever asks for a staged user
  * has his change brought to its place first, and the rest follows in batches.
- *
- * Staged keys: `u:USER` the change, with the card's version it was staged on;
- * `a:ADDRESS` who will have it; `m:id` which import this is.  A change is in its
- * place when the map's card of its user has gone beyond that version.
+ * map_tdb_stage.h has what stands in that file.
  */
-#include "maps/map_tdb.h"
+#include "maps/map_tdb_stage.h"
 
 #include <fcntl.h>
 #include <libgen.h>
@@ -23,45 +20,7 @@
 #include "maps/base/clock.h"
 #include "maps/change.h"
 
-#define HASH_SIZE	100003
 #define BATCH		64		/* records in a transaction: some ms */
-
-struct staging {
-	struct tdb_context *tdb;
-	char		*path;
-	char		*id;
-	bool		 decided;	/* it stands */
-	char		*broken;	/* why it can not stand any more; or NULL */
-	const char     **taken;		/* addresses that others must give up */
-	unsigned	 ntaken;
-	uint64_t	 total, left;
-	char		*cursor;	/* of the batches: the last key; "" */
-	long long	 touched;	/* clock_ms() */
-};
-
-struct staged {				/* the value of `u:USER` */
-	uint64_t	 was_version;
-	uint64_t	 base;		/* the card's version */
-	struct change_by by;
-	struct record	*is;
-};
-
-static char *
-import_path(TALLOC_CTX *ctx, const struct tdbmap *tm)
-{
-	return must(talloc_asprintf(ctx, "%s.import", tm->path));
-}
-
-void
-tdbm_import_close(struct tdbmap *tm)
-{
-	if (tm->import == NULL)
-		return;
-	if (tm->import->tdb != NULL)
-		(void)tdb_close(tm->import->tdb);
-	talloc_free(tm->import);
-	tm->import = NULL;
-}
 
 static void
 discard(struct tdbmap *tm)
@@ -74,21 +33,6 @@ bool
 tdbm_import_pending(const struct tdbmap *tm)
 {
 	return tm->import != NULL && tm->import->decided;
-}
-
-static struct staging *
-staging_new(struct tdbmap *tm, const char *id, int open_flags)
-{
-	struct staging *im = must(talloc_zero(tm, struct staging));
-
-	im->path = import_path(im, tm);
-	im->id = must(talloc_strdup(im, id));
-	im->cursor = must(talloc_strdup(im, ""));
-	im->taken = must(talloc_zero_array(im, const char *, 1));
-	im->touched = clock_ms();
-	im->tdb = tdb_open(im->path, HASH_SIZE, TDB_INCOMPATIBLE_HASH |
-	    TDB_NOLOCK, O_RDWR | open_flags, 0600);
-	return im;
 }
 
 enum status
@@ -109,7 +53,7 @@ tdbm_import_begin(struct map *map, TALLOC_CTX *ctx, char **id, struct err *err)
 		discard(tm);
 	(void)snprintf(name, sizeof(name), "%lld.%lld.%ld",
 	    (long long)time(NULL), clock_ms(), (long)getpid());
-	tm->import = staging_new(tm, name, O_CREAT | O_EXCL);
+	tm->import = tdbm_stage_open(tm, name, O_CREAT | O_EXCL);
 	if (tm->import->tdb == NULL) {
 		(void)err_sys(err, "create %s", tm->import->path);
 		tdbm_import_close(tm);
@@ -117,62 +61,6 @@ tdbm_import_begin(struct map *map, TALLOC_CTX *ctx, char **id, struct err *err)
 	}
 	*id = must(talloc_strdup(ctx, name));
 	return tdbm_store(tm->import->tdb, "m:id", name, strlen(name), err);
-}
-
-static enum status
-staged_format(struct tdbmap *tm, const struct staged *s, struct err *err)
-{
-	TALLOC_CTX *ctx = must(talloc_new(NULL));
-	char *key = must(talloc_asprintf(ctx, "u:%s", s->is->user)), *text;
-	enum status st;
-
-	text = must(talloc_asprintf(ctx, "%llu %llu %lld\n%s\n%s\n%s",
-	    (unsigned long long)s->was_version, (unsigned long long)s->base,
-	    (long long)s->by.at, record_escape(ctx, s->by.by),
-	    record_escape(ctx, s->by.why), record_format(ctx, s->is)));
-	st = tdbm_store(tm->import->tdb, key, text, strlen(text), err);
-	talloc_free(ctx);
-	return st;
-}
-
-static char *
-cut_line(char **text)
-{
-	char *line = *text, *lf = strchr(line, '\n');
-
-	if (lf == NULL)
-		return NULL;
-	*lf = '\0';
-	*text = lf + 1;
-	return line;
-}
-
-/* ST_NONE: nothing is staged for this user. */
-static enum status
-staged_fetch(const struct staging *im, TALLOC_CTX *ctx, const char *user,
-    struct staged *s, struct err *err)
-{
-	char *key = must(talloc_asprintf(ctx, "u:%s", user)), *text = NULL;
-	char *head, *by, *why;
-	unsigned long long was, base;
-	long long at;
-	enum status st;
-	size_t len;
-
-	st = tdbm_fetch(im->tdb, ctx, key, &text, &len, err);
-	if (st != ST_OK)
-		return st;
-	head = cut_line(&text);
-	by = head == NULL ? NULL : cut_line(&text);
-	why = by == NULL ? NULL : cut_line(&text);
-	if (why == NULL || sscanf(head, "%llu %llu %lld", &was, &base, &at) != 3)
-		return err_set(err, ST_AGAIN, "%s: %s is damaged", im->path, user);
-	change_unescape(by);
-	change_unescape(why);
-	s->was_version = was;
-	s->base = base;
-	s->by = (struct change_by){ by, (time_t)at, why };
-	return record_parse(ctx, user, text, strlen(text), &s->is, err);
 }
 
 /* The import of this name, still open for more. */
@@ -188,56 +76,6 @@ find(struct tdbmap *tm, const char *id, struct err *err)
 	return ST_OK;
 }
 
-static enum status
-stage_address(struct tdbmap *tm, TALLOC_CTX *ctx, const char *addr,
-    const char *user, struct err *err)
-{
-	struct staging *im = tm->import;
-	char *key = must(talloc_asprintf(ctx, "a:%s", addr)), *owner = NULL;
-	enum status st;
-	size_t len;
-
-	st = tdbm_fetch(im->tdb, ctx, key, &owner, &len, err);
-	if (st == ST_OK)
-		return err_set(err, ST_NEVER, "%s: %s gets the address %s in the "
-		    "same import", user, owner, addr);
-	if (st == ST_NONE)
-		st = tdbm_fetch(tm->tdb, ctx, key, &owner, &len, err);
-	if (st == ST_OK && strcmp(owner, user) != 0) {
-		/* Its owner may give it up further below in the file. */
-		im->taken = must(talloc_realloc(im, im->taken, const char *,
-		    im->ntaken + 1));
-		im->taken[im->ntaken++] = must(talloc_strdup(im, addr));
-	}
-	return st == ST_OK || st == ST_NONE ?
-	    tdbm_store(im->tdb, key, user, strlen(user), err) : st;
-}
-
-static enum status
-put(struct tdbmap *tm, TALLOC_CTX *ctx, struct staged *s, struct err *err)
-{
-	struct staged twice;
-	struct card card;
-	enum status st;
-	const char **a;
-
-	st = staged_fetch(tm->import, ctx, s->is->user, &twice, err);
-	if (st == ST_OK)
-		return err_set(err, ST_NEVER, "%s is there twice", s->is->user);
-	if (st == ST_NONE)
-		st = tdbm_card(tm->tdb, s->is->user, &card, err);
-	if (st != ST_OK)
-		return st;
-	s->base = card.version;
-	for (a = s->is->address; *a != NULL && st == ST_OK; a++)
-		st = stage_address(tm, ctx, *a, s->is->user, err);
-	if (st == ST_OK)
-		st = staged_format(tm, s, err);
-	if (st == ST_OK)
-		tm->import->left = ++tm->import->total;
-	return st;
-}
-
 enum status
 tdbm_import_put(struct map *map, const char *id, uint64_t was_version,
     const struct record *is, const struct change_by *by, struct err *err)
@@ -249,7 +87,7 @@ tdbm_import_put(struct map *map, const char *id, uint64_t was_version,
 
 	st = find(tm, id, err);
 	if (st == ST_OK)
-		st = put(tm, ctx, &s, err);
+		st = tdbm_stage(tm, ctx, &s, err);
 	talloc_free(ctx);
 	return st;
 }
@@ -272,7 +110,6 @@ check_taken(struct tdbmap *tm, TALLOC_CTX *ctx, struct err *err)
 	char *key, *owner = NULL;
 	struct staged s;
 	enum status st;
-	const char **a;
 	unsigned i;
 	size_t len;
 
@@ -282,14 +119,10 @@ check_taken(struct tdbmap *tm, TALLOC_CTX *ctx, struct err *err)
 		if (st == ST_NONE)
 			continue;
 		if (st == ST_OK)
-			st = staged_fetch(tm->import, ctx, owner, &s, err);
+			st = tdbm_staged_fetch(tm->import, ctx, owner, &s, err);
 		if (st != ST_OK && st != ST_NONE)
 			return st;
-		for (a = st == ST_OK ? s.is->address : NULL; a != NULL &&
-		    *a != NULL; a++)
-			if (strcmp(*a, key + 2) == 0)
-				break;
-		if (a == NULL || *a != NULL)
+		if (st == ST_NONE || record_has_address(s.is, key + 2))
 			return err_set(err, ST_NEVER, "the address %s is %s's",
 			    key + 2, owner);
 	}
@@ -406,7 +239,7 @@ enum status
 tdbm_import_resume(struct map *map, struct err *err)
 {
 	struct tdbmap *tm = map->handle;
-	char *path = import_path(NULL, tm), id[64], *is = NULL;
+	char *path = tdbm_stage_path(NULL, tm), id[64], *is = NULL;
 	uint64_t total;
 	bool pending;
 	enum status st;
@@ -421,7 +254,7 @@ tdbm_import_resume(struct map *map, struct err *err)
 	talloc_free(path);
 	if (st != ST_OK)
 		return st;
-	tm->import = staging_new(tm, id, 0);
+	tm->import = tdbm_stage_open(tm, id, 0);
 	if (tm->import->tdb == NULL || tdbm_fetch(tm->import->tdb, tm->import,
 	    "m:id", &is, &len, err) != ST_OK || strcmp(is, id) != 0 ||
 	    tdb_check(tm->import->tdb, NULL, NULL) != 0) {
@@ -446,7 +279,7 @@ apply(struct map *map, TALLOC_CTX *ctx, const char *user, struct change *ch,
 	struct card card;
 	enum status st;
 
-	st = staged_fetch(tm->import, ctx, user, &s, err);
+	st = tdbm_staged_fetch(tm->import, ctx, user, &s, err);
 	if (st == ST_OK)
 		st = tdbm_card(tm->tdb, user, &card, err);
 	if (st == ST_OK && card.version > s.base)
@@ -591,7 +424,7 @@ tdbm_import_meet(struct map *map, const char *user, const struct record *is,
 	if (tm->import == NULL)
 		return ST_OK;
 	ctx = must(talloc_new(NULL));
-	st = staged_fetch(tm->import, ctx, user, &s, err);
+	st = tdbm_staged_fetch(tm->import, ctx, user, &s, err);
 	if (st == ST_OK)
 		st = meet(map, user, "by somebody else", err);
 	else if (st == ST_NONE)

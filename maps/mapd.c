@@ -1,11 +1,10 @@
 /*
  * mapd.c - mailferry-mapd: owns the map, answers for it
  */
-#include <getopt.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "maps/base/daemon.h"
 #include "maps/base/log.h"
 #include "maps/base/notify.h"
 #include "maps/dict.h"
@@ -13,78 +12,16 @@
 #include "maps/server.h"
 #include "maps/socketmap.h"
 
-#ifndef VERSION
-#define VERSION "0.1"
-#endif
-
-struct options {
-	const char	*config;
-	const char	*log;		/* NULL: as configured */
-	bool		 check;
-};
-
-static const char usage[] =
-    "usage: mailferry-mapd [--config FILE] [--log syslog|stderr|none] [--check]\n";
-
-static int
-read_options(int argc, char **argv, struct options *o)
-{
-	static const struct option all[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "log", required_argument, NULL, 'l' },
-		{ "check", no_argument, NULL, 'k' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'v' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "", all, NULL)) != -1)
-		switch (c) {
-		case 'c':
-			o->config = optarg;
-			break;
-		case 'l':
-			o->log = optarg;
-			break;
-		case 'k':
-			o->check = true;
-			break;
-		case 'h':
-			(void)fputs(usage, stdout);
-			return 0;
-		case 'v':
-			(void)puts("mailferry-mapd " VERSION);
-			return 0;
-		default:
-			(void)fputs(usage, stderr);
-			return 2;
-		}
-	if (optind != argc) {
-		(void)fputs(usage, stderr);
-		return 2;
-	}
-	return -1;
-}
-
-static int
-refuse(const struct err *err)
-{
-	(void)fprintf(stderr, "mailferry-mapd: %s\n", err->text);
-	log_why(LOG_ERR, "refused", err->text);
-	return 1;
-}
-
 /* A configuration that is not right changes nothing. */
 static const struct conf *
 reload(void *arg)
 {
-	const struct options *o = arg;
+	const struct daemon *d = arg;
 	struct conf *conf = NULL;
 	struct err err;
 
 	/* Never freed: a record asked for a moment ago may borrow from it. */
-	if (conf_load(NULL, o->config, &conf, &err) != ST_OK) {
+	if (conf_load(NULL, d->config, &conf, &err) != ST_OK) {
 		log_why(LOG_ERR, "reload", err.text);
 		return NULL;
 	}
@@ -92,7 +29,7 @@ reload(void *arg)
 }
 
 static int
-serve(struct conf *conf, struct options *o)
+serve(struct conf *conf, struct daemon *d)
 {
 	struct server *srv = NULL;
 	struct map *map = NULL;
@@ -117,13 +54,13 @@ serve(struct conf *conf, struct options *o)
 	if (st == ST_OK) {
 		log_why(LOG_INFO, "started", conf->map);
 		notify_ready();
-		st = server_run(srv, reload, o, &err);
+		st = server_run(srv, reload, d, &err);
 	}
 	notify_stopping();
 	talloc_free(srv);
 	talloc_free(map);
 	if (st != ST_OK)
-		return refuse(&err);
+		return daemon_refuse(d, &err);
 	log_why(LOG_INFO, "stopped", "asked to");
 	return 0;
 }
@@ -131,29 +68,27 @@ serve(struct conf *conf, struct options *o)
 int
 main(int argc, char **argv)
 {
-	struct options o = { NULL, NULL, false };
+	struct daemon d = { .name = "mailferry-mapd" };
 	struct conf *conf = NULL;
 	struct err err;
 	int rc;
 
 	must_exit(1);
-	rc = read_options(argc, argv, &o);
+	rc = daemon_options(&d, argc, argv);
 	if (rc != -1)
 		return rc;
 	(void)signal(SIGPIPE, SIG_IGN);
-	if (conf_load(NULL, o.config, &conf, &err) != ST_OK)
-		return refuse(&err);
-	if (log_open("mailferry-mapd", o.log != NULL ? o.log : conf->log,
-	    conf->debug ? LOG_DEBUG : LOG_INFO) == -1) {
-		(void)fputs(usage, stderr);
-		return 2;
-	}
+	if (conf_load(NULL, d.config, &conf, &err) != ST_OK)
+		return daemon_refuse(&d, &err);
+	rc = daemon_log(&d, conf);
+	if (rc != -1)
+		return rc;
 	if (strcmp(conf->map, "none") == 0) {
 		(void)err_set(&err, ST_NEVER, "%s: map = none: there is no map to "
 		    "serve; set map = tdb:/var/lib/mailferry/map.tdb", conf->path);
-		return refuse(&err);
+		return daemon_refuse(&d, &err);
 	}
-	rc = o.check ? 0 : serve(conf, &o);
+	rc = d.check ? 0 : serve(conf, &d);
 	talloc_free(conf);
 	return rc;
 }

@@ -513,6 +513,18 @@ record_copy(TALLOC_CTX *ctx, const struct record *rec)
 	return to;
 }
 
+bool
+record_has_address(const struct record *rec, const char *addr)
+{
+	const char **a;
+
+	if (rec != NULL)
+		for (a = rec->address; *a != NULL; a++)
+			if (strcmp(*a, addr) == 0)
+				return true;
+	return false;
+}
+
 uint32_t
 record_floor(const struct record *rec, const char *guid, uint32_t validity)
 {

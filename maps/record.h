@@ -120,6 +120,9 @@ enum status	record_parse(TALLOC_CTX *ctx, const char *user, const char *text,
 /* The text form; talloc child of ctx.  record_parse() reads back the same. */
 char	       *record_format(TALLOC_CTX *ctx, const struct record *rec);
 
+/* Is this address one of its own?  rec may be NULL. */
+bool		record_has_address(const struct record *rec, const char *addr);
+
 /* A deep copy, to be changed; talloc child of ctx. */
 struct record  *record_copy(TALLOC_CTX *ctx, const struct record *rec);
 

@@ -2,7 +2,6 @@
  * main.c - mailferry-milter: SMTP waits for who is being moved, for nobody else
  */
 #include <errno.h>
-#include <getopt.h>
 #include <libgen.h>
 #include <libmilter/mfapi.h>
 #include <pthread.h>
@@ -17,24 +16,15 @@
 #include <unistd.h>
 
 #include "maps/base/clock.h"
+#include "maps/base/daemon.h"
 #include "maps/base/log.h"
 #include "milter/decide.h"
 #include "milter/filter.h"
 #include "milter/follow.h"
 
-#ifndef VERSION
-#define VERSION "0.1"
-#endif
-
 #define BACKLOG		1024
 #define STOP_MS		10000	/* for sessions to end by themselves */
 #define LOOK_MS		50	/* between looks whether they have */
-
-struct options {
-	const char	*config;
-	const char	*log;		/* NULL: as configured */
-	bool		 check;
-};
 
 /* The socket that we made. */
 struct listening {
@@ -43,62 +33,10 @@ struct listening {
 	ino_t		 ino;
 };
 
-static struct options options;
+static struct daemon called = { .name = "mailferry-milter" };
 static struct conf *started;	/* with what; lives as long as we */
 static struct windows *windows;
 static struct listening listening;
-
-static const char usage[] =
-    "usage: mailferry-milter [--config FILE] [--log syslog|stderr|none] [--check]\n";
-
-static int
-read_options(int argc, char **argv, struct options *o)
-{
-	static const struct option all[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "log", required_argument, NULL, 'l' },
-		{ "check", no_argument, NULL, 'k' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'v' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "", all, NULL)) != -1)
-		switch (c) {
-		case 'c':
-			o->config = optarg;
-			break;
-		case 'l':
-			o->log = optarg;
-			break;
-		case 'k':
-			o->check = true;
-			break;
-		case 'h':
-			(void)fputs(usage, stdout);
-			return 0;
-		case 'v':
-			(void)puts("mailferry-milter " VERSION);
-			return 0;
-		default:
-			(void)fputs(usage, stderr);
-			return 2;
-		}
-	if (optind != argc) {
-		(void)fputs(usage, stderr);
-		return 2;
-	}
-	return -1;
-}
-
-static int
-refuse(const struct err *err)
-{
-	(void)fprintf(stderr, "mailferry-milter: %s\n", err->text);
-	log_why(LOG_ERR, "refused", err->text);
-	return 1;
-}
 
 /* The configuration, if a milter can live with it; no talloc parent. */
 static enum status
@@ -156,7 +94,7 @@ reload(void)
 	struct conf *conf = NULL;
 	struct err err;
 
-	if (load(options.config, &conf, &err) != ST_OK) {
+	if (load(called.config, &conf, &err) != ST_OK) {
 		log_why(LOG_ERR, "reload", err.text);
 		return;
 	}
@@ -326,7 +264,7 @@ start(struct err *err)
 	if (st == ST_OK)
 		st = follow_start(windows, started, err);
 	if (st == ST_OK)
-		st = load(options.config, &conf, err);
+		st = load(called.config, &conf, err);
 	if (st == ST_OK)
 		setup_use(setup_new(conf, windows));
 	return st;
@@ -339,10 +277,10 @@ serve(void)
 
 	raise_limit();
 	if (open_socket(started, &err) != ST_OK)
-		return refuse(&err);
+		return daemon_refuse(&called, &err);
 	if (start(&err) != ST_OK) {
 		remove_socket();
-		return refuse(&err);
+		return daemon_refuse(&called, &err);
 	}
 	log_why(LOG_INFO, "started", started->milter_socket);
 	(void)smfi_main();		/* returns only where it failed */
@@ -359,19 +297,17 @@ main(int argc, char **argv)
 	int rc;
 
 	must_exit(1);
-	rc = read_options(argc, argv, &options);
+	rc = daemon_options(&called, argc, argv);
 	if (rc != -1)
 		return rc;
 	(void)signal(SIGPIPE, SIG_IGN);
-	if (load(options.config, &started, &err) != ST_OK)
-		return refuse(&err);
-	if (log_open("mailferry-milter", options.log != NULL ? options.log :
-	    started->log, started->debug ? LOG_DEBUG : LOG_INFO) == -1) {
-		(void)fputs(usage, stderr);
-		return 2;
-	}
-	rc = options.check ? 0 : serve();
-	if (options.check)
+	if (load(called.config, &started, &err) != ST_OK)
+		return daemon_refuse(&called, &err);
+	rc = daemon_log(&called, started);
+	if (rc != -1)
+		return rc;
+	rc = called.check ? 0 : serve();
+	if (called.check)
 		talloc_free(started);
 	return rc;
 }

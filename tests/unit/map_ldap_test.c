@@ -301,6 +301,29 @@ two_entries_with_one_record(void **state)
 	talloc_free(map);
 }
 
+/* Another is just making the map, or died doing it: whoever comes next goes on. */
+static void
+a_map_that_is_half_made(void **state)
+{
+	struct map *map = backend_fresh(), *next;
+	struct ldapmap *lm = map->handle;
+	struct ldapmods m = { .ctx = map };
+	struct err err;
+
+	(void)state;
+	assert_int_equal(has(map, "alice", &err), ST_NONE);
+	assert_int_equal(ldapm_delete(lm, ldapm_below(map, lm, NULL, "records"),
+	    NULL, &err), ST_OK);
+	ldapm_mod_list(&m, LDAP_MOD_DELETE, "mailferryConnects",
+	    (const char *const[]){ NULL });
+	assert_int_equal(ldapm_modify(lm, lm->conf->map_entry, &m, NULL, NULL,
+	    NULL, &err), ST_OK);
+	next = backend_open();
+	assert_int_equal(add(next, "alice", NULL, 1000, &err), ST_OK);
+	talloc_free(next);
+	talloc_free(map);
+}
+
 /* A part of the tree that is elsewhere may have what is not found here. */
 static void
 a_tree_that_is_not_whole(void **state)
@@ -455,6 +478,7 @@ main(void)
 		cmocka_unit_test(an_import_whose_host_died_undecided),
 		cmocka_unit_test(a_server_that_lags_behind),
 		cmocka_unit_test(two_entries_with_one_record),
+		cmocka_unit_test(a_map_that_is_half_made),
 		cmocka_unit_test(a_tree_that_is_not_whole),
 		cmocka_unit_test(a_write_without_an_answer),
 		cmocka_unit_test(a_write_whose_answer_was_lost),
