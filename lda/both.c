@@ -1,56 +1,94 @@
 /*
  * both.c - wait for two filers at once
  *
- * A second thread for the moment of a wait: a filer that hangs holds it in the
- * kernel, and the LDA's deadline ends both.
+ * A second thread for the second filer: one that hangs holds it in the kernel, and the
+ * LDA's deadline ends both.  It is made once, at the first wait, and sleeps between two.
  */
 #include "lda/both.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
+#include <unistd.h>
 
 #define STACK	(64 * 1024)		/* fsync() and a struct err */
 
-struct other {
-	both_fn		*fn;
+static struct {
+	pid_t		 in;		/* the process that has the thread; 0: none */
+	sem_t		 go, done;
+	both_fn		*fn;		/* what the thread is asked to do ... */
 	void		*arg;
-	enum status	 st;
+	enum status	 st;		/* ... and how it went */
 	struct err	 err;
-};
+} other;
+
+static void
+wait_on(sem_t *sem)
+{
+	while (sem_wait(sem) == -1 && errno == EINTR)
+		continue;
+}
 
 static void *
 run_other(void *arg)
 {
-	struct other *o = arg;
-
-	o->st = o->fn(o->arg, &o->err);
+	(void)arg;
+	for (;;) {
+		wait_on(&other.go);
+		other.st = other.fn(other.arg, &other.err);
+		(void)sem_post(&other.done);
+	}
 	return NULL;
+}
+
+/* A fork() leaves the thread behind, so that a child makes its own.  Signals are for
+ * the one who began: a handler of a rc file's must not run here. */
+static bool
+have_other(void)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	sigset_t all, was;
+
+	if (other.in == getpid())
+		return true;
+	(void)sem_init(&other.go, 0, 0);
+	(void)sem_init(&other.done, 0, 0);
+	(void)pthread_attr_init(&attr);
+	(void)pthread_attr_setstacksize(&attr, STACK);
+	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &was);
+	other.in = pthread_create(&thread, &attr, run_other, NULL) == 0 ? getpid() :
+	    0;
+	(void)pthread_sigmask(SIG_SETMASK, &was, NULL);
+	(void)pthread_attr_destroy(&attr);
+	return other.in != 0;
 }
 
 enum status
 both(both_fn *fn, void *a, void *b, struct err *err)
 {
-	struct other o = { .fn = fn, .arg = b, .st = ST_OK };
-	pthread_attr_t attr;
-	pthread_t thread;
-	bool beside;
+	bool beside = b != NULL && have_other();
 	enum status st;
 
-	if (b == NULL)
-		return fn(a, err);
-	(void)pthread_attr_init(&attr);
-	(void)pthread_attr_setstacksize(&attr, STACK);
-	beside = pthread_create(&thread, &attr, run_other, &o) == 0;
-	(void)pthread_attr_destroy(&attr);
+	if (beside) {
+		other.fn = fn;
+		other.arg = b;
+		(void)sem_post(&other.go);
+	}
 	st = fn(a, err);
 	if (beside)
-		(void)pthread_join(thread, NULL);
-	else				/* no thread to be had: one by one */
-		(void)run_other(&o);
-	if (st == ST_OK && o.st != ST_OK) {
-		*err = o.err;
-		st = o.st;
+		wait_on(&other.done);
+	else if (b != NULL)		/* no thread to be had: one by one */
+		other.st = fn(b, &other.err);
+	if (st == ST_OK && b != NULL && other.st != ST_OK) {
+		*err = other.err;
+		st = other.st;
 	}
 	return st;
 }
