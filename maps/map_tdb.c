@@ -21,13 +21,49 @@
 #define LOCK_REST	20		/* ms */
 #define HASH_SIZE	10007		/* short chains for 100,000 users */
 
-struct tdb_context *
-tdbm_open(const char *path, int hash_size, int open_flags)
+/*
+ * Root opens a map's files as the owner of their directory: what he creates must be
+ * mailferry-mapd's, and whatever its user put there leads no further than its user gets.
+ */
+static bool
+put_on(const char *path)
 {
+	char *copy = must(talloc_strdup(NULL, path));
+	struct stat sb;
+	bool on;
+
+	on = geteuid() == 0 && stat(dirname(copy), &sb) == 0 && sb.st_uid != 0 &&
+	    setegid(sb.st_gid) == 0;
+	if (on && seteuid(sb.st_uid) == -1) {
+		(void)setegid(0);
+		on = false;
+	}
+	talloc_free(copy);
+	return on;
+}
+
+static void
+take_off(bool on)
+{
+	int was = errno;
+
+	if (on && (seteuid(0) == -1 || setegid(0) == -1))
+		abort();		/* nothing else is right any more */
+	errno = was;
+}
+
+struct tdb_context *
+tdbm_open(const char *path, int hash_size, int tdb_flags, int open_flags)
+{
+	struct tdb_context *tdb;
+	bool on = put_on(path);
+
 	/* Somebody's environment must not turn durability off. */
 	(void)unsetenv("TDB_NO_FSYNC");
-	return tdb_open(path, hash_size, TDB_INCOMPATIBLE_HASH |
-	    TDB_DISALLOW_NESTING, open_flags, 0600);
+	tdb = tdb_open(path, hash_size, TDB_INCOMPATIBLE_HASH | tdb_flags,
+	    open_flags, 0600);
+	take_off(on);
+	return tdb;
 }
 
 /* The directory is the lock of the door: who can read a tdb can block it. */
@@ -55,9 +91,11 @@ static enum status
 lock_owner(struct tdbmap *tm, struct err *err)
 {
 	char *name = must(talloc_asprintf(tm, "%s.lock", tm->path));
+	bool on = put_on(name);
 	int tries = 0;
 
 	tm->lock = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	take_off(on);
 	if (tm->lock == -1)
 		return err_sys(err, "open %s", name);
 	/* A command that repairs, or the mapd that ends, may have it a moment. */
@@ -145,7 +183,8 @@ tdb_open_map(struct map *map, const char *arg, int flags, struct err *err)
 		st = lock_owner(tm, err);
 	if (st != ST_OK)
 		goto out;
-	tm->tdb = tdbm_open(arg, HASH_SIZE, O_RDWR | create_flag(arg, flags));
+	tm->tdb = tdbm_open(arg, HASH_SIZE, TDB_DISALLOW_NESTING, O_RDWR |
+	    create_flag(arg, flags));
 	if (tm->tdb == NULL) {
 		st = errno == EIO || errno == EINVAL ? err_set(err, ST_NEVER,
 		    "%s: not a tdb file, or a damaged one: restore it", arg) :

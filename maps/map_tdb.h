@@ -71,8 +71,12 @@ enum status	tdbm_begin(struct tdbmap *tm, struct err *err) MUST_CHECK;
 enum status	tdbm_end(struct tdbmap *tm, enum status st, struct err *err)
 		    MUST_CHECK;
 
-/* Open PATH with the flags that every open here has; NULL: errno says why. */
-struct tdb_context *tdbm_open(const char *path, int hash_size, int open_flags);
+/*
+ * Open PATH with the flags that every open here has, and these.  Root does it as the
+ * owner of the directory, to whom the files belong.  NULL: errno says why.
+ */
+struct tdb_context *tdbm_open(const char *path, int hash_size, int tdb_flags,
+		    int open_flags);
 
 /* Remove up to `most` changes older than the configuration keeps. */
 enum status	tdbm_prune(struct map *map, int most, struct err *err) MUST_CHECK;

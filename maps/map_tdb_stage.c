@@ -28,8 +28,7 @@ tdbm_stage_open(struct tdbmap *tm, const char *id, int open_flags)
 	im->cursor = must(talloc_strdup(im, ""));
 	im->taken = must(talloc_zero_array(im, const char *, 1));
 	im->touched = clock_ms();
-	im->tdb = tdb_open(im->path, HASH_SIZE, TDB_INCOMPATIBLE_HASH |
-	    TDB_NOLOCK, O_RDWR | open_flags, 0600);
+	im->tdb = tdbm_open(im->path, HASH_SIZE, TDB_NOLOCK, O_RDWR | open_flags);
 	return im;
 }
 
