@@ -570,6 +570,9 @@ regex_extract(struct regex *re, const char *text, size_t len, ssize_t *start,
 		return false;
 	*start = pk.plain ? -1 : pk.begin < 0 ? 0 : pk.begin;
 	*end = pk.end;
+	/* The newline behind the text is only imagined. */
+	if (*start > (ssize_t)len)
+		*start = (ssize_t)len;
 	if (*end > (ssize_t)len)
 		*end = (ssize_t)len;
 	if (*end < *start || pk.plain)
