@@ -156,9 +156,15 @@ const char     *program_name(struct engine *e, const struct program *p);
 /* folder.c */
 enum dest_kind	folder_split(TALLOC_CTX *ctx, const char *name, char **path);
 struct piece	folder_piece(struct engine *e, const struct piece *in);
+enum write_how {
+	WRITE_IGNORE = 1,	/* errors of writing */
+	WRITE_LOCK = 2,		/* an mbox by its lockfile, too */
+	WRITE_SECOND = 4,	/* behind another folder: a directory, whatever its
+				   name says */
+};
 bool		folder_write_one(struct engine *e, enum dest_kind kind, char *path,
 		    const struct words *names, const char *others,
-		    const struct piece *in, bool ignore, bool lock);
+		    const struct piece *in, unsigned how);
 
 /* destination.c: to a folder, wherever it lies */
 bool		folder_write(struct engine *e, const struct words *names,

@@ -442,9 +442,10 @@ folder_piece(struct engine *e, const struct piece *in)
 bool
 folder_write_one(struct engine *e, enum dest_kind kind, char *path,
     const struct words *names, const char *others, const struct piece *in,
-    bool ignore, bool lock)
+    unsigned how)
 {
-	struct folder f = find_folder(e, kind, path, false);
+	struct folder f = find_folder(e, kind, path, (how & WRITE_SECOND) != 0);
+	bool ignore = (how & WRITE_IGNORE) != 0;
 	struct piece piece = f.kind == F_MAILDIR ? folder_piece(e, in) : *in;
 	char *left;
 
@@ -461,7 +462,7 @@ folder_write_one(struct engine *e, enum dest_kind kind, char *path,
 		if (*left != '\0')
 			diag_of(e, "Skipped", left);
 	}
-	if (lock && strcmp(path, "/dev/null") != 0) {
+	if ((how & WRITE_LOCK) != 0 && strcmp(path, "/dev/null") != 0) {
 		left = must(talloc_asprintf(e->ctx, "%s%s", path,
 		    e->set.lockext));
 		if (e->global == NULL || strcmp(e->global, left) != 0)

@@ -184,6 +184,7 @@ applies(struct engine *e, const struct statement *s, unsigned flags)
 	unsigned used = use_flags(e, flags);
 	bool holds = conditions_hold(e, s, used, may_try(e, used));
 
+	holds = holds && !s->missing;
 	if ((used & (FLAG_A | FLAG_a)) == 0)
 		e->last_cond = holds;
 	if (!e->prev_cond || (used & FLAG_E) == 0)
