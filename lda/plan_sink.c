@@ -17,6 +17,7 @@
 
 #define OTHERS_NAME	"mailferry-others"
 #define OTHERS_MAX	(256 * 1024)
+#define MAILBOX_UMASK	077		/* as without rc files: main.c */
 
 /* A clone of a block is another client of the map. */
 static enum status
@@ -177,10 +178,9 @@ on_leader(struct plan_sink *ps, const struct dest *dest, const char *rest,
 }
 
 static enum status
-sink_mailbox(void *arg, const struct dest *dest, const char **folder,
+to_mailbox(struct plan_sink *ps, const struct dest *dest, const char **folder,
     const char **where, struct err *err)
 {
-	struct plan_sink *ps = arg;
 	const char *rest = below_a_root(ps, dest->dir, dest->path);
 	enum status st;
 
@@ -194,6 +194,18 @@ sink_mailbox(void *arg, const struct dest *dest, const char **folder,
 	if (dest->kind == DEST_MAILDIR)
 		return deliver_to(ps, dest, rest, folder, err);
 	return on_leader(ps, dest, rest, where, err);
+}
+
+/* What UMASK says is for other files: a mailbox is made like its root. */
+static enum status
+sink_mailbox(void *arg, const struct dest *dest, const char **folder,
+    const char **where, struct err *err)
+{
+	mode_t was = umask(MAILBOX_UMASK);
+	enum status st = to_mailbox(arg, dest, folder, where, err);
+
+	(void)umask(was);
+	return st;
 }
 
 static bool
@@ -211,14 +223,17 @@ sink_enter(void *arg, const char *dir, const char *path, const char **where,
 	enum side side = ps->dv.plan.leader;
 	struct maildir *md = NULL;
 	enum status st;
+	mode_t was;
 
 	if (rest == NULL)
 		return ST_NONE;
+	was = umask(MAILBOX_UMASK);
 	st = filer_check(ps->dv.conf->filer[side], err);
 	mail = ps->rec->side[side].mail;
 	if (st == ST_OK && access(mail, F_OK) == -1 && errno == ENOENT)
 		st = maildir_open(ps->dv.ctx, &ps->rec->side[side], "",
 		    ps->dv.conf->filer[side], true, &md, err);
+	(void)umask(was);
 	if (st != ST_OK)
 		return st;
 	talloc_free(md);
@@ -260,11 +275,14 @@ sink_done(void *arg, const struct dest *dest, struct err *err)
 	unsigned char key[MESSAGE_DIGEST];
 	struct plan_sink *ps = arg;
 	enum status st;
+	mode_t was;
 
 	if (!ps->input->queued)
 		return ST_OK;
 	effect_key(ps, dest, key);
+	was = umask(MAILBOX_UMASK);
 	st = effect_log(&ps->dv, ps->rec, &ps->dv.plan, key, err);
+	(void)umask(was);
 	(void)alarm((unsigned)ps->dv.conf->deadline);
 	return st;
 }

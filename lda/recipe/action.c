@@ -101,7 +101,7 @@ filter(struct act *a, const struct program *p)
 		mail_look_body(m);
 	else
 		mail_look(m);
-	return true;
+	return a->wait != NO_WAIT || !e->filter_failed;
 }
 
 /* VAR=| */
@@ -125,7 +125,7 @@ capture(struct act *a, const struct program *p)
 		talloc_free(value);
 	}
 	bytes_free(&out);
-	return ok;
+	return ok && (a->wait != NO_WAIT || !e->filter_failed);
 }
 
 /* Was it run for this message before?  As a mail system's retry is. */

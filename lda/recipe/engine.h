@@ -58,6 +58,8 @@ struct engine {
 	bool		 last_cond, prev_cond, last_ok;
 	long		 score;		/* $= */
 	int		 code;		/* $? */
+	bool		 filter_failed;	/* the last one that was waited for: what
+					   procmail takes the next for that is not */
 	const char *const *args;	/* $1 ... */
 	size_t		 nargs;
 	bool		 exitcode_set;
