@@ -205,7 +205,7 @@ pipe_action(struct act *a, bool *delivered)
 	if (!p.shell && p.words.len == 1) {	/* nothing but the `|` */
 		if (a->head->lock)
 			lock_local(e, a->head->lockfile, "|");
-		ok = !e->stop && stdout_write(e, &a->piece,
+		ok = !e->stop && stdout_write(e, "|", &a->piece,
 		    (a->flags & FLAG_i) != 0);
 		*delivered = ok;
 	} else

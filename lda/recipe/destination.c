@@ -75,7 +75,8 @@ write_each(struct engine *e, const struct words *names, const struct piece *in,
 	enum dest_kind kind;
 	struct piece piece, file = *in;	/* file: as the first folder has it */
 	enum status st;
-	bool ok = false, first = true;
+	bool ok, first = true;
+	long dumped = 0;
 
 	for (; name != NULL && !e->stop; name = words_next(names, name)) {
 		kind = folder_split(e->ctx, name, &path);
@@ -85,21 +86,23 @@ write_each(struct engine *e, const struct words *names, const struct piece *in,
 		if (st == ST_AGAIN || st == ST_NEVER)
 			return false;
 		if (st == ST_NONE) {
-			if (!folder_write_one(e, kind, path, names, NULL, &file,
-			    how)) {
-				if (first)
-					return false;
-				continue;
-			}
-			remember(e, &dest);
+			ok = folder_write_one(e, kind, path, names, NULL, &file,
+			    how);
 			call_it(e, named, path);
+			if (!ok && first)
+				return false;
+			if (!ok)
+				continue;
+			remember(e, &dest);
 		}
-		ok = true;
+		if (first)
+			dumped = e->dumped;
 		all = all == NULL ? must(talloc_strdup(e->ctx,
 		    vars_text(e->vars, "LASTFOLDER"))) :
 		    must(talloc_asprintf_append(all, " %s",
 		    vars_text(e->vars, "LASTFOLDER")));
-		if (first && kind == DEST_FILE && st == ST_NONE)
+		if (first && kind == DEST_FILE && st == ST_NONE &&
+		    strcmp(all, named) == 0)
 			break;		/* behind a file nothing else counts */
 		if (first && kind == DEST_MAILDIR) {
 			file = piece;
@@ -108,9 +111,11 @@ write_each(struct engine *e, const struct words *names, const struct piece *in,
 		how |= WRITE_SECOND;
 		first = false;
 	}
-	if (all != NULL)
-		set_folder(e, all);
-	return ok;
+	if (all == NULL)
+		return false;
+	set_folder(e, all);
+	e->dumped = dumped;
+	return true;
 }
 
 /* Is any of them one of the plan? */
@@ -166,7 +171,8 @@ folder_write(struct engine *e, const struct words *names,
 	if (e->stop)
 		return false;
 	kind = folder_split(e->ctx, name, &path);
-	if (e->su->sink != NULL && strcmp(name, "/dev/null") != 0)
+	if (e->su->sink != NULL && strcmp(name, "/dev/null") != 0 &&
+	    *name != '|')
 		return any_inside(e, names) ? write_each(e, names, in, ignore,
 		    lock) : write_outside(e, kind, path, names, in, ignore,
 		    lock);

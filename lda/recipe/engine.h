@@ -173,7 +173,8 @@ bool		folder_write(struct engine *e, const struct words *names,
 		    const struct piece *in, bool ignore, bool lock);
 
 /* folder.c */
-bool		stdout_write(struct engine *e, const struct piece *in, bool ignore);
+bool		stdout_write(struct engine *e, const char *name,
+		    const struct piece *in, bool ignore);
 bool		write_failed(struct engine *e, const char *name);
 
 /* condition.c */
