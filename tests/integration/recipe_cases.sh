@@ -21,9 +21,9 @@ for d in "$src/../shared/procmail/cases" "${PROCMAIL_CASES:-}"; do [ ! -d "$d" ]
 [ -n "$corpus" ] || echo "# no ../shared/procmail: its cases are left out"
 (
 	python3 "$src/tests/fuzz/rcdiff" "$BUILD" "$src/tests/rc"
-	python3 "$src/tests/fuzz/rcdiff" --jobs 1 --count 200 --seed 1 --save "$t/found" "$BUILD" >"$t/out" 2>&1
+	python3 "$src/tests/fuzz/rcdiff" --jobs 1 --count 100 --seed 1 --save "$t/found" "$BUILD" >"$t/out" 2>&1
 	status=$?
-	[ $status -eq 0 ] && echo "ok - 200 generated rc files" || { echo "not ok - 200 generated rc files"
+	[ $status -eq 0 ] && echo "ok - 100 generated rc files" || { echo "not ok - 100 generated rc files"
 		cat "$t/out" "$t"/found/* 2>/dev/null | sed 's/^/# /'; }
 ) >"$t/alone" 2>&1 &
 python3 "$src/tests/lib/rcboth.py" --jobs 4 "$BUILD" "$src/tests/rc" ${corpus:+"$corpus"} >"$t/both" 2>&1
