@@ -583,6 +583,9 @@ main(int argc, char **argv)
 	if (r.env->unknown != NULL)
 		say(STDERR_FILENO, "procmail: Unrecognised options:",
 		    r.env->unknown);
+	if (r.env->lacking != NULL)
+		say(STDERR_FILENO, "procmail: Missing argument:",
+		    r.env->lacking);
 	if (r.env->lmtp) {
 		say(STDERR_FILENO, "procmail:", "LMTP is not spoken here");
 		return EX_USAGE;
