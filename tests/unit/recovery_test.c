@@ -105,7 +105,8 @@ step(enum state to)
 	if (map_replace(map, was, is, &by, NULL, &err) != ST_OK)
 		fail_msg("%s", err.text);
 	talloc_free(map);
-	if (barrier(conf, record(), conf, SIDE_NONE, &floors, &n, &err) != ST_OK)
+	if (barrier(conf, record(), conf, SIDE_NONE, NULL, &floors, &n,
+	    &err) != ST_OK)
 		fail_msg("%s", err.text);
 }
 
@@ -329,8 +330,8 @@ folder_gone_on_the_leader(void **state)
 	(void)send_to(".Sub", 1);
 	leave("new/u/.Sub", 2, 2, "new", LINE | INTENT, 10);
 	shell("rm -r old/u/.Sub");
-	assert_int_equal(barrier(conf, record(), conf, SIDE_NONE, &floors, &n,
-	    &err), ST_OK);
+	assert_int_equal(barrier(conf, record(), conf, SIDE_NONE, NULL, &floors,
+	    &n, &err), ST_OK);
 	assert_false(send_to(".Sub", 2));
 	assert_true(has("old/u/.Sub", "3=2 "));
 }
