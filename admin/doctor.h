@@ -41,6 +41,8 @@ void		doctor_map(struct doctor *d);
 void		doctor_postfix(struct doctor *d);
 /* Its settings by doveconf(1). */
 void		doctor_dovecot(struct doctor *d);
+/* Where it serves some users from, by doveadm(1): from where the map says? */
+void		doctor_served(struct doctor *d, const char *base_dir);
 /* Who delivers to users in overlap or settle without the LDA. */
 void		doctor_strangers(struct doctor *d);
 

@@ -1,9 +1,11 @@
 /*
  * doctor_dovecot.c - Dovecot's settings, as doveconf(1) tells them
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "admin/doctor.h"
 #include "admin/program.h"
@@ -148,6 +150,36 @@ look_at_delivery(struct doctor *d)
 		    "not what comes by mailferry-lda");
 }
 
+/* The map knows `alice`, and of `Alice` what it says of everybody. */
+static void
+look_at_names(struct doctor *d)
+{
+	char *format = ask(d, NULL, "auth_username_format");
+
+	if (format != NULL && *format != '\0' && !has(format, "%L"))
+		found(d, WARN, "dovecot auth_username_format",
+		    "auth_username_format = %Lu, where a userdb does not mind the "
+		    "case", "it is %s: who logs in as Alice is not the map's alice",
+		    format);
+}
+
+/* As the user that Dovecot's auth process runs as. */
+static void
+look_at_dict(struct doctor *d)
+{
+	const char *path = d->ad->conf->dict_socket;
+	char *user = ask(d, NULL, "default_internal_user");
+	int rc;
+
+	if (geteuid() != 0 || user == NULL || access(path, F_OK) == -1)
+		return;			/* mapd is away: told elsewhere */
+	rc = doctor_connect(path, NULL, user);
+	if (rc != 0 && rc != ECONNREFUSED)
+		found(d, BAD, path, "dict_mode = 0666, or the group of the socket's "
+		    "directory", "user %s: %s: nobody could log in", user,
+		    strerror(rc));
+}
+
 void
 doctor_dovecot(struct doctor *d)
 {
@@ -163,4 +195,7 @@ doctor_dovecot(struct doctor *d)
 	look_at_nfs(d);
 	look_at_auth(d);
 	look_at_delivery(d);
+	look_at_names(d);
+	look_at_dict(d);
+	doctor_served(d, ask(d, NULL, "base_dir"));
 }

@@ -2,21 +2,15 @@
  * doctor_postfix.c - main.cf and master.cf, as postconf(1) tells them
  */
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "admin/doctor.h"
+#include "admin/doctor_postfix.h"
 #include "admin/program.h"
-
-struct postfix {
-	struct doctor	*d;
-	char		*main;		/* `name = value` of all parameters */
-	char		*chroot;	/* `service/type/chroot = y` */
-	bool		 ours;		/* it mentions mailferry, or was named */
-};
 
 static enum status
 ask(const struct doctor *d, const char *option, char **text, struct err *err)
@@ -33,12 +27,49 @@ ask(const struct doctor *d, const char *option, char **text, struct err *err)
 	return program_read(d->ad->conf, argv, text, err);
 }
 
-static const char *
-value(const struct postfix *p, const char *name)
+const char *
+postfix_value(const struct postfix *p, const char *name)
 {
 	const char *v = program_value(p->d->ad->conf, p->main, name);
 
 	return v == NULL ? "" : v;
+}
+
+const char *
+postfix_field(const struct postfix *p, const char *service, const char *field)
+{
+	TALLOC_CTX *ctx = p->d->ad->conf;
+
+	return program_value(ctx, p->services, must(talloc_asprintf(ctx, "%s/%s",
+	    service, field)));
+}
+
+const char *
+postfix_override(const struct postfix *p, const char *service, const char *name)
+{
+	TALLOC_CTX *ctx = p->d->ad->conf;
+
+	return program_value(ctx, p->overrides, must(talloc_asprintf(ctx, "%s/%s",
+	    service, name)));
+}
+
+/* Each has one line for its command. */
+char *
+postfix_next(const struct postfix *p, const char **at)
+{
+	static const char field[] = "/command = ";
+	const char *line = *at == NULL ? p->services : *at, *end, *mark;
+
+	for (; *line != '\0'; line = end + (*end == '\n')) {
+		end = line + strcspn(line, "\n");
+		mark = memmem(line, (size_t)(end - line), field, sizeof(field) - 1);
+		if (mark == NULL)
+			continue;
+		*at = end + (*end == '\n');
+		return must(talloc_strndup(p->d->ad->conf, line,
+		    (size_t)(mark - line)));
+	}
+	return NULL;
 }
 
 /* The program of the command line, without its directory. */
@@ -97,32 +128,6 @@ look_at_lda(const struct postfix *p, const char *command)
 		found(p->d, FINE, "postfix mailbox_command", NULL, "%s", "");
 }
 
-static void
-look_at_delivery(const struct postfix *p)
-{
-	static const char *const past[] = { "mailbox_transport",
-	    "mailbox_transport_maps", "mailbox_command_maps", "home_mailbox" };
-	const char *command = value(p, "mailbox_command"), *v;
-	size_t i;
-
-	if (runs(command, "procmail"))
-		look_at_procmail(p, command);
-	else if (runs(command, "mailferry-lda"))
-		look_at_lda(p, command);
-	else
-		found(p->d, WARN, "postfix mailbox_command", "postconf -e "
-		    "'mailbox_command = /usr/bin/mailferry-lda -a \"$EXTENSION\"', or "
-		    "a pipe(8) transport", "it does not run mailferry-lda: %s",
-		    *command == '\0' ? "it is empty" : command);
-	for (i = 0; i < sizeof(past) / sizeof(past[0]) - 1; i++) {
-		v = value(p, past[i]);
-		if (*v != '\0')
-			found(p->d, WARN, past[i], "who is not yet in new must not "
-			    "be among them", "it goes before mailbox_command: %s",
-			    v);
-	}
-}
-
 /* `1000s`, `10m`. */
 static long
 seconds(const char *v)
@@ -135,59 +140,162 @@ seconds(const char *v)
 }
 
 static void
-look_at_limits(const struct postfix *p)
+look_at_limit(const struct postfix *p, const char *name)
 {
-	static const char *const limits[] = { "command_time_limit" };
 	int deadline = p->d->ad->conf->deadline;
-	long limit = seconds(value(p, limits[0]));
+	long limit = seconds(postfix_value(p, name));
+	char *what = must(talloc_asprintf(p->d->ad->conf, "postfix %s", name));
 
 	if (limit != 0 && limit <= deadline)
-		found(p->d, BAD, "postfix command_time_limit", "set deadline well "
-		    "below it", "%ld seconds, and our deadline is %d: what takes "
-		    "longer than the limit bounces", limit, deadline);
+		found(p->d, BAD, what, "set deadline well below it", "%ld seconds, "
+		    "and our deadline is %d: what takes longer than the limit "
+		    "bounces", limit, deadline);
 	else if (limit != 0 && limit < deadline + 30L)
-		found(p->d, WARN, "postfix command_time_limit", "set deadline well "
-		    "below it", "%ld seconds, and our deadline is %d: that is near",
-		    limit, deadline);
+		found(p->d, WARN, what, "set deadline well below it", "%ld seconds, "
+		    "and our deadline is %d: that is near", limit, deadline);
 }
 
-/* Is this service chrooted?  For one that has several, any of them. */
 static bool
-chrooted(const struct postfix *p, const char *service)
+among(const char **list, const char *word)
 {
-	const char *at, *end;
-	size_t len = strlen(service);
-
-	for (at = p->chroot; *at != '\0'; at = end + (*end == '\n')) {
-		end = at + strcspn(at, "\n");
-		if (strncmp(at, service, len) == 0 && at[len] == '/' &&
-		    end > at && end[-1] == 'y')
+	for (; *list != NULL; list++)
+		if (strcmp(*list, word) == 0)
 			return true;
-	}
 	return false;
 }
 
-/* Every address of a TCP service is smtpd's: `smtp`, `submission`, `127.0.0.1:25`. */
+/* `user=vmail:mail` of pipe(8) must be one of whom mapd lets ask for everyone. */
+static void
+look_at_pipe_user(const struct postfix *p, const char *what, const char *command)
+{
+	const struct conf *conf = p->d->ad->conf;
+	const char *at = strstr(command, " user=");
+	const struct passwd *pw;
+	char *name, uid[24] = "";
+
+	if (at == NULL)
+		return;
+	name = must(talloc_strndup(conf, at + 6, strcspn(at + 6, ": ")));
+	pw = getpwnam(name);
+	if (pw != NULL)
+		(void)snprintf(uid, sizeof(uid), "%lu", (unsigned long)pw->pw_uid);
+	if (strcmp(conf->map, "none") != 0 && !among(conf->trusted_users, name) &&
+	    !among(conf->trusted_users, uid))
+		found(p->d, BAD, what, must(talloc_asprintf(conf, "trusted_users = "
+		    "%s, and reload mailferry-mapd", name)), "it delivers as %s, who "
+		    "is not among trusted_users: all its mail is deferred", name);
+}
+
+/* Flags that pipe(8) takes for one recipient at a time. */
+static bool
+one_at_a_time(const char *command)
+{
+	const char *flags = strstr(command, " flags=");
+	size_t len;
+
+	if (flags == NULL)
+		return false;
+	flags += 7;
+	len = strcspn(flags, " ");
+	return memchr(flags, 'D', len) != NULL || memchr(flags, 'O', len) != NULL ||
+	    memchr(flags, 'X', len) != NULL;
+}
+
+/* A transport that runs our LDA by pipe(8). */
+static void
+look_at_pipe(const struct postfix *p, const char *service, const char *command)
+{
+	TALLOC_CTX *ctx = p->d->ad->conf;
+	char *name = must(talloc_strndup(ctx, service, strcspn(service, "/")));
+	char *what = must(talloc_asprintf(ctx, "postfix %s", name));
+	char *key = must(talloc_asprintf(ctx, "%s_destination_recipient_limit",
+	    name));
+
+	if (strcmp(postfix_value(p, key), "1") != 0)
+		found(p->d, one_at_a_time(command) ? BAD : WARN, what,
+		    must(talloc_asprintf(ctx, "postconf -e '%s = 1'", key)),
+		    "%s is %s: %s", key, postfix_value(p, key),
+		    one_at_a_time(command) ? "with these flags pipe(8) then refuses "
+		    "mail to several of its users" : "one of several users who is "
+		    "in a window lets all of them wait");
+	look_at_limit(p, must(talloc_asprintf(ctx, "%s_time_limit", name)));
+	look_at_pipe_user(p, what, command);
+}
+
+/* Is there any? */
+static bool
+look_at_pipes(const struct postfix *p)
+{
+	const char *at = NULL, *command;
+	bool any = false;
+	char *service;
+
+	while ((service = postfix_next(p, &at)) != NULL) {
+		command = postfix_field(p, service, "command");
+		if (strncmp(command, "pipe ", 5) != 0 ||
+		    strstr(command, "mailferry-lda") == NULL)
+			continue;
+		look_at_pipe(p, service, command);
+		any = true;
+	}
+	return any;
+}
+
+static void
+look_at_delivery(const struct postfix *p)
+{
+	bool piped = look_at_pipes(p);
+	static const char *const past[] = { "mailbox_transport",
+	    "mailbox_transport_maps", "mailbox_command_maps" };
+	const char *command = postfix_value(p, "mailbox_command"), *v;
+	size_t i;
+
+	if (runs(command, "procmail"))
+		look_at_procmail(p, command);
+	else if (runs(command, "mailferry-lda"))
+		look_at_lda(p, command);
+	else if (!piped)
+		found(p->d, WARN, "postfix mailbox_command", "postconf -e "
+		    "'mailbox_command = /usr/bin/mailferry-lda -a \"$EXTENSION\"', or "
+		    "a pipe(8) transport", "it does not run mailferry-lda: %s",
+		    *command == '\0' ? "it is empty" : command);
+	for (i = 0; i < sizeof(past) / sizeof(past[0]); i++) {
+		v = postfix_value(p, past[i]);
+		if (*v != '\0')
+			found(p->d, WARN, past[i], "who is not yet in new must not "
+			    "be among them", "it goes before mailbox_command: %s",
+			    v);
+	}
+}
+
+static bool
+chrooted(const struct postfix *p, const char *service)
+{
+	const char *chroot = postfix_field(p, service, "chroot");
+
+	return chroot != NULL && *chroot == 'y';
+}
+
+/* Any smtpd(8): `smtp`, `submission`, `127.0.0.1:25`. */
 static bool
 smtpd_chrooted(const struct postfix *p)
 {
-	const char *at, *end;
+	const char *at = NULL;
+	char *service;
 
-	for (at = p->chroot; *at != '\0'; at = end + (*end == '\n')) {
-		end = at + strcspn(at, "\n");
-		if (memmem(at, (size_t)(end - at), "/inet/chroot = y", 16) != NULL)
+	while ((service = postfix_next(p, &at)) != NULL)
+		if (runs(postfix_field(p, service, "command"), "smtpd") &&
+		    chrooted(p, service))
 			return true;
-	}
-	return chrooted(p, "smtpd");
+	return false;
 }
 
-/* As the Postfix user reaches it, a relative path from the queue directory. */
-static void
-look_at_reach(const struct postfix *p, const char *what, const char *path,
+void
+postfix_reach(const struct postfix *p, const char *what, const char *path,
     bool jail, const char *program)
 {
-	const char *queue = value(p, "queue_directory");
-	const char *owner = value(p, "mail_owner");
+	const char *queue = postfix_value(p, "queue_directory");
+	const char *owner = postfix_value(p, "mail_owner");
 	TALLOC_CTX *ctx = p->d->ad->conf;
 	const char *in = path;
 	int rc;
@@ -222,53 +330,11 @@ unix_path(TALLOC_CTX *ctx, const char *v)
 	    strcspn(at + 5, " ,:}")));
 }
 
-/* Our milter among those of a list: by its socket's name. */
-static bool
-is_ours(const struct postfix *p, const char *v)
-{
-	const char *socket = p->d->ad->conf->milter_socket;
-	const char *name = strrchr(socket, '/');
-
-	return strstr(v, "mailferry") != NULL || strstr(v, name == NULL ? socket :
-	    name + 1) != NULL;
-}
-
-static void
-look_at_milter(const struct postfix *p)
-{
-	const char *v = value(p, "smtpd_milters"), *how;
-	char *path;
-
-	if (is_ours(p, value(p, "non_smtpd_milters")))
-		found(p->d, BAD, "postfix non_smtpd_milters", "leave it out of "
-		    "there", "our milter is in it: a tempfail there keeps the whole "
-		    "message in maildrop");
-	if (!is_ours(p, v)) {
-		found(p->d, WARN, "postfix smtpd_milters", "smtpd_milters = unix:"
-		    "PATH of milter_socket", "our milter is not in it: in a window "
-		    "the LDA defers, and the sender is not told");
-		return;
-	}
-	how = value(p, "milter_default_action");
-	if (strcmp(how, "accept") != 0)
-		found(p->d, WARN, "postfix milter_default_action",
-		    "milter_default_action = accept is safe: the LDA is exact",
-		    "%s: all mail stops while the milter is away", how);
-	if (strstr(value(p, "milter_rcpt_macros"), "{rcpt_addr}") == NULL)
-		found(p->d, BAD, "postfix milter_rcpt_macros", "postconf -X "
-		    "milter_rcpt_macros", "it lacks {rcpt_addr}, by which our milter "
-		    "knows the recipient");
-	path = unix_path(p->d->ad->conf, v);
-	if (path != NULL)
-		look_at_reach(p, "postfix smtpd_milters", path, smtpd_chrooted(p),
-		    "mailferry-milter");
-}
-
 static void
 look_at_tables(const struct postfix *p)
 {
 	static const struct { const char *name, *service; } table[] = {
-		{ "transport_maps", "rewrite" },
+		{ "transport_maps", "rewrite/unix" },
 		{ "smtpd_recipient_restrictions", NULL },
 		{ "smtpd_relay_restrictions", NULL },
 	};
@@ -277,32 +343,23 @@ look_at_tables(const struct postfix *p)
 	char *path;
 
 	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		v = strstr(value(p, table[i].name), "socketmap:unix:");
+		v = strstr(postfix_value(p, table[i].name), "socketmap:unix:");
 		path = v == NULL ? NULL : unix_path(p->d->ad->conf, v);
 		if (path == NULL)
 			continue;
-		look_at_reach(p, table[i].name, path, table[i].service != NULL ?
+		postfix_reach(p, table[i].name, path, table[i].service != NULL ?
 		    chrooted(p, table[i].service) : smtpd_chrooted(p),
 		    "mailferry-mapd");
 	}
-}
-
-static bool
-among(const char **list, const char *word)
-{
-	for (; *list != NULL; list++)
-		if (strcmp(*list, word) == 0)
-			return true;
-	return false;
 }
 
 static void
 look_at_addresses(const struct postfix *p)
 {
 	const struct conf *conf = p->d->ad->conf;
-	const char *delimiter = value(p, "recipient_delimiter");
+	const char *delimiter = postfix_value(p, "recipient_delimiter");
 	const char *mine = conf->delimiter == NULL ? "" : conf->delimiter;
-	char *copy = must(talloc_strdup(conf, value(p, "mydestination")));
+	char *copy = must(talloc_strdup(conf, postfix_value(p, "mydestination")));
 	char *word, *save = NULL;
 
 	if (strcmp(delimiter, mine) != 0)
@@ -330,7 +387,9 @@ doctor_postfix(struct doctor *d)
 
 	st = ask(d, "-x", &p.main, &err);
 	if (st == ST_OK)
-		st = ask(d, "-F", &p.chroot, &err);
+		st = ask(d, "-F", &p.services, &err);
+	if (st == ST_OK)
+		st = ask(d, "-xP", &p.overrides, &err);
 	if (st == ST_NONE)
 		return;
 	if (st != ST_OK) {
@@ -340,12 +399,12 @@ doctor_postfix(struct doctor *d)
 	}
 	p.ours = d->postfix != NULL || getenv("MAIL_CONFIG") != NULL ||
 	    strstr(p.main, "mailferry") != NULL ||
-	    strstr(p.chroot, "mailferry") != NULL;
+	    strstr(p.services, "mailferry") != NULL;
 	look_at_delivery(&p);
 	if (!p.ours)
 		return;			/* not ours yet: the rest would be noise */
-	look_at_limits(&p);
-	look_at_milter(&p);
+	look_at_limit(&p, "command_time_limit");
+	doctor_milters(&p);
 	look_at_tables(&p);
 	look_at_addresses(&p);
 }

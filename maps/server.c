@@ -214,7 +214,8 @@ on_change(const struct change *ch, void *arg, struct err *err)
 	struct server *srv = arg;
 	struct client *cl, *next;
 	size_t alen;
-	char *answer = wire_change(NULL, ch, &alen);
+	TALLOC_CTX *ctx = must(talloc_new(NULL));	/* it has more than one child */
+	char *answer = wire_change(ctx, ch, &alen);
 
 	(void)err;
 	metrics_add(M_CHANGES, 1);
@@ -227,7 +228,7 @@ on_change(const struct change *ch, void *arg, struct err *err)
 		if (cl->watching)
 			client_tell(cl, answer, alen);
 	}
-	talloc_free(answer);
+	talloc_free(ctx);
 	return ST_OK;
 }
 

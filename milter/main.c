@@ -18,6 +18,7 @@
 #include "maps/base/clock.h"
 #include "maps/base/daemon.h"
 #include "maps/base/log.h"
+#include "maps/base/notify.h"
 #include "milter/decide.h"
 #include "milter/filter.h"
 #include "milter/follow.h"
@@ -105,6 +106,7 @@ reload(void)
 	}
 	setup_use(setup_new(conf, windows));
 	log_why(LOG_INFO, "reloaded", started->path);
+	notify_reloaded();
 }
 
 /* Our own socket, not that of one who took the place meanwhile. */
@@ -130,6 +132,7 @@ stop(const sigset_t *set)
 	long long end = clock_ms() + STOP_MS;
 	int sig = 0;
 
+	notify_stopping();
 	remove_socket();
 	while (filter_sessions() > 0 && clock_ms() < end && sig != SIGTERM &&
 	    sig != SIGINT)
@@ -283,6 +286,7 @@ serve(void)
 		return daemon_refuse(&called, &err);
 	}
 	log_why(LOG_INFO, "started", started->milter_socket);
+	notify_ready();
 	(void)smfi_main();		/* returns only where it failed */
 	filter_log_counts();
 	log_why(LOG_ERR, "stopped", "libmilter gave up; its own lines say why");

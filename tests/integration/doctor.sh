@@ -9,7 +9,14 @@ says() { grep -q -e "$1" "$t/out" || { echo "does not say $1" >>"$t/out"; return
 silent() { ! grep -q -e "$1" "$t/out" || { echo "says $1" >>"$t/out"; return 1; }; }
 fails() { s=$1; shift; "$@"; rc=$?; [ $rc -eq "$s" ] || { echo "status $rc, want $s" >>"$t/out"; return 1; }; }
 set_key() { sed -i "/^$1 =/d" "$conf"; [ $# -lt 2 ] || echo "$1 = $2" >>"$conf"; }
-postfix_conf() { mkdir -p "$t/pf"; cp "$t/main.base" "$t/pf/main.cf"; cp "$t/master.base" "$t/pf/master.cf"; for l in "$@"; do echo "$l" >>"$t/pf/main.cf"; done; }
+postfix_conf()	# LINE...; with a date that is past: Postfix reads a new file until it is not
+{
+	mkdir -p "$t/pf"
+	cp "$t/main.base" "$t/pf/main.cf"
+	cp "$t/master.base" "$t/pf/master.cf"
+	for l in "$@"; do echo "$l" >>"$t/pf/main.cf"; done
+	touch -d "-1 minute" "$t/pf/main.cf" "$t/pf/master.cf"
+}
 doctor() { mailferry doctor --postfix "$t/pf" --dovecot "$t/dv.conf" "$@"; }
 
 cp /usr/share/postfix/master.cf.dist "$t/master.base" 2>/dev/null || cp /etc/postfix/master.cf.proto "$t/master.base"
@@ -97,7 +104,51 @@ set_key milter_socket "$t/spool/milter.sock"; doctor && says "smtpd_milters: ok,
 ok $? "one inside"
 postfix_conf "transport_maps = socketmap:unix:$t/run/nothere.sock:transport"; fails 1 doctor && says "transport_maps: bad: .*nobody answers"
 ok $? "a socketmap that nobody answers"
+
+# Lists of milters, and services of their own.
+set_key milter_socket
+postfix_conf "smtpd_milters = unix:$t/run/opendkim.sock, { unix:$t/run/milter.sock, default_action=accept }" "milter_default_action = tempfail"
+doctor && says "smtpd_milters: ok, $t/run/milter.sock answers" && silent milter_default_action
+ok $? "behind another milter, with an action of its own"
+postfix_conf "smtpd_milters = { unix:$t/run/milter.sock, default_action = tempfail }" "milter_default_action = accept"
+doctor && says "milter_default_action: warning: tempfail"
+ok $? "an action of its own that stops mail"
+postfix_conf "smtpd_milters = unix:$t/run/milter.sock"
+printf '127.0.0.1:10025 inet n - n - - smtpd\n  -o smtpd_milters=\n' >>"$t/pf/master.cf"
+doctor && says "smtpd_milters: ok" && silent "smtpd_milters: warning"
+ok $? "behind a content filter it is not asked again"
+printf 'submission inet n - n - - smtpd\n  -o smtpd_milters=\n' >>"$t/pf/master.cf"
+doctor && says "smtpd_milters: warning: our milter is not in it for submission/inet"
+ok $? "a service that leaves it out"
+postfix_conf; sed -i "s,^smtp *inet .*smtpd,&\\n  -o smtpd_milters=unix:$t/run/milter.sock -o milter_default_action=accept," "$t/pf/master.cf"
+doctor && says "smtpd_milters: ok" && silent "smtpd_milters: warning" && silent milter_default_action
+ok $? "a service that alone has it"
+port=$(free_port); set_key milter_socket "inet:$port@127.0.0.1"; postfix_conf "smtpd_milters = inet:127.0.0.1:$port" "milter_default_action = accept"
+fails 1 doctor && says "smtpd_milters: bad: inet:127.0.0.1:$port: nobody answers" && silent "not in it"
+ok $? "a milter by TCP that does not run"
+python3 -c 'import socket, sys, time; s = socket.create_server(("127.0.0.1", int(sys.argv[1]))); time.sleep(60)' "$port" & tcp=$!
+i=0; until doctor || [ $i -gt 50 ]; do sleep 0.1; i=$((i + 1)); done
+says "smtpd_milters: ok, inet:127.0.0.1:$port answers"
+ok $? "one that does"
+kill $tcp; wait $tcp 2>/dev/null; set_key milter_socket
 kill $fake; wait $fake 2>/dev/null
+
+# A site of virtual users: pipe(8) in the place of mailbox_command.
+pipe()		# LINE...
+{
+	postfix_conf "$@"
+	sed -i '/^mailbox_command/d' "$t/pf/main.cf"
+	printf 'ferry unix - n n - - pipe\n  flags=DRX user=%s argv=%s/lda/mailferry-lda -d ${user}@${domain}\n' "$u" "$BUILD" >>"$t/pf/master.cf"
+	touch -d "-1 minute" "$t/pf/main.cf" "$t/pf/master.cf"
+}
+pipe; fails 1 doctor && says "postfix ferry: bad: ferry_destination_recipient_limit is 50" && says "postfix ferry: bad: it delivers as $u, who is not among trusted_users" && silent mailbox_command
+ok $? "a pipe(8) transport, and what it lacks"
+pipe 'ferry_destination_recipient_limit = 1' 'ferry_time_limit = 20'; set_key trusted_users $u
+fails 1 doctor && says "ferry_time_limit: bad: 20 seconds" && silent 'postfix ferry:'
+ok $? "its time limit"
+pipe 'ferry_destination_recipient_limit = 1'; set_key trusted_users "$(id -u $u)"; doctor && silent "^postfix ferry"
+ok $? "and one that is right"
+set_key trusted_users
 postfix_conf 'no such line'; fails 1 doctor && says "^postfix: bad\|mailbox_command: "
 ok $? "a main.cf that postconf does not read"
 postfix_conf
@@ -112,6 +163,33 @@ printf 'protocols = imap\nmail_location = mbox:~/mail\nlog_path = /dev/null\n' >
 ok $? "mbox"
 printf 'protocols = imap\nprotocol lda {\n  mail_plugins = sieve\n}\nmail_location = maildir:~/Maildir\nlog_path = /dev/null\n' >"$t/dv.conf"; doctor && says "sieve filters what comes by dovecot-lda"
 ok $? "sieve users"
+printf 'auth_username_format = %%u\nprotocols = imap\nmail_location = maildir:~/Maildir\nlog_path = /dev/null\n' >"$t/dv.conf"; doctor && says "auth_username_format: warning: it is %u"
+ok $? "names whose case counts"
+printf 'protocols = imap\nmail_location = maildir:~/Maildir\nlog_path = /dev/null\n' >"$t/dv.conf"; chmod 600 "$t/run/dict.sock"
+fails 1 doctor && says "dict.sock: bad: user dovecot: Permission denied"; r=$?; chmod 666 "$t/run/dict.sock"; [ $r -eq 0 ] && doctor && silent dict.sock
+ok $? "a dict that Dovecot may not ask"
+
+# The filers say that they are NFS.
+cat >"$t/nfs.c" <<'END'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <sys/vfs.h>
+int
+statfs(const char *path, struct statfs *fs)
+{
+	int (*real)(const char *, struct statfs *) = (int (*)(const char *, struct statfs *))dlsym(RTLD_NEXT, "statfs");
+	int rc = real(path, fs);
+
+	fs->f_type = 0x6969;
+	return rc;
+}
+END
+${CC:-cc} -shared -fPIC -o "$t/nfs.so" "$t/nfs.c" -ldl
+nfs() { env ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0 LD_PRELOAD="$t/nfs.so" "$BUILD/admin/mailferry" --config "$conf" doctor --postfix "$t/pf" --dovecot "$t/dv.conf" >"$t/out" 2>&1; }
+fails 1 nfs && says "mmap_disable: bad" && says "mail_fsync: warning" && says "mail_nfs_storage: warning" && says "mail_nfs_index: warning"
+ok $? "a filer on NFS, and Dovecot as if it were a disk"
+printf 'mmap_disable = yes\nmail_fsync = always\nmail_nfs_storage = yes\nmail_nfs_index = yes\n' >>"$t/dv.conf"; nfs && silent nfs_ && silent mmap && silent fsync
+ok $? "as it should be there"
 echo 'no such thing' >"$t/dv.conf"; fails 1 doctor && says "^dovecot: bad"
 ok $? "a dovecot.conf that doveconf does not read"
 printf 'protocols = imap\nmail_location = maildir:~/Maildir\nlog_path = /dev/null\n' >"$t/dv.conf"
@@ -127,4 +205,23 @@ rm "$t/old/$u/Maildir/new/"*
 mailferry add ghost --old "$t/old/ghost" && echo '{"user":"ghost","uid":4711}' >"$t/x.jsonl" && mailferry import "$t/x.jsonl" &&
 	fails 1 doctor && says "another uid than the system says.* ghost"
 ok $? "a record with another uid than the system's"
+
+# Dovecot, asked where it serves users from.
+mailferry delete ghost
+dovecot_start "mail_location = maildir:$t/old/%u/Maildir" 'passdb {' 'driver = static' 'args = password=x' '}' 'userdb {' 'driver = passwd' '}'
+doctor && says "dovecot logins: ok, 1 served"
+ok $? "the leader is served"
+mailferry step $u cutover --for 60 && fails 1 doctor && says "logins: bad: $u is inside a window, and Dovecot serves"
+ok $? "a window that Dovecot does not know of"
+mailferry step $u settle && fails 1 doctor && says "logins: bad: the mail of $u, in settle, goes to $t/new/$u/Maildir, and Dovecot serves $t/old/$u/Maildir"
+ok $? "a Dovecot that does not follow the map"
+again() { doveadm -c "$t/dv.conf" stop; i=0; while [ -e "$t/dv/master.pid" ] && [ $i -lt 50 ]; do sleep 0.1; i=$((i + 1)); done; dovecot_start "$@"; }
+example dovecot-dict.conf; example mailferry-dict.conf.ext
+again "!include $t/dovecot-dict.conf" "mail_location = maildir:$t/old/%u/Maildir" && doctor && says "logins: ok"
+ok $? "as the manual says, it does"
+mailferry step $u cutover --for 60 && doctor && silent "logins: bad"
+ok $? "and nobody is served in a window"
+mailferry step $u overlap && mailferry step $u old && mailferry delete $u && again "mail_location = maildir:$t/elsewhere/%u" 'passdb {' 'driver = static' 'args = password=x' '}' 'userdb {' 'driver = passwd' '}'
+fails 1 doctor && says "logins: bad: the mail of [^ ]*, in old, goes to $t/old/[^ ]*, and Dovecot serves $t/elsewhere/" && says 'set old_mail to where'
+ok $? "an old_mail that is not Dovecot's mail_location"
 echo "1..$n"

@@ -6,8 +6,8 @@ site_begin
 units=$here/examples/systemd
 
 mkdir "$t/units"
-for u in mailferry-mapd; do
-	sed "s,/usr/sbin/mailferry,$BUILD/maps/mailferry,; s/^User=.*/User=daemon/; s/^Group=.*/Group=daemon/; /^Documentation/d" "$units/$u.service" >"$t/units/$u.service"
+for u in mailferry-mapd mailferry-milter; do
+	sed "s,/usr/sbin/mailferry-mapd,$BUILD/maps/mailferry-mapd,; s,/usr/sbin/mailferry-milter,$BUILD/milter/mailferry-milter,; s/^User=.*/User=daemon/; s/^Group=.*/Group=daemon/; /^Documentation/d" "$units/$u.service" >"$t/units/$u.service"
 	systemd-analyze verify "$t/units/$u.service" >"$t/out" 2>&1 && ! grep -q "$u" "$t/out"
 	ok $? "$u.service is well-formed"
 done
@@ -15,6 +15,18 @@ for u in mailferry-mapd mailferry-milter; do
 	systemd-analyze security --offline=yes --threshold=25 "$units/$u.service" >"$t/out" 2>&1
 	ok $? "$u.service is in a sandbox"
 done
+
+# The default sockets, and those for a chrooted smtpd, lie where the units may write;
+# and who ends takes nobody's socket along.
+r=0
+for u in mailferry-mapd mailferry-milter; do
+	for d in /run/mailferry /var/spool/postfix/mailferry; do
+		grep -h -e '^RuntimeDirectory=' -e '^ReadWritePaths=' "$units/$u.service" | sed 's,^RuntimeDirectory=,/run/,; s/^[A-Z][A-Za-z]*=//' |
+			tr ' ' '\n' | sed 's/^-//' | grep -q -x "$d" || { echo "$u may not write $d" >>"$t/out"; r=1; }
+	done
+done
+[ $r -eq 0 ] && grep -q '^RuntimeDirectoryPreserve=yes' "$units/mailferry-mapd.service" && ! grep -q '^RuntimeDirectory=' "$units/mailferry-milter.service"
+ok $? "their sockets may lie where the manuals say"
 
 # systemd's side of the conversation.
 cat >"$t/notify.py" <<'END'
@@ -29,6 +41,10 @@ def until(word):
         if word in s.recv(4096).decode(): return
     sys.exit("no " + word)
 until("READY=1")
+if "milter" in sys.argv[2]:
+    p.send_signal(signal.SIGHUP); until("STATUS=reloaded")
+    p.terminate(); until("STOPPING=1")
+    sys.exit(p.wait())
 until("WATCHDOG=1"); until("WATCHDOG=1")
 p.send_signal(signal.SIGHUP); until("STATUS=reloaded")
 # A loop that stands still says nothing: systemd would start it anew.
@@ -48,6 +64,9 @@ END
 if ldd "$BUILD/maps/mailferry-mapd" | grep -q libsystemd; then
 	python3 "$t/notify.py" "$t/notify" "$BUILD/maps/mailferry-mapd" --config "$conf" --log stderr >"$t/out" 2>&1
 	ok $? "mapd: ready, alive, reloaded, stopping"
+	rm -f "$t/notify"
+	python3 "$t/notify.py" "$t/notify" "$BUILD/milter/mailferry-milter" --config "$conf" --log stderr >"$t/out" 2>&1
+	ok $? "the milter: ready, reloaded, stopping"
 else
 	mapd_start && mailferry list
 	ok $? "built without libsystemd: works all the same"
