@@ -72,6 +72,15 @@ enum status	tdbm_end(struct tdbmap *tm, enum status st, struct err *err)
 		    MUST_CHECK;
 
 /*
+ * Take PATH.lock: a map has one owner at a time, and nobody else may enter its
+ * directory.
+ *
+ * ST_NEVER  others may, or it is not ours.
+ * ST_AGAIN  another has it, for longer than two seconds.
+ */
+enum status	tdbm_own(struct tdbmap *tm, struct err *err) MUST_CHECK;
+
+/*
  * Open PATH with the flags that every open here has, and these.  Root does it as the
  * owner of the directory, to whom the files belong.  NULL: errno says why.
  */
