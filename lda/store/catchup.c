@@ -171,10 +171,13 @@ struct copy {				/* of a message that is caught up */
  * One message.  The file comes first here, then the line: a follower with
  * the line only would never be given the file again.  Its name is the same
  * whatever the flags: who goes on after a crash writes over what had no line yet.
+ * The line has the leader's keys: a copy made by IMAP has its GUID there, and
+ * what was fetched by POP3 its UIDL; another GUID would be another message.
  */
 static enum status
-copy_message(struct mailbox *lead, struct mailbox *follow, uint32_t uid,
-    struct copy *c, TALLOC_CTX *ctx, struct err *err)
+copy_message(struct mailbox *lead, struct mailbox *follow,
+    const struct uidlist_line *line, struct copy *c, TALLOC_CTX *ctx,
+    struct err *err)
 {
 	enum status st;
 	int fd = -1;
@@ -188,8 +191,7 @@ copy_message(struct mailbox *lead, struct mailbox *follow, uint32_t uid,
 	st = maildir_copy_in(follow->md, fd, maildir_unique(ctx), "new", c->base,
 	    err);
 	(void)close(fd);
-	return st == ST_OK ? uidlist_append(&follow->uids, uid, c->base, err) :
-	    st;
+	return st == ST_OK ? uidlist_append_line(&follow->uids, line, err) : st;
 }
 
 /* The flags, once the lines are on the disk.  What a crash leaves without them
@@ -279,7 +281,7 @@ catch_up(struct mailboxes *set, long long until, struct err *err)
 		else
 			st = mailboxes_keep(set, err);
 		if (st == ST_OK)
-			st = copy_message(lead, follow, lines[i].uid, &copies[i],
+			st = copy_message(lead, follow, &lines[i], &copies[i],
 			    ctx, err);
 	}
 	if (st == ST_OK)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,33 +200,46 @@ uidlist_mend(struct uidlist *ul, struct err *err)
 }
 
 enum status
-uidlist_append(struct uidlist *ul, uint32_t uid, const char *name,
+uidlist_append_line(struct uidlist *ul, const struct uidlist_line *line,
     struct err *err)
 {
-	char line[512];
+	char *text = must(talloc_asprintf(NULL, "%lu%s:%s\n",
+	    (unsigned long)line->uid, line->keys, line->name));
+	size_t len = strlen(text);
+	enum status st = ST_OK;
 	ssize_t n;
-	int len;
 
-	len = snprintf(line, sizeof(line), "%lu :%s\n", (unsigned long)uid, name);
-	if (uid < ul->next || uid > UID_MAX_ || len >= (int)sizeof(line) ||
-	    strpbrk(name, "\r\n/") != NULL || name[0] == '\0')
-		return err_set(err, ST_NEVER, "%s: no line for UID %lu, %s",
-		    UIDLIST_NAME, (unsigned long)uid, name);
-	n = write(ul->fd, line, (size_t)len);
-	if (n != len) {
-		enum status st = err_sys(err, "append to %s", UIDLIST_NAME);
-
+	if (line->uid < ul->next || line->uid > UID_MAX_ || len > LINE_LONGEST ||
+	    strlen(line->name) > NAME_MAX || line->name[0] == '\0' ||
+	    strpbrk(line->name, "\r\n/") != NULL) {
+		st = err_set(err, ST_NEVER, "%s: no line for UID %lu, %s",
+		    UIDLIST_NAME, (unsigned long)line->uid, line->name);
+		goto out;
+	}
+	n = write(ul->fd, text, len);
+	if (n != (ssize_t)len) {
+		st = err_sys(err, "append to %s", UIDLIST_NAME);
 		if (n >= 0)		/* a full disk took half of it */
 			st = err_set(err, ST_AGAIN, "append to %s: no space",
 			    UIDLIST_NAME);
 		if (n > 0)
 			(void)!ftruncate(ul->fd, ul->size);
-		return st;
+		goto out;
 	}
-	ul->size += len;
-	ul->next = uid + 1;
+	ul->size += (off_t)len;
+	ul->next = line->uid + 1;
 	ul->last = 0;			/* asked for before anything is written */
-	return ST_OK;
+out:
+	talloc_free(text);
+	return st;
+}
+
+enum status
+uidlist_append(struct uidlist *ul, uint32_t uid, const char *name,
+    struct err *err)
+{
+	return uidlist_append_line(ul, &(struct uidlist_line){ .uid = uid,
+	    .name = name, .keys = " " }, err);
 }
 
 void

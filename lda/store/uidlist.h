@@ -34,6 +34,8 @@ struct uidlist {
 struct uidlist_line {
 	uint32_t	 uid;
 	const char	*name;		/* base name, without `:2,FLAGS` */
+	const char	*keys;		/* what stands before its colon, blanks and
+					   all: " ", " Gguid " */
 };
 
 /*
@@ -50,9 +52,12 @@ enum status	uidlist_read(struct uidlist *ul, int ctlfd, struct err *err)
 enum status	uidlist_mend(struct uidlist *ul, struct err *err) MUST_CHECK;
 
 /*
- * Append `UID :NAME`, by one write; not synced.  uid must be >= ul->next, which
- * becomes uid + 1.  A short write is cut off again.
+ * Append a line, by one write; not synced.  uid must be >= ul->next, which becomes
+ * uid + 1.  A short write is cut off again.
  */
+enum status	uidlist_append_line(struct uidlist *ul,
+		    const struct uidlist_line *line, struct err *err) MUST_CHECK;
+/* `UID :NAME` */
 enum status	uidlist_append(struct uidlist *ul, uint32_t uid, const char *name,
 		    struct err *err) MUST_CHECK;
 

@@ -261,7 +261,9 @@ uidlist_from(TALLOC_CTX *ctx, const struct uidlist *ul, uint32_t from,
 			continue;
 		*lines = must(talloc_realloc(ctx, *lines, struct uidlist_line,
 		    (unsigned)*n + 1));
-		(*lines)[(*n)++] = (struct uidlist_line){ (uint32_t)uid, name };
+		name[-1] = '\0';	/* its colon: the keys end there */
+		(*lines)[(*n)++] = (struct uidlist_line){ (uint32_t)uid, name,
+		    after };
 	}
 	return ST_OK;
 }

@@ -403,6 +403,21 @@ barrier_is_late(void **state)
 	talloc_free(map);
 }
 
+/* A client's COPY has its GUID in the leader's line, a POP3 client its UIDL. */
+static void
+keys_are_caught_up(void **state)
+{
+	(void)state;
+	begin(STATE_OVERLAP);
+	(void)send_to("", 1);
+	leave("old/u", 2, 2, "new", 0, 0);
+	shell("echo \"2 G17.M1.host P1a:b/c S9 :$(ls old/u/new | grep Q2R)\" >>"
+	    "old/u/dovecot-uidlist");
+	(void)send_to("", 3);
+	both("1=1 2=2 3=3 ");
+	shell("cmp old/u/dovecot-uidlist new/u/dovecot-uidlist");
+}
+
 /* What a crash left of it: blocks of zeros. */
 static void
 subscriptions_of_zeros(void **state)
@@ -461,6 +476,7 @@ main(void)
 		cmocka_unit_test(subscriptions_of_zeros),
 		cmocka_unit_test(first_lock_is_lost),
 		cmocka_unit_test(barrier_is_late),
+		cmocka_unit_test(keys_are_caught_up),
 	};
 	char text[400];
 	struct err err;
