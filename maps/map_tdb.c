@@ -50,6 +50,23 @@ check_directory(const char *path, struct err *err)
 	return st;
 }
 
+enum status
+tdbm_give(const char *path, int fd, struct err *err)
+{
+	char *copy;
+	enum status st = ST_OK;
+	struct stat dir, sb;
+
+	if (geteuid() != 0)
+		return ST_OK;
+	copy = must(talloc_strdup(NULL, path));
+	if (stat(dirname(copy), &dir) == -1 || fstat(fd, &sb) == -1 ||
+	    (sb.st_uid != dir.st_uid && fchown(fd, dir.st_uid, dir.st_gid) == -1))
+		st = err_sys(err, "chown %s", path);
+	talloc_free(copy);
+	return st;
+}
+
 /* One owner: a second mapd, or a command beside it, must not open the file. */
 static enum status
 lock_owner(struct tdbmap *tm, struct err *err)
@@ -60,6 +77,8 @@ lock_owner(struct tdbmap *tm, struct err *err)
 	tm->lock = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (tm->lock == -1)
 		return err_sys(err, "open %s", name);
+	if (tdbm_give(name, tm->lock, err) != ST_OK)
+		return ST_AGAIN;
 	/* A command that repairs, or the mapd that ends, may have it a moment. */
 	while (flock(tm->lock, LOCK_EX | LOCK_NB) == -1 && tries++ < LOCK_TRIES)
 		(void)poll(NULL, 0, LOCK_REST);
@@ -68,6 +87,20 @@ lock_owner(struct tdbmap *tm, struct err *err)
 	return errno == EWOULDBLOCK ? err_set(err, ST_AGAIN,
 	    "%s: mailferry-mapd (or another command) has it open", tm->path) :
 	    err_sys(err, "lock %s", name);
+}
+
+enum status
+tdbm_still_there(struct tdbmap *tm, struct err *err)
+{
+	struct stat sb;
+
+	if (fstat(tm->fd, &sb) == -1)
+		return err_sys(err, "%s", tm->path);
+	if (sb.st_size < tm->size)
+		return err_set(err, ST_AGAIN, "%s was cut: stop mailferry-mapd and "
+		    "restore it", tm->path);
+	tm->size = sb.st_size;
+	return ST_OK;
 }
 
 static int
@@ -153,6 +186,9 @@ tdb_open_map(struct map *map, const char *arg, int flags, struct err *err)
 		goto out;
 	}
 	tm->fd = tdb_fd(tm->tdb);
+	st = tdbm_give(arg, tm->fd, err);
+	if (st != ST_OK)
+		goto out;
 	tm->whole = is_whole(tm->tdb);
 	if (tm->whole)
 		st = tdbm_import_resume(map, err);
@@ -314,21 +350,6 @@ tdbm_record(struct tdb_context *tdb, TALLOC_CTX *ctx, const char *user,
 	return p.st;
 }
 
-/* A file that somebody cut would be a fatal signal at the next look. */
-static enum status
-still_there(struct tdbmap *tm, struct err *err)
-{
-	struct stat sb;
-
-	if (fstat(tm->fd, &sb) == -1)
-		return err_sys(err, "%s", tm->path);
-	if (sb.st_size < tm->size)
-		return err_set(err, ST_AGAIN, "%s was cut: stop mailferry-mapd and "
-		    "restore it", tm->path);
-	tm->size = sb.st_size;
-	return ST_OK;
-}
-
 /*
  * Before a look-up.  Who says when he rests (mapd's loop) looks at the file's size once
  * for all that he answers until then, and locks the file once and for all between two
@@ -343,7 +364,7 @@ begin_look(struct map *map, struct err *err)
 
 	if (tm->seen)
 		return ST_OK;
-	st = still_there(tm, err);
+	st = tdbm_still_there(tm, err);
 	if (st == ST_OK && map->rests) {
 		tm->seen = true;
 		if (!tm->looking)
@@ -497,13 +518,14 @@ tdb_each(struct map *map, TALLOC_CTX *ctx, char **cursor, map_each_fn *fn,
 {
 	struct tdbmap *tm = map->handle;
 	struct record *rec;
-	enum status st = ST_OK;
+	enum status st;
 	char *name;
 	TDB_DATA key;
 
 	if (tdbm_import_pending(tm))
 		return err_set(err, ST_AGAIN,
 		    "an import is being written: once more in a few seconds");
+	st = tdbm_still_there(tm, err);
 	while (st == ST_OK) {
 		st = next_key(tm, *cursor, &key, err);
 		if (st != ST_OK)

@@ -74,6 +74,13 @@ enum status	tdbm_end(struct tdbmap *tm, enum status st, struct err *err)
 /* Open PATH with the flags that every open here has; NULL: errno says why. */
 struct tdb_context *tdbm_open(const char *path, int hash_size, int open_flags);
 
+/* Before each look: a file that somebody cut would be a fatal signal. */
+enum status	tdbm_still_there(struct tdbmap *tm, struct err *err) MUST_CHECK;
+
+/* A file of the map, opened by root before there is a mapd: its directory's owner,
+ * who mapd runs as, must be able to open it. */
+enum status	tdbm_give(const char *path, int fd, struct err *err) MUST_CHECK;
+
 /* Remove up to `most` changes older than the configuration keeps. */
 enum status	tdbm_prune(struct map *map, int most, struct err *err) MUST_CHECK;
 

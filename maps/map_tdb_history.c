@@ -203,7 +203,9 @@ tdbm_prune(struct map *map, int most, struct err *err)
 	TALLOC_CTX *ctx;
 	char key[32];
 
-	st = tdbm_seq(tm->tdb, &last, &first, err);
+	st = tdbm_still_there(tm, err);
+	if (st == ST_OK)
+		st = tdbm_seq(tm->tdb, &last, &first, err);
 	from = first;
 	while (st == ST_OK && most-- > 0 && first < last) {
 		ctx = must(talloc_new(NULL));
@@ -231,7 +233,9 @@ tdbm_history(struct map *map, const char *user, int limit, map_change_fn *fn,
 	enum status st;
 	TALLOC_CTX *ctx;
 
-	st = tdbm_seq(tm->tdb, &seq, &first, err);
+	st = tdbm_still_there(tm, err);
+	if (st == ST_OK)
+		st = tdbm_seq(tm->tdb, &seq, &first, err);
 	if (st == ST_OK && user != NULL) {
 		st = tdbm_card(tm->tdb, user, &card, err);
 		seq = card.seq;
