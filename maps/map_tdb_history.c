@@ -197,7 +197,7 @@ tdbm_prune(struct map *map, int most, struct err *err)
 {
 	struct tdbmap *tm = map->handle;
 	time_t oldest = time(NULL) - (time_t)map->conf->history_days * 86400;
-	uint64_t last, first, from;
+	uint64_t last = 0, first = 0, from;
 	struct change ch;
 	enum status st;
 	TALLOC_CTX *ctx;
@@ -227,7 +227,7 @@ tdbm_history(struct map *map, const char *user, int limit, map_change_fn *fn,
     void *arg, struct err *err)
 {
 	struct tdbmap *tm = map->handle;
-	uint64_t seq, first, prev;
+	uint64_t seq = 0, first = 0, prev;
 	struct change ch;
 	struct card card;
 	enum status st;
