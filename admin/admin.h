@@ -14,6 +14,7 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_LATER = 75 };
 struct admin {
 	struct conf	*conf;
 	struct map	*map;
+	bool		 owner;		/* no mapd runs: the map is ours alone */
 	const char	*why;		/* --why, or "" */
 	bool		 dry_run;
 	bool		 json;

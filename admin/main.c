@@ -140,6 +140,7 @@ open_map(struct admin *ad, struct err *err)
 		return ST_OK;		/* mapd's own error says more */
 	talloc_free(ad->map);
 	ad->map = own;
+	ad->owner = true;
 	return ST_OK;
 }
 

@@ -95,7 +95,8 @@ admin_wait(const struct admin *ad, struct record *rec, struct err *err)
 	home = admin_home(rec, rec->user, &uid);
 	st = record_locate(rec, ad->conf, home, err);
 	if (st == ST_OK)
-		st = barrier(rec, rec, ad->conf, SIDE_NONE, &floors, &n, err);
+		st = barrier(rec, rec, ad->conf, SIDE_NONE, NULL, &floors, &n,
+		    err);
 	return st == ST_OK ? st : err_wrap(err, ST_AGAIN, "%s is in %s, but a "
 	    "delivery by its former state may be under way; run the same step "
 	    "again", rec->user, state_name(rec->state));
@@ -107,13 +108,23 @@ static enum status
 hand_over(const struct admin *ad, struct record *was, struct record *is,
     struct err *err)
 {
+	struct record *now = NULL;
+	struct map *map = NULL;
 	struct floor *floors;
-	enum status st;
+	enum status st = ST_OK;
 	size_t n;
 
-	st = barrier(is, was, ad->conf, record_leader(is), &floors, &n, err);
+	/* Connected here: the child is the user, and may not be known to mapd. */
+	if (!ad->owner)
+		st = map_open(is, ad->conf, 0, &map, err);
+	if (st == ST_OK && map != NULL)
+		st = map_get_stored(map, is, was->user, &now, err);
+	if (st == ST_OK)
+		st = barrier(is, was, ad->conf, record_leader(is), map, &floors,
+		    &n, err);
 	if (st == ST_OK)
 		merge_floors(is, floors, n);
+	talloc_free(map);
 	return st;
 }
 

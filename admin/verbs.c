@@ -234,6 +234,9 @@ undo(struct admin *ad, const char *user, const struct last *l, struct err *err)
 	if (is->state == l->was->state)
 		return replace(ad, is, as_before(l->ctx, is, l->was), err);
 	st = admin_get(ad, user, &is, err);	/* located */
+	if (st == ST_OK && is->version != l->is->version)
+		st = err_set(err, ST_AGAIN, "the record of %s changed this moment",
+		    user);
 	return admin_status(st == ST_OK ? admin_step(ad, is, l->was->state,
 	    l->was->begin, l->was->end, err) : st);
 }

@@ -101,8 +101,13 @@ letters(struct envelope *env, const char *p, char ***argv, struct err *err)
 			env->unknown = p;	/* told, and left out */
 			return ST_OK;
 		}
-		if (p[1] == '\0' && (*argv)[1] == NULL)
-			return err_set(err, ST_NEVER, "-%c needs an argument", *p);
+		if (p[1] == '\0' && (*argv)[1] == NULL && *p == 'd')
+			return err_set(err, ST_NEVER, "-d needs an argument");
+		/* `-a $EXTENSION` in main.cf, and there is none. */
+		if (p[1] == '\0' && (*argv)[1] == NULL) {
+			env->lacking = p;
+			return ST_OK;
+		}
 		(void)set_value(env, *p, p[1] != '\0' ? p + 1 : *++*argv);
 		return ST_OK;
 	}

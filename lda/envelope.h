@@ -45,6 +45,8 @@ struct envelope {
 	bool		 help, version;	/* -h --help, -v --version */
 	bool		 lmtp;		/* -z */
 	const char	*unknown;	/* letters that are no option; NULL: none */
+	const char	*lacking;	/* letter of an option, left out as it lacks
+					   its argument; NULL: none */
 	const char     **operands;	/* all that is no option, as it came,
 					   NULL-terminated; not with -d */
 	struct assignment *set;		/* VAR=value, in order, `nset` */

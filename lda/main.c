@@ -488,14 +488,6 @@ spool_input(struct err *err)
 	ssize_t n;
 	int fd;
 
-	/* What we say must not go into the message where fds 1 and 2 are closed;
-	 * nor is a closed fd 0 an empty message. */
-	do
-		fd = open("/dev/null", O_WRONLY);
-	while (fd != -1 && fd <= STDERR_FILENO);
-	if (fd == -1)
-		return err_sys(err, "/dev/null");
-	(void)close(fd);
 	fd = open("/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (fd == -1)
 		return err_sys(err, "a file in /var/tmp");
@@ -566,6 +558,7 @@ main(int argc, char **argv)
 	struct run r = { .mapped = false };
 	struct err err;
 
+	file_standard();
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)umask(077);
 	if (envelope_read(NULL, argc, argv, environ, &r.env, &err) != ST_OK) {
@@ -583,6 +576,9 @@ main(int argc, char **argv)
 	if (r.env->unknown != NULL)
 		say(STDERR_FILENO, "procmail: Unrecognised options:",
 		    r.env->unknown);
+	if (r.env->lacking != NULL)
+		say(STDERR_FILENO, "procmail: Missing argument:",
+		    r.env->lacking);
 	if (r.env->lmtp) {
 		say(STDERR_FILENO, "procmail:", "LMTP is not spoken here");
 		return EX_USAGE;

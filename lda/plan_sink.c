@@ -17,6 +17,7 @@
 
 #define OTHERS_NAME	"mailferry-others"
 #define OTHERS_MAX	(256 * 1024)
+#define MAILBOX_UMASK	077		/* as without rc files: main.c */
 
 /* A clone of a block is another client of the map. */
 static enum status
@@ -28,23 +29,51 @@ own_map(struct plan_sink *ps, struct err *err)
 	return map_open(ps->dv.ctx, ps->dv.conf, 0, &ps->dv.map, err);
 }
 
-/* What the path has below one of the roots; NULL: it is somewhere else. */
+/* What the path has below one of the roots; NULL: it is somewhere else, or no
+ * name. */
 static const char *
 below_a_root(struct plan_sink *ps, const char *dir, const char *name)
 {
-	char *path = resolve_path(ps->dv.ctx, dir, name);
 	const char *rest = NULL;
+	char *path;
 	int side;
 
+	if (*name == '\0')
+		return NULL;
+	path = resolve_path(ps->dv.ctx, dir, name);
 	for (side = OLD; path != NULL && side <= NEW && rest == NULL; side++)
 		if (ps->root[side] != NULL)
 			rest = resolve_below(path, ps->root[side]);
 	return rest;
 }
 
-/* Folders in folders, as LAYOUT=fs has them: what is above must be there. */
+static bool
+is_dir(const char *path)
+{
+	struct stat sb;
+
+	return stat(path, &sb) == 0 && S_ISDIR(sb.st_mode);
+}
+
+/* Is there a directory for it, by the path that the recipe has, or on the leader?
+ * Else it fails, as a folder of which the directory is missing does. */
+static bool
+has_parent(const struct plan_sink *ps, const struct dest *dest,
+    const char *rest)
+{
+	char *path = resolve_path(ps->dv.ctx, dest->dir, dest->path);
+	const char *slash = strrchr(rest, '/');
+
+	*strrchr(path, '/') = '\0';
+	return slash == NULL || is_dir(path) ||
+	    is_dir(must(talloc_asprintf(ps->dv.ctx, "%s/%.*s",
+	    ps->rec->side[ps->dv.plan.leader].mail, (int)(slash - rest), rest)));
+}
+
+/* Folders in folders, as LAYOUT=fs has them: what is above must be there, on the
+ * first n targets. */
 static void
-make_parents(const struct plan_sink *ps, const char *folder)
+make_parents(const struct plan_sink *ps, const char *folder, int n)
 {
 	const struct plan *plan = &ps->dv.plan;
 	const char *slash;
@@ -53,7 +82,7 @@ make_parents(const struct plan_sink *ps, const char *folder)
 
 	for (slash = strchr(folder, '/'); slash != NULL;
 	    slash = strchr(slash + 1, '/'))
-		for (i = 0; i < plan->ntarget; i++) {
+		for (i = 0; i < n; i++) {
 			path = must(talloc_asprintf(ps->dv.ctx, "%s/%.*s",
 			    ps->rec->side[plan->target[i]].mail,
 			    (int)(slash - folder), folder));
@@ -77,7 +106,7 @@ deliver_to(struct plan_sink *ps, const struct dest *dest, const char *folder,
 	msg = message_in_memory(dv.ctx, dest->data, dest->len, ps->input);
 	st = filer_check(dv.conf->filer[ps->dv.plan.target[0]], err);
 	if (st == ST_OK)
-		make_parents(ps, folder);
+		make_parents(ps, folder, ps->dv.plan.ntarget);
 	if (st == ST_OK)
 		st = deliver(&dv, ps->rec, msg, err);
 	(void)alarm((unsigned)dv.conf->deadline);
@@ -126,10 +155,11 @@ out:
 	return st;
 }
 
-/* An mbox or MH folder inside: where the leader has it. */
+/* An mbox or MH folder inside: where the leader has it.  A directory above it that
+ * the user made on the other side, as where HOME lies, is made there, too. */
 static enum status
-on_leader(struct plan_sink *ps, const char *rest, const char **where,
-    struct err *err)
+on_leader(struct plan_sink *ps, const struct dest *dest, const char *rest,
+    const char **where, struct err *err)
 {
 	const struct plan *plan = &ps->dv.plan;
 	const char *mail = ps->rec->side[plan->leader].mail;
@@ -140,16 +170,17 @@ on_leader(struct plan_sink *ps, const char *rest, const char **where,
 		st = record_other(ps, rest, err);
 	if (st != ST_OK)
 		return st;
+	if (has_parent(ps, dest, rest))
+		make_parents(ps, rest, 1);
 	*where = *rest == '\0' ? mail : must(talloc_asprintf(ps->dv.ctx,
 	    "%s/%s", mail, rest));
 	return ST_NONE;
 }
 
 static enum status
-sink_mailbox(void *arg, const struct dest *dest, const char **folder,
+to_mailbox(struct plan_sink *ps, const struct dest *dest, const char **folder,
     const char **where, struct err *err)
 {
-	struct plan_sink *ps = arg;
 	const char *rest = below_a_root(ps, dest->dir, dest->path);
 	enum status st;
 
@@ -158,9 +189,23 @@ sink_mailbox(void *arg, const struct dest *dest, const char **folder,
 	st = own_map(ps, err);
 	if (st != ST_OK)
 		return st;
+	if (dest->kind == DEST_MAILDIR && !has_parent(ps, dest, rest))
+		return ST_NONE;
 	if (dest->kind == DEST_MAILDIR)
 		return deliver_to(ps, dest, rest, folder, err);
-	return on_leader(ps, rest, where, err);
+	return on_leader(ps, dest, rest, where, err);
+}
+
+/* What UMASK says is for other files: a mailbox is made like its root. */
+static enum status
+sink_mailbox(void *arg, const struct dest *dest, const char **folder,
+    const char **where, struct err *err)
+{
+	mode_t was = umask(MAILBOX_UMASK);
+	enum status st = to_mailbox(arg, dest, folder, where, err);
+
+	(void)umask(was);
+	return st;
 }
 
 static bool
@@ -178,14 +223,17 @@ sink_enter(void *arg, const char *dir, const char *path, const char **where,
 	enum side side = ps->dv.plan.leader;
 	struct maildir *md = NULL;
 	enum status st;
+	mode_t was;
 
 	if (rest == NULL)
 		return ST_NONE;
+	was = umask(MAILBOX_UMASK);
 	st = filer_check(ps->dv.conf->filer[side], err);
 	mail = ps->rec->side[side].mail;
 	if (st == ST_OK && access(mail, F_OK) == -1 && errno == ENOENT)
 		st = maildir_open(ps->dv.ctx, &ps->rec->side[side], "",
 		    ps->dv.conf->filer[side], true, &md, err);
+	(void)umask(was);
 	if (st != ST_OK)
 		return st;
 	talloc_free(md);
@@ -227,11 +275,14 @@ sink_done(void *arg, const struct dest *dest, struct err *err)
 	unsigned char key[MESSAGE_DIGEST];
 	struct plan_sink *ps = arg;
 	enum status st;
+	mode_t was;
 
 	if (!ps->input->queued)
 		return ST_OK;
 	effect_key(ps, dest, key);
+	was = umask(MAILBOX_UMASK);
 	st = effect_log(&ps->dv, ps->rec, &ps->dv.plan, key, err);
+	(void)umask(was);
 	(void)alarm((unsigned)ps->dv.conf->deadline);
 	return st;
 }

@@ -106,6 +106,9 @@ enum status	ldapm_delete(struct ldapmap *lm, const char *dn,
 
 void		ldapm_disconnect(struct ldapmap *lm);
 
+/* So many changes there were: a server that knows fewer is not followed from now on. */
+void		ldapm_saw(struct ldapmap *lm, uint64_t seq);
+
 /* map_ldap_entry.c: entries and records. */
 
 /* For a filter; talloc child of ctx. */
@@ -170,6 +173,10 @@ enum status	ldapm_follow(struct map *map, follow_fn *fn, void *arg,
 /* The numbers of `n` changes to come: the last of them. */
 enum status	ldapm_sequence(struct ldapmap *lm, unsigned n, uint64_t *last,
 		    struct err *err) MUST_CHECK;
+/* The number of the last change, as the map's entry says: others change, too, and who
+ * only reads must not follow a server either that has less than he acted on. */
+enum status	ldapm_last(struct ldapmap *lm, uint64_t *last, struct err *err)
+		    MUST_CHECK;
 /* Copy a change into the history; it may be there. */
 enum status	ldapm_history_add(struct ldapmap *lm, uint64_t seq,
 		    const char *user, const char *change, struct err *err)

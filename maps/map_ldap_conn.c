@@ -264,8 +264,8 @@ too_old(struct ldapmap *lm, const char *uri, uint64_t seq, struct err *err)
 	    (unsigned long long)atomic_load(&lm->shared->seen));
 }
 
-static void
-saw(struct ldapmap *lm, uint64_t seq)
+void
+ldapm_saw(struct ldapmap *lm, uint64_t seq)
 {
 	uint64_t seen = atomic_load(&lm->shared->seen);
 
@@ -305,7 +305,7 @@ prove(struct ldapmap *lm, const char *uri, bool first, struct err *err)
 	else if (seq < atomic_load(&lm->shared->seen))
 		st = too_old(lm, uri, seq, err);
 	else
-		saw(lm, seq);
+		ldapm_saw(lm, seq);
 	talloc_free(ctx);
 	return st == ST_NEVER ? ST_AGAIN : st;
 }

@@ -177,6 +177,7 @@ find_carrying(struct ldapmap *lm, TALLOC_CTX *ctx, const char *user,
 	    ldapm_escape(ctx, user)));
 	LDAPMessage *res, *e;
 	enum status st;
+	uint64_t last;
 	int n;
 
 	st = ldapm_search(lm, lm->conf->base, LDAP_SCOPE_SUBTREE, filter,
@@ -196,6 +197,9 @@ find_carrying(struct ldapmap *lm, TALLOC_CTX *ctx, const char *user,
 		st = e == NULL ? ST_NONE : ldapm_entry_read(lm, ctx, e, user, ent,
 		    err);
 	(void)ldap_msgfree(res);
+	/* Another host's change, which is about to be acted on. */
+	if (st == ST_OK && ent->seq > atomic_load(&lm->shared->seen))
+		st = ldapm_last(lm, &last, err);
 	return st;
 }
 

@@ -30,9 +30,30 @@ ldapm_sequence(struct ldapmap *lm, unsigned n, uint64_t *last,
 	if (st == ST_NONE)
 		return err_set(err, ST_AGAIN, "%s: there is no such entry",
 		    lm->conf->map_entry);
-	if (st == ST_OK && *last > atomic_load(&lm->shared->seen))
-		atomic_store(&lm->shared->seen, *last);
+	if (st == ST_OK)
+		ldapm_saw(lm, *last);
 	return st;
+}
+
+enum status
+ldapm_last(struct ldapmap *lm, uint64_t *last, struct err *err)
+{
+	static const char *const seq[] = { "mailferrySequence", NULL };
+	LDAPMessage *res, *e;
+	enum status st;
+
+	st = ldapm_search(lm, lm->conf->map_entry, LDAP_SCOPE_BASE,
+	    "(objectClass=*)", seq, 0, &res, err);
+	if (st == ST_NONE)
+		return err_set(err, ST_AGAIN, "%s: there is no such entry",
+		    lm->conf->map_entry);
+	if (st != ST_OK)
+		return st;
+	e = ldap_first_entry(lm->ld, res);
+	*last = e == NULL ? 0 : ldapm_number(lm->ld, e, "mailferrySequence");
+	(void)ldap_msgfree(res);
+	ldapm_saw(lm, *last);
+	return ST_OK;
 }
 
 static enum status
@@ -162,27 +183,6 @@ history_of(struct ldapmap *lm, const char *user, int limit, map_change_fn *fn,
 	return st;
 }
 
-/* The last number given, and the first that is kept: 0 there is none. */
-static enum status
-bounds(struct ldapmap *lm, uint64_t *last, struct err *err)
-{
-	static const char *const seq[] = { "mailferrySequence", NULL };
-	LDAPMessage *res, *e;
-	enum status st;
-
-	st = ldapm_search(lm, lm->conf->map_entry, LDAP_SCOPE_BASE,
-	    "(objectClass=*)", seq, 0, &res, err);
-	if (st == ST_NONE)
-		return err_set(err, ST_AGAIN, "%s: there is no such entry",
-		    lm->conf->map_entry);
-	if (st != ST_OK)
-		return st;
-	e = ldap_first_entry(lm->ld, res);
-	*last = e == NULL ? 0 : ldapm_number(lm->ld, e, "mailferrySequence");
-	(void)ldap_msgfree(res);
-	return ST_OK;
-}
-
 enum status
 ldapm_history(struct map *map, const char *user, int limit, map_change_fn *fn,
     void *arg, struct err *err)
@@ -196,7 +196,7 @@ ldapm_history(struct map *map, const char *user, int limit, map_change_fn *fn,
 	if (user != NULL)
 		st = history_of(lm, user, limit, fn, arg, err);
 	else
-		st = bounds(lm, &last, err);
+		st = ldapm_last(lm, &last, err);
 	while (user == NULL && st == ST_OK && limit > 0 && last > 0) {
 		from = last > window ? last - window + 1 : 1;
 		(void)snprintf(filter, sizeof(filter),

@@ -22,6 +22,7 @@ struct following {
 	enum status	 st;
 	struct err	*err;
 	bool		 again;		/* something is gone: from the beginning */
+	bool		 news;		/* a change: of which number? */
 };
 
 static int
@@ -39,6 +40,7 @@ give(struct following *f, LDAPMessage *msg)
 		.seq = ldapm_number(ld, msg, "mailferrySequence"),
 		.change = ldapm_value(ctx, ld, msg, "mailferryChange", NULL),
 	};
+	f->news = f->news || rec.seq > atomic_load(&f->lm->shared->seen);
 	rec.staged = ldapm_value(ctx, ld, msg, "mailferryImport", NULL) != NULL;
 	if (rec.user != NULL && f->st == ST_OK)
 		f->st = f->fn(FOLLOW_RECORD, &rec, f->arg);
@@ -94,15 +96,10 @@ on_result(ldap_sync_t *ls, LDAPMessage *msg, int deletes)
 static enum status
 heartbeat(struct following *f)
 {
-	static const char *const none[] = { LDAP_NO_ATTRS, NULL };
-	LDAPMessage *res;
-	enum status st;
+	uint64_t last;
 
-	st = ldapm_search(f->lm, f->lm->conf->map_entry, LDAP_SCOPE_BASE,
-	    "(objectClass=*)", none, 0, &res, f->err);
-	(void)ldap_msgfree(res);
-	return st == ST_NONE ? err_set(f->err, ST_AGAIN, "%s: there is no such "
-	    "entry", f->lm->conf->map_entry) : st;
+	f->news = false;
+	return ldapm_last(f->lm, &last, f->err);
 }
 
 static enum status
@@ -114,7 +111,7 @@ persist(struct following *f, ldap_sync_t *ls)
 
 	ls->ls_timeout = 1;
 	while (f->st == ST_OK && !f->again) {
-		if (clock_ms() - beat >= HEARTBEAT) {
+		if (f->news || clock_ms() - beat >= HEARTBEAT) {
 			f->st = heartbeat(f);
 			if (f->st == ST_OK && f->lm->dials != dials)
 				return err_set(f->err, ST_AGAIN, "the connection "

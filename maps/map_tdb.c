@@ -5,89 +5,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
-#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "maps/seal.h"
 
-#define LOCK_TRIES	100		/* two seconds */
-#define LOCK_REST	20		/* ms */
 #define HASH_SIZE	10007		/* short chains for 100,000 users */
-
-struct tdb_context *
-tdbm_open(const char *path, int hash_size, int open_flags)
-{
-	/* Somebody's environment must not turn durability off. */
-	(void)unsetenv("TDB_NO_FSYNC");
-	return tdb_open(path, hash_size, TDB_INCOMPATIBLE_HASH |
-	    TDB_DISALLOW_NESTING, open_flags, 0600);
-}
-
-/* The directory is the lock of the door: who can read a tdb can block it. */
-static enum status
-check_directory(const char *path, struct err *err)
-{
-	char *copy = must(talloc_strdup(NULL, path)), *dir = dirname(copy);
-	enum status st = ST_OK;
-	struct stat sb;
-
-	if (stat(dir, &sb) == -1)
-		st = err_sys(err, "%s", dir);
-	else if ((sb.st_mode & 077) != 0)
-		st = err_set(err, ST_NEVER, "%s: others may enter it: chmod 700 "
-		    "the directory of the map", dir);
-	else if (sb.st_uid != geteuid() && geteuid() != 0)
-		st = err_set(err, ST_NEVER, "%s: belongs to uid %ld, not to us",
-		    dir, (long)sb.st_uid);
-	talloc_free(copy);
-	return st;
-}
-
-enum status
-tdbm_give(const char *path, int fd, struct err *err)
-{
-	char *copy;
-	enum status st = ST_OK;
-	struct stat dir, sb;
-
-	if (geteuid() != 0)
-		return ST_OK;
-	copy = must(talloc_strdup(NULL, path));
-	if (stat(dirname(copy), &dir) == -1 || fstat(fd, &sb) == -1 ||
-	    (sb.st_uid != dir.st_uid && fchown(fd, dir.st_uid, dir.st_gid) == -1))
-		st = err_sys(err, "chown %s", path);
-	talloc_free(copy);
-	return st;
-}
-
-/* One owner: a second mapd, or a command beside it, must not open the file. */
-static enum status
-lock_owner(struct tdbmap *tm, struct err *err)
-{
-	char *name = must(talloc_asprintf(tm, "%s.lock", tm->path));
-	int tries = 0;
-
-	tm->lock = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (tm->lock == -1)
-		return err_sys(err, "open %s", name);
-	if (tdbm_give(name, tm->lock, err) != ST_OK)
-		return ST_AGAIN;
-	/* A command that repairs, or the mapd that ends, may have it a moment. */
-	while (flock(tm->lock, LOCK_EX | LOCK_NB) == -1 && tries++ < LOCK_TRIES)
-		(void)poll(NULL, 0, LOCK_REST);
-	if (tries <= LOCK_TRIES)
-		return ST_OK;
-	return errno == EWOULDBLOCK ? err_set(err, ST_AGAIN,
-	    "%s: mailferry-mapd (or another command) has it open", tm->path) :
-	    err_sys(err, "lock %s", name);
-}
 
 enum status
 tdbm_still_there(struct tdbmap *tm, struct err *err)
@@ -173,12 +100,11 @@ tdb_open_map(struct map *map, const char *arg, int flags, struct err *err)
 	map->handle = tm;
 	tm->lock = -1;
 	tm->path = must(talloc_strdup(tm, arg));
-	st = check_directory(arg, err);
-	if (st == ST_OK)
-		st = lock_owner(tm, err);
+	st = tdbm_own(tm, err);
 	if (st != ST_OK)
 		goto out;
-	tm->tdb = tdbm_open(arg, HASH_SIZE, O_RDWR | create_flag(arg, flags));
+	tm->tdb = tdbm_open(arg, HASH_SIZE, TDB_DISALLOW_NESTING, O_RDWR |
+	    create_flag(arg, flags));
 	if (tm->tdb == NULL) {
 		st = errno == EIO || errno == EINVAL ? err_set(err, ST_NEVER,
 		    "%s: not a tdb file, or a damaged one: restore it", arg) :
@@ -186,9 +112,6 @@ tdb_open_map(struct map *map, const char *arg, int flags, struct err *err)
 		goto out;
 	}
 	tm->fd = tdb_fd(tm->tdb);
-	st = tdbm_give(arg, tm->fd, err);
-	if (st != ST_OK)
-		goto out;
 	tm->whole = is_whole(tm->tdb);
 	if (tm->whole)
 		st = tdbm_import_resume(map, err);

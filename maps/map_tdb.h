@@ -71,15 +71,24 @@ enum status	tdbm_begin(struct tdbmap *tm, struct err *err) MUST_CHECK;
 enum status	tdbm_end(struct tdbmap *tm, enum status st, struct err *err)
 		    MUST_CHECK;
 
-/* Open PATH with the flags that every open here has; NULL: errno says why. */
-struct tdb_context *tdbm_open(const char *path, int hash_size, int open_flags);
+/*
+ * Take PATH.lock: a map has one owner at a time, and nobody else may enter its
+ * directory.
+ *
+ * ST_NEVER  others may, or it is not ours.
+ * ST_AGAIN  another has it, for longer than two seconds.
+ */
+enum status	tdbm_own(struct tdbmap *tm, struct err *err) MUST_CHECK;
+
+/*
+ * Open PATH with the flags that every open here has, and these.  Root does it as the
+ * owner of the directory, to whom the files belong.  NULL: errno says why.
+ */
+struct tdb_context *tdbm_open(const char *path, int hash_size, int tdb_flags,
+		    int open_flags);
 
 /* Before each look: a file that somebody cut would be a fatal signal. */
 enum status	tdbm_still_there(struct tdbmap *tm, struct err *err) MUST_CHECK;
-
-/* A file of the map, opened by root before there is a mapd: its directory's owner,
- * who mapd runs as, must be able to open it. */
-enum status	tdbm_give(const char *path, int fd, struct err *err) MUST_CHECK;
 
 /* Remove up to `most` changes older than the configuration keeps. */
 enum status	tdbm_prune(struct map *map, int most, struct err *err) MUST_CHECK;

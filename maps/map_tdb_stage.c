@@ -22,17 +22,13 @@ struct staging *
 tdbm_stage_open(struct tdbmap *tm, const char *id, int open_flags)
 {
 	struct staging *im = must(talloc_zero(tm, struct staging));
-	struct err err;
 
 	im->path = tdbm_stage_path(im, tm);
 	im->id = must(talloc_strdup(im, id));
 	im->cursor = must(talloc_strdup(im, ""));
 	im->taken = must(talloc_zero_array(im, const char *, 1));
 	im->touched = clock_ms();
-	im->tdb = tdb_open(im->path, HASH_SIZE, TDB_INCOMPATIBLE_HASH |
-	    TDB_NOLOCK, O_RDWR | open_flags, 0600);
-	if (im->tdb != NULL)		/* else a mapd could not go on with it */
-		(void)!tdbm_give(im->path, tdb_fd(im->tdb), &err);
+	im->tdb = tdbm_open(im->path, HASH_SIZE, TDB_NOLOCK, O_RDWR | open_flags);
 	return im;
 }
 

@@ -101,7 +101,7 @@ filter(struct act *a, const struct program *p)
 		mail_look_body(m);
 	else
 		mail_look(m);
-	return true;
+	return a->wait != NO_WAIT || !e->filter_failed;
 }
 
 /* VAR=| */
@@ -125,7 +125,7 @@ capture(struct act *a, const struct program *p)
 		talloc_free(value);
 	}
 	bytes_free(&out);
-	return ok;
+	return ok && (a->wait != NO_WAIT || !e->filter_failed);
 }
 
 /* Was it run for this message before?  As a mail system's retry is. */
@@ -205,7 +205,7 @@ pipe_action(struct act *a, bool *delivered)
 	if (!p.shell && p.words.len == 1) {	/* nothing but the `|` */
 		if (a->head->lock)
 			lock_local(e, a->head->lockfile, "|");
-		ok = !e->stop && stdout_write(e, &a->piece,
+		ok = !e->stop && stdout_write(e, "|", &a->piece,
 		    (a->flags & FLAG_i) != 0);
 		*delivered = ok;
 	} else

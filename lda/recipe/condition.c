@@ -68,16 +68,17 @@ squeeze(TALLOC_CTX *ctx, const char *text)
 	return out;
 }
 
-/* Put in what ^TO_ and its like stand for.  FROM_DAEMON knows no case. */
+/* Put in what ^TO_ and its like stand for, but behind a backslash (quoted: before
+ * the whole).  FROM_DAEMON knows no case. */
 static char *
-with_macros(TALLOC_CTX *ctx, char *expr, bool *no_case)
+with_macros(TALLOC_CTX *ctx, char *expr, bool quoted, bool *no_case)
 {
 	char *hit, *new;
 	size_t i = 0;
 
 	while (i < MACROS) {
 		hit = strstr(expr, macros[i].name);
-		if (hit == NULL || (hit > expr && hit[-1] == '\\')) {
+		if (hit == NULL || (hit > expr ? hit[-1] == '\\' : quoted)) {
 			i++;
 			continue;
 		}
@@ -98,7 +99,22 @@ set_match(struct engine *e, const char *data, size_t len)
 	chat(e, "Matched", vars_text(e->vars, "MATCH"));
 }
 
-/* Every match adds to the score, each by its exponent more or less. */
+/* What is extracted is as long as it goes, and so then is the match; `end` is where
+ * the shortest one ends. */
+static ssize_t
+extract_from(struct condition *c, struct regex *re, size_t at, ssize_t end)
+{
+	ssize_t start, longest;
+
+	if (!regex_extract(re, c->area, c->len, at, &start, &longest) ||
+	    start < 0)
+		return end;
+	set_match(c->e, c->area + start, (size_t)(longest - start));
+	return longest > end ? longest : end;
+}
+
+/* Every match adds to the score, each by its exponent more or less; the last one
+ * leaves MATCH. */
 static void
 add_matches(struct condition *c, struct regex *re)
 {
@@ -111,6 +127,8 @@ add_matches(struct condition *c, struct regex *re)
 		end = regex_search(re, c->area, c->len, at);
 		if (end == REGEX_NO_MATCH)
 			return;
+		if (regex_extracts(re))
+			end = extract_from(c, re, at, end);
 		*c->score += weight;
 		weight *= c->exponent;
 		if (end <= (ssize_t)at) {	/* of nothing, for ever */
@@ -135,7 +153,7 @@ matches(struct condition *c, struct regex *re)
 
 	if (!regex_extracts(re))
 		return regex_search(re, c->area, c->len, 0) != REGEX_NO_MATCH;
-	if (!regex_extract(re, c->area, c->len, &start, &end))
+	if (!regex_extract(re, c->area, c->len, 0, &start, &end))
 		return false;
 	if (start >= 0)
 		set_match(c->e, c->area + start, (size_t)(end - start));
@@ -143,10 +161,11 @@ matches(struct condition *c, struct regex *re)
 }
 
 static void
-by_regex(struct condition *c, const char *text)
+by_regex(struct condition *c, const char *text, bool quoted)
 {
 	bool no_case = (c->flags & FLAG_D) == 0, broken = false;
-	char *expr = with_macros(c->e->ctx, squeeze(c->e->ctx, text), &no_case);
+	char *expr = with_macros(c->e->ctx, squeeze(c->e->ctx, text), quoted,
+	    &no_case);
 	struct regex *re;
 
 	c->shown = expr;
@@ -338,10 +357,10 @@ evaluate(struct condition *c, const char *p)
 			by_size(c, p);
 			return;
 		case '\\':
-			by_regex(c, p + 1);
+			by_regex(c, p + 1, true);
 			return;
 		default:
-			by_regex(c, p);
+			by_regex(c, p, false);
 			return;
 		}
 	}

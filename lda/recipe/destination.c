@@ -26,11 +26,11 @@ to_plan(struct engine *e, enum dest_kind kind, char **path,
 		e->dumped = (long)in->len;
 		set_folder(e, folder);
 	} else if (st == ST_NONE) {
-		if (where != NULL)
-			*path = must(talloc_strdup(e->ctx, where));
 		st = sink->was_done(sink->arg, dest, &err);
 		if (st == ST_OK)
 			set_folder(e, *path);
+		if (where != NULL)
+			*path = must(talloc_strdup(e->ctx, where));
 	}
 	if (st == ST_AGAIN || st == ST_NEVER)
 		engine_defer(e, &err);
@@ -47,6 +47,18 @@ remember(struct engine *e, const struct dest *dest)
 		diag(e, err.text);	/* it is done, whatever */
 }
 
+/* LASTFOLDER as the recipe has it, wherever the leader is. */
+static void
+call_it(struct engine *e, const char *named, const char *path)
+{
+	const char *is = vars_text(e->vars, "LASTFOLDER");
+	size_t len = strlen(path);
+
+	if (named != path && strncmp(is, path, len) == 0)
+		set_folder(e, must(talloc_asprintf(e->ctx, "%s%s", named,
+		    is + len)));
+}
+
 /*
  * With a map each of several folders is a delivery of its own: a link cannot lead
  * from one filer to the other.  One that is in the plan and cannot be delivered to
@@ -56,43 +68,54 @@ static bool
 write_each(struct engine *e, const struct words *names, const struct piece *in,
     bool ignore, bool lock)
 {
+	unsigned how = (ignore ? WRITE_IGNORE : 0) | (lock ? WRITE_LOCK : 0);
 	const char *name = words_next(names, NULL);
-	char *all = NULL, *path;
+	char *all = NULL, *path, *named;
 	struct dest dest;
 	enum dest_kind kind;
-	struct piece piece;
+	struct piece piece, file = *in;	/* file: as the first folder has it */
 	enum status st;
-	bool ok = false, first = true;
+	bool ok, first = true;
+	long dumped = 0;
 
 	for (; name != NULL && !e->stop; name = words_next(names, name)) {
 		kind = folder_split(e->ctx, name, &path);
+		named = path;
 		piece = kind == DEST_MAILDIR ? folder_piece(e, in) : *in;
 		st = to_plan(e, kind, &path, &piece, &dest);
 		if (st == ST_AGAIN || st == ST_NEVER)
 			return false;
 		if (st == ST_NONE) {
-			if (!folder_write_one(e, kind, path, names, NULL, in, ignore,
-			    lock)) {
-				if (first)
-					return false;
+			ok = folder_write_one(e, kind, path, names, NULL, &file,
+			    how);
+			call_it(e, named, path);
+			if (!ok && first)
+				return false;
+			if (!ok)
 				continue;
-			}
 			remember(e, &dest);
-			if (kind == DEST_FILE)
-				set_folder(e, name);	/* as it was named */
 		}
-		ok = true;
+		if (first)
+			dumped = e->dumped;
 		all = all == NULL ? must(talloc_strdup(e->ctx,
 		    vars_text(e->vars, "LASTFOLDER"))) :
 		    must(talloc_asprintf_append(all, " %s",
 		    vars_text(e->vars, "LASTFOLDER")));
-		if (first && kind == DEST_FILE && st == ST_NONE)
+		if (first && kind == DEST_FILE && st == ST_NONE &&
+		    strcmp(all, named) == 0)
 			break;		/* behind a file nothing else counts */
+		if (first && kind == DEST_MAILDIR) {
+			file = piece;
+			file.raw = true;
+		}
+		how |= WRITE_SECOND;
 		first = false;
 	}
-	if (all != NULL)
-		set_folder(e, all);
-	return ok;
+	if (all == NULL)
+		return false;
+	set_folder(e, all);
+	e->dumped = dumped;
+	return true;
 }
 
 /* Is any of them one of the plan? */
@@ -128,8 +151,8 @@ write_outside(struct engine *e, enum dest_kind kind, char *path,
 		set_folder(e, path);
 		return true;
 	}
-	if (!folder_write_one(e, kind, path, names, words_next(names, name), in, ignore,
-	    lock))
+	if (!folder_write_one(e, kind, path, names, words_next(names, name), in,
+	    (ignore ? WRITE_IGNORE : 0) | (lock ? WRITE_LOCK : 0)))
 		return false;
 	remember(e, &dest);
 	return true;
@@ -148,10 +171,11 @@ folder_write(struct engine *e, const struct words *names,
 	if (e->stop)
 		return false;
 	kind = folder_split(e->ctx, name, &path);
-	if (e->su->sink != NULL && strcmp(name, "/dev/null") != 0)
+	if (e->su->sink != NULL && strcmp(name, "/dev/null") != 0 &&
+	    *name != '|')
 		return any_inside(e, names) ? write_each(e, names, in, ignore,
 		    lock) : write_outside(e, kind, path, names, in, ignore,
 		    lock);
 	return folder_write_one(e, kind, path, names, words_next(names, name), in,
-	    ignore, lock);
+	    (ignore ? WRITE_IGNORE : 0) | (lock ? WRITE_LOCK : 0));
 }

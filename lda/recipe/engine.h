@@ -58,6 +58,8 @@ struct engine {
 	bool		 last_cond, prev_cond, last_ok;
 	long		 score;		/* $= */
 	int		 code;		/* $? */
+	bool		 filter_failed;	/* the last one that was waited for: what
+					   procmail takes the next for that is not */
 	const char *const *args;	/* $1 ... */
 	size_t		 nargs;
 	bool		 exitcode_set;
@@ -156,16 +158,23 @@ const char     *program_name(struct engine *e, const struct program *p);
 /* folder.c */
 enum dest_kind	folder_split(TALLOC_CTX *ctx, const char *name, char **path);
 struct piece	folder_piece(struct engine *e, const struct piece *in);
+enum write_how {
+	WRITE_IGNORE = 1,	/* errors of writing */
+	WRITE_LOCK = 2,		/* an mbox by its lockfile, too */
+	WRITE_SECOND = 4,	/* behind another folder: a directory, whatever its
+				   name says */
+};
 bool		folder_write_one(struct engine *e, enum dest_kind kind, char *path,
 		    const struct words *names, const char *others,
-		    const struct piece *in, bool ignore, bool lock);
+		    const struct piece *in, unsigned how);
 
 /* destination.c: to a folder, wherever it lies */
 bool		folder_write(struct engine *e, const struct words *names,
 		    const struct piece *in, bool ignore, bool lock);
 
 /* folder.c */
-bool		stdout_write(struct engine *e, const struct piece *in, bool ignore);
+bool		stdout_write(struct engine *e, const char *name,
+		    const struct piece *in, bool ignore);
 bool		write_failed(struct engine *e, const char *name);
 
 /* condition.c */

@@ -439,15 +439,40 @@ folder_piece(struct engine *e, const struct piece *in)
 	return p;
 }
 
+/* To standard output: what begins with a `|`. */
+bool
+stdout_write(struct engine *e, const char *name, const struct piece *in,
+    bool ignore)
+{
+	struct out o = { .fd = STDOUT_FILENO };
+
+	rclog_flush(e);
+	set_folder(e, name);
+	e->tell = -1;
+	put(&o, in->data, in->len);
+	put_last_line(&o, in);
+	e->dumped = o.n;
+	if (!o.failed || ignore)
+		return true;
+	errno = o.error;
+	return write_failed(e, name);
+}
+
 bool
 folder_write_one(struct engine *e, enum dest_kind kind, char *path,
     const struct words *names, const char *others, const struct piece *in,
-    bool ignore, bool lock)
+    unsigned how)
 {
-	struct folder f = find_folder(e, kind, path, false);
-	struct piece piece = f.kind == F_MAILDIR ? folder_piece(e, in) : *in;
+	bool second = (how & WRITE_SECOND) != 0;
+	bool ignore = (how & WRITE_IGNORE) != 0;
+	struct piece piece;
+	struct folder f;
 	char *left;
 
+	if (*path == '|' && !second)
+		return stdout_write(e, path, in, ignore);
+	f = find_folder(e, kind, path, second);
+	piece = f.kind == F_MAILDIR ? folder_piece(e, in) : *in;
 	if (f.kind == F_NONE)
 		return false;
 	if (f.kind != F_MBOX) {
@@ -461,7 +486,7 @@ folder_write_one(struct engine *e, enum dest_kind kind, char *path,
 		if (*left != '\0')
 			diag_of(e, "Skipped", left);
 	}
-	if (lock && strcmp(path, "/dev/null") != 0) {
+	if ((how & WRITE_LOCK) != 0 && strcmp(path, "/dev/null") != 0) {
 		left = must(talloc_asprintf(e->ctx, "%s%s", path,
 		    e->set.lockext));
 		if (e->global == NULL || strcmp(e->global, left) != 0)
@@ -470,22 +495,4 @@ folder_write_one(struct engine *e, enum dest_kind kind, char *path,
 			return false;
 	}
 	return write_mbox(e, &f, &piece, ignore);
-}
-
-/* `|` alone: to standard output. */
-bool
-stdout_write(struct engine *e, const struct piece *in, bool ignore)
-{
-	struct out o = { .fd = STDOUT_FILENO };
-
-	rclog_flush(e);
-	set_folder(e, "|");
-	e->tell = -1;
-	put(&o, in->data, in->len);
-	put_last_line(&o, in);
-	e->dumped = o.n;
-	if (!o.failed || ignore)
-		return true;
-	errno = o.error;
-	return write_failed(e, "|");
 }

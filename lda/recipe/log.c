@@ -98,7 +98,7 @@ rclog_open(struct engine *e, const char *path)
 	rclog_flush(e);
 	chat(e, "Opening", path);
 	/* Root, for a user's directory: no link of his. */
-	fd = open(path, flags | (e->privileged ? O_NOFOLLOW : 0), 0666);
+	fd = open(path, flags | (e->privileged ? O_NOFOLLOW : 0), 0667);
 	if (fd == -1) {
 		diag_of(e, "Error while writing to", path);
 		return;

@@ -243,15 +243,19 @@ conditions(struct parsing *ps, struct statement *s, int count)
 	}
 }
 
-/* `NAME=` before a pipe or an address: what they give is captured. */
-static bool
-capture(struct parsing *ps, struct statement *s)
+/*
+ * `NAME=` before a pipe or an address: what they give is captured.  Anything else is
+ * a folder, of which a # right behind the NAME begins a comment (`box#1` is box), as
+ * it does for procmail, which looks for the `=` first.
+ */
+static void
+capture(struct parsing *ps, struct statement *s, const char **hash)
 {
 	const char *begin = ps->in.p, *end;
 	bool apart;
 
 	if (at_end(ps) || !is_letter(*begin))
-		return false;
+		return;
 	while (!at_end(ps) && is_name(*ps->in.p))
 		ps->in.p++;
 	end = ps->in.p;
@@ -264,11 +268,12 @@ capture(struct parsing *ps, struct statement *s)
 			 * letter of the name, and so do we. */
 			s->capture = must(talloc_strndup(ps->rc, begin,
 			    (size_t)(end - begin) - apart));
-			return true;
+			return;
 		}
 	}
+	if (looks_at(ps, '#'))
+		*hash = ps->in.p;
 	ps->in.p = begin;
-	return false;
 }
 
 static bool
@@ -281,9 +286,11 @@ opens_block(const struct parsing *ps)
 static void
 action(struct parsing *ps, struct statement *s, size_t self)
 {
+	const char *hash = NULL;
+
 	skip_blanks(ps);
 	s->action_line = line_here(ps);
-	(void)capture(ps, s);
+	capture(ps, s, &hash);
 	if (accept(ps, '!')) {
 		s->action = ACTION_FORWARD;
 		s->text = cut(ps, WORDS_SPLIT, s, NULL);
@@ -298,7 +305,11 @@ action(struct parsing *ps, struct statement *s, size_t self)
 		ps->open[ps->depth++] = self;
 	} else {
 		s->action = ACTION_FOLDER;
-		s->text = cut(ps, WORDS_SPLIT, s, NULL);
+		if (hash != NULL) {
+			s->text = (struct text){ ps->in.p, hash };
+			skip_line(ps);
+		} else
+			s->text = cut(ps, WORDS_SPLIT, s, NULL);
 	}
 }
 

@@ -400,6 +400,9 @@ program_run(struct engine *e, const struct program *p, const struct piece *in,
 	if ((wait || o->timed_out) && !e->stop) {
 		o->code = wait_for(e, &c, name);
 		o->waited = true;
+		/* What procmail's own process between says then. */
+		if (c.term && out != NULL)
+			o->code = EX_UNAVAILABLE;
 	}
 	o->timed_out = c.term;
 	e->child = 0;
@@ -468,8 +471,10 @@ program_filter(struct engine *e, const struct program *p,
 		quiet = false;
 		ok = false;
 	}
-	if (o.waited && wait != NO_WAIT)
+	if (o.waited && wait != NO_WAIT) {
 		e->code = o.code & 0xff;
+		e->filter_failed = o.code != 0;
+	}
 	if (ok && o.waited && wait != NO_WAIT && o.code != 0) {
 		failure(e, name, o.code, wait);
 		ok = false;

@@ -46,13 +46,13 @@ ssize_t		regex_search(struct regex *re, const char *text, size_t len,
 bool		regex_extracts(const struct regex *re);
 
 /*
- * The same for an expression with `\/`, from the beginning of the text: the
- * leftmost and then longest of what its right side matches.
+ * The same for an expression with `\/`: the leftmost and then longest of what its
+ * right side matches.
  *
  * true: it matched; *start and *end (within 0 .. len) bound the extract, or
  * *start is -1 where it matched by an alternative without a `\/`.
  */
 bool		regex_extract(struct regex *re, const char *text, size_t len,
-		    ssize_t *start, ssize_t *end);
+		    size_t from, ssize_t *start, ssize_t *end);
 
 #endif

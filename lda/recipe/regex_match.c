@@ -514,18 +514,21 @@ begin_anew(struct pike *pk, ssize_t at)
 	wake_set(pk, pk->now, pk->re->init_cut, at);
 }
 
-/* skip: nothing that matters began before that byte; 0: or before the text. */
+/* skip: nothing that matters began before that byte; where that is `from` itself,
+ * the newline before it may count. */
 static bool
-run_pike(struct pike *pk, const char *text, size_t len, size_t skip)
+run_pike(struct pike *pk, const char *text, size_t len, size_t from,
+    size_t skip)
 {
+	ssize_t before = (ssize_t)from - 1;
 	unsigned char c;
 	size_t i;
 
-	if (skip == 0) {
-		begin_anew(pk, -1);
-		if (look(pk, -1, false))
+	if (skip == from && (from == 0 || text[from - 1] == '\n')) {
+		begin_anew(pk, before);
+		if (look(pk, before, false))
 			return true;
-		advance(pk, '\n', -1);
+		advance(pk, '\n', before);
 	}
 	for (i = skip; i < len; i++) {
 		begin_anew(pk, (ssize_t)i);
@@ -544,8 +547,8 @@ run_pike(struct pike *pk, const char *text, size_t len, size_t skip)
 }
 
 bool
-regex_extract(struct regex *re, const char *text, size_t len, ssize_t *start,
-    ssize_t *end)
+regex_extract(struct regex *re, const char *text, size_t len, size_t from,
+    ssize_t *start, ssize_t *end)
 {
 	struct pike pk = { .re = re };
 	bool found;
@@ -553,7 +556,7 @@ regex_extract(struct regex *re, const char *text, size_t len, ssize_t *start,
 	int side;
 
 	/* The automaton says for little whether it is worth the trouble. */
-	if (regex_search(re, text, len, 0) == REGEX_NO_MATCH)
+	if (regex_search(re, text, len, from) == REGEX_NO_MATCH)
 		return false;
 	for (side = 0; side < 2; side++) {
 		pk.start[side] = must(talloc_array(re, ssize_t, re->npos));
@@ -561,7 +564,7 @@ regex_extract(struct regex *re, const char *text, size_t len, ssize_t *start,
 		for (i = 0; i < re->npos; i++)
 			pk.start[side][i] = NOT_ALIVE;
 	}
-	found = run_pike(&pk, text, len, re->idle_at);
+	found = run_pike(&pk, text, len, from, re->idle_at);
 	for (side = 0; side < 2; side++) {
 		talloc_free(pk.start[side]);
 		talloc_free(pk.list[side]);
@@ -570,6 +573,9 @@ regex_extract(struct regex *re, const char *text, size_t len, ssize_t *start,
 		return false;
 	*start = pk.plain ? -1 : pk.begin < 0 ? 0 : pk.begin;
 	*end = pk.end;
+	/* The newline behind the text is only imagined. */
+	if (*start > (ssize_t)len)
+		*start = (ssize_t)len;
 	if (*end > (ssize_t)len)
 		*end = (ssize_t)len;
 	if (*end < *start || pk.plain)

@@ -184,6 +184,7 @@ applies(struct engine *e, const struct statement *s, unsigned flags)
 	unsigned used = use_flags(e, flags);
 	bool holds = conditions_hold(e, s, used, may_try(e, used));
 
+	holds = holds && !s->missing;
 	if ((used & (FLAG_A | FLAG_a)) == 0)
 		e->last_cond = holds;
 	if (!e->prev_cond || (used & FLAG_E) == 0)
@@ -219,22 +220,19 @@ static void
 run_block(struct engine *e, struct frame *f, const struct statement *s,
     const struct head *head, bool holds)
 {
-	bool ok, in;
+	bool ok = true, in;
 
-	if (!holds) {
-		if (s->has_recipe)
-			e->score = 0;	/* of those that were passed */
-		while (f->at < s->past)
-			pass(e, &f->rc->statement[f->at++]);
-		return;
-	}
-	in = action_block(e, head, head->flags, &ok);
+	in = holds && action_block(e, head, head->flags, &ok);
 	if (in)
 		push_block(e);
-	else
+	else {
+		if (s->has_recipe)
+			e->score = 0;	/* of those that are passed */
 		while (f->at < s->past)
 			pass(e, &f->rc->statement[f->at++]);
-	e->last_ok = ok;
+	}
+	if (holds)
+		e->last_ok = ok;
 }
 
 /* true: the message is delivered, and the run over. */

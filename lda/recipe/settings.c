@@ -50,6 +50,9 @@ void
 set_folder(struct engine *e, const char *name)
 {
 	vars_set(e->vars, "LASTFOLDER", name);
+	if (e->set.verbose != 0)
+		chat(e, "Assigning", must(talloc_asprintf(e->ctx,
+		    "LASTFOLDER=%s", vars_text(e->vars, "LASTFOLDER"))));
 }
 
 /* From root to the user: for good. */

@@ -162,8 +162,7 @@ to_default(struct engine *e)
 	if (*def != '\0' && !e->stop) {
 		words_begin(&w, e->ctx, 65536);
 		words_put(&w, def, strlen(def) + 1);
-		ok = strcmp(def, "|") == 0 ? stdout_write(e, &all, false) :
-		    folder_write(e, &w, &all, false, true);
+		ok = folder_write(e, &w, &all, false, true);
 	}
 	if (!ok && !e->stop && *org != '\0' && strcmp(org, def) != 0) {
 		words_begin(&w, e->ctx, 65536);

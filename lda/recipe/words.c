@@ -265,6 +265,10 @@ close_brace(struct reader *r)
 	char *value;
 
 	r->depth--;
+	/* Where a value ends must not depend on what is in the variable: the file is
+	 * cut into statements before that is known. */
+	if (r->mode == WORDS_VALUE && r->at <= BETWEEN)
+		r->at = IN_WORD;
 	if (!r->mute || r->depth != r->mute_depth)
 		return;
 	value = r->mute_value;

@@ -18,6 +18,7 @@ struct visit {				/* one barrier, in the child */
 	const struct record	*rec;
 	const struct conf	*conf;
 	enum side		 next;
+	struct map		*map;	/* may be NULL */
 	long			 wait;	/* ms for each mailbox's locks */
 	int			 out;	/* floors go here, as they are found */
 };
@@ -175,6 +176,44 @@ hand_over(const struct visit *v, struct mailboxes *set, struct err *err)
 	    err_sys(err, "write to the caller") : ST_OK;
 }
 
+/* Has the mailbox seen its leader change since, or is that being prepared? */
+static bool
+led_since(const struct visit *v, const struct mailboxes *set)
+{
+	uint64_t ours = v->rec->version + (v->next != SIDE_NONE);
+	int i;
+
+	for (i = 0; i < set->n; i++)
+		if (set->box[i]->log.fd != -1 && set->box[i]->log.led > ours)
+			return true;
+	return false;
+}
+
+/*
+ * Under the locks: is the record we go by the map's still?  Who leads tells it what
+ * landed, and which side may have clients: by a former one a line of the present
+ * leader could be taken for one that was never whole.  ST_NONE: whoever changed it
+ * had these locks after us.
+ */
+static enum status
+is_current(const struct visit *v, const struct mailboxes *set, struct err *err)
+{
+	struct record *now = NULL;
+	enum status st = ST_OK;
+	bool changed = led_since(v, set);
+
+	if (changed && v->next == SIDE_NONE)
+		return ST_NONE;
+	if (!changed && v->next != SIDE_NONE && v->map != NULL) {
+		st = map_get_stored(v->map, v->ctx, v->rec->user, &now, err);
+		changed = st == ST_NONE ||
+		    (st == ST_OK && now->version != v->rec->version);
+		talloc_free(now);
+	}
+	return changed ? err_set(err, ST_AGAIN, "somebody else changed the record "
+	    "of %s", v->rec->user) : st;
+}
+
 static enum status
 visit(const struct visit *v, const char *folder, struct err *err)
 {
@@ -193,6 +232,8 @@ visit(const struct visit *v, const char *folder, struct err *err)
 		goto out;
 	for (i = 0; i < set.n && st == ST_OK; i++)
 		st = mailbox_read(set.box[i], false, err);
+	if (st == ST_OK)
+		st = is_current(v, &set, err);
 	/* What became of a message the leader alone can tell: of a folder that a
 	 * client deleted there, the next delivery to it will. */
 	if (st == ST_OK && set.box[0]->side == record_leader(v->rec))
@@ -203,7 +244,7 @@ visit(const struct visit *v, const char *folder, struct err *err)
 	mailboxes_unlock(&set);
 out:
 	talloc_free(ctx);
-	return st;
+	return st == ST_NONE ? ST_OK : st;
 }
 
 /* In the child. */
@@ -247,9 +288,10 @@ add_floor(const char *line, void *arg)
 
 enum status
 barrier(TALLOC_CTX *ctx, const struct record *rec, const struct conf *conf,
-    enum side next, struct floor **floors, size_t *nfloors, struct err *err)
+    enum side next, struct map *map, struct floor **floors, size_t *nfloors,
+    struct err *err)
 {
-	struct visit v = { ctx, rec, conf, next, conf->deadline * 1000L, -1 };
+	struct visit v = { ctx, rec, conf, next, map, conf->deadline * 1000L, -1 };
 	struct found to = { ctx, floors, nfloors };
 
 	*floors = NULL;

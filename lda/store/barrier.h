@@ -8,13 +8,19 @@
 #ifndef LDA_STORE_BARRIER_H
 #define LDA_STORE_BARRIER_H
 
-#include "maps/record.h"
+#include "maps/map.h"
 
 /*
  * List the mailboxes of both sides until two listings agree, and of each take
  * the locks (old, then new), decide what is undecided, and release them.
  *
- * rec      as it stands in the map after the change, located.
+ * rec      as it stands in the map after the change, located.  Of a mailbox that has
+ *          seen a later change of leader nothing is decided: whoever made that
+ *          one had its lock.
+ * map      with `next`, and else NULL: asked under every lock whether it still has
+ *          rec, as another command may be the one that hands over; by the time we
+ *          come there may be clients on the next leader.  A connection of its own,
+ *          asked before.  NULL as well where nobody else can write to it.
  * next     SIDE_NONE, or the side that will lead after a cutover: then every
  *          mailbox of the present leader is made on it where it is missing (same
  *          UIDVALIDITY and GUID), and its N raised so that it never gives a UID
@@ -26,11 +32,11 @@
  * is worked on as the owner of its Maildir.
  *
  * ST_OK     the barrier is passed.
- * ST_AGAIN  a lock stays taken, a filer does not answer (deadline seconds), V and
+ * ST_AGAIN  somebody else changed the record; a lock stays taken, a filer does not answer (deadline seconds), V and
  *           G of a mailbox that was served on both sides disagree.
  */
 enum status	barrier(TALLOC_CTX *ctx, const struct record *rec,
-		    const struct conf *conf, enum side next,
+		    const struct conf *conf, enum side next, struct map *map,
 		    struct floor **floors, size_t *nfloors, struct err *err)
 		    MUST_CHECK;
 

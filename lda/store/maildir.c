@@ -278,7 +278,7 @@ maildir_count(const struct maildir *md, off_t bytes, int count,
 	int fd, len;
 
 	fd = openat(md->root, "maildirsize",
-	    O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+	    O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd == -1)
 		return errno == ENOENT ? ST_OK : err_sys(err, "maildirsize");
 	if (md->on_nfs)

@@ -221,7 +221,8 @@ open_folder(struct maildir *md, bool make, struct err *err)
 	st = sub_dir(md->root, md->folder, make, &md->dir, err);
 	if (st == ST_OK && make && md->folder[0] == '.') {	/* the mark of a Maildir++ folder */
 		fd = openat(md->dir, "maildirfolder",
-		    O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+		    O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK |
+		    O_CLOEXEC, 0600);
 		if (fd != -1)
 			(void)close(fd);
 	}

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -136,4 +137,20 @@ file_permit(int fd, mode_t mode, gid_t gid)
 		mode &= (mode_t)~070;
 	}
 	return mode == 0600 ? 0 : fchmod(fd, mode);
+}
+
+void
+file_standard(void)
+{
+	struct pollfd fds[3] = { { .fd = 0 }, { .fd = 1 }, { .fd = 2 } };
+	int fd;
+
+	if (poll(fds, 3, 0) < 1 ||
+	    ((fds[0].revents | fds[1].revents | fds[2].revents) & POLLNVAL) == 0)
+		return;
+	do
+		fd = open("/dev/null", O_WRONLY);
+	while (fd != -1 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		(void)close(fd);
 }

@@ -56,4 +56,11 @@ int		file_ask(int fd, struct statx *sx) MUST_CHECK;
  */
 int		file_permit(int fd, mode_t mode, gid_t gid) MUST_CHECK;
 
+/*
+ * Take the three standard descriptors where the caller closed them: what is said
+ * must not go into a file that was given the number, nor is such a file the message.
+ * Reading from 0 fails then.
+ */
+void		file_standard(void);
+
 #endif

@@ -14,6 +14,10 @@ against it does not come from the LDA:
 - UIDNEXT on the leader never shrinks, UIDVALIDITY and GUID stay;
 - at the end the leader has each accepted message exactly once, and the follower has all
   of them under the same names and UIDs, as everything was delivered since overlap or caught up.
+
+Last, two admins at once step a user about, each knowing nothing of the other, and take
+back what was done last; more LDAs, more of them killed.  The leader's UIDNEXT does
+not shrink either, and at the end both sides agree.
 """
 import os
 import random
@@ -61,11 +65,11 @@ def run(user, n, die):
     return begin, time.monotonic(), p.wait(), out
 
 
-def worker(user, first, said):
+def worker(user, first, said, every=WORKERS, deaths=0.003):
     n = first
     try:
         while not stop.is_set():
-            begin, end, status, out = run(user, n, random.random() < 0.003)
+            begin, end, status, out = run(user, n, random.random() < deaths)
             if status != -signal.SIGKILL:
                 said_right(status, out)
             with lock:
@@ -74,7 +78,7 @@ def worker(user, first, said):
                     accepted.append(n)
                     delivered.append((begin, end, n))
             if status == 0:
-                n += WORKERS
+                n += every
             elif status == 75:
                 time.sleep(0.005)
         while n not in accepted:	# what is in the queue comes at last
@@ -191,8 +195,86 @@ def all_states(user):
         steps, leads, *runs)
 
 
+def shown(user):
+    status, text = mailferry("show", user.name)
+    want(status == 0, text)
+    return dict(line.split(" ", 1) for line in text.splitlines() if " " in line)
+
+
+def admin(user, until, counts, said):
+    """Steps as anybody might; refused and told to come again is as good as done."""
+    try:
+        while time.monotonic() < until and not stop.is_set():
+            state = shown(user)["state"]
+            to = random.choice(LADDER.get(state, ["overlap", "settle", "settle", "undo"]) + ["undo"])
+            args = ["undo", user.name] if to == "undo" else ["step", user.name, to]
+            status, text = mailferry(*args, *(["--for", "60"] if to == "cutover" else []))
+            want(status in (0, 1, 75), args, status, text)
+            want(status != 1 or "possible now" in text or "rollback" in text or "undo" in args, args, text)
+            counts[status] = counts.get(status, 0) + 1
+    except Exception as e:
+        said.append(repr(e))
+        stop.set()
+
+
+def uidnext_of_leader(user, high):
+    """As far as it can be told: the record did not change meanwhile."""
+    before = shown(user)
+    try:
+        box = Box.__new__(Box)
+        box.path, box.lines, box.head, box.next = user.path(before["leader"]), {}, "", 1
+        box.read_uidlist()
+    except Wrong:
+        return high
+    if shown(user)["version"] != before["version"]:
+        return high
+    want(box.next >= high, "UIDNEXT of", before["leader"], "went from", high, "to", box.next)
+    return box.next
+
+
+def two_admins(user, workers=8, seconds=20):
+    begin_round()
+    said, counts, high = [], {}, 1
+    until = time.monotonic() + seconds
+    threads = [threading.Thread(target=worker, args=(user, 10 + i, said, workers, 0.05))
+               for i in range(workers)]
+    threads += [threading.Thread(target=admin, args=(user, until, counts, said)) for _ in range(2)]
+    for t in threads:
+        t.start()
+    try:
+        while time.monotonic() < until and not stop.is_set():
+            high = uidnext_of_leader(user, high)
+            time.sleep(0.02)
+        for t in threads[workers:]:
+            t.join()
+        state = shown(user)["state"]
+        if state not in ("overlap", "settle"):
+            status, text = step(user, {"old": "overlap", "new": "settle",
+                                       "cutover": {"old": "overlap", "new": "settle"}.get(shown(user)["leader"])}[state])
+            want(status == 0, text)
+    finally:
+        stop.set()
+        for t in threads:
+            t.join()
+    want(not said, *said)
+    status, _, out = user.lda(1)
+    want(status == 0, "the last message", out)
+    lead, follow = (user.box(s).numbered() for s in SIDES[shown(user)["state"]])
+    have = sorted(f[2] for f in lead.files.values())
+    want(have == sorted(accepted + [1]), "lost:", set(accepted) - set(have),
+         "twice or never accepted:", sorted(n for n in have if have.count(n) > 1 or n not in accepted + [1]))
+    equal_sides(lead, follow)
+    uidnext_of_leader(user, high)
+    want(counts.get(0, 0) > 20 and runs[0] > 50, "only", counts, runs)
+    return "%d steps, %d refused, %d to come again; %d delivered, %d deferred, %d killed" % (
+        *(counts.get(k, 0) for k in (0, 1, 75)), *runs)
+
+
 for i in range(ROUNDS):
     u = User("mferry%d" % (i + 1), "overlap")
     to_state(u.name, u.state)
     test("all states while %d LDAs deliver" % WORKERS, all_states, u)
+u = User("mferry%d" % (ROUNDS + 1), "overlap")
+to_state(u.name, u.state)
+test("two admins at once, and undo", two_admins, u)
 done()

@@ -22,7 +22,7 @@ check(const char *expr, const char *text, size_t len, bool fold)
 	end = regex_search(re, text, len, 0);
 	if (end < REGEX_NO_MATCH || end > (ssize_t)len + 1)
 		abort();
-	found = regex_extract(re, text, len, &from, &to);
+	found = regex_extract(re, text, len, 0, &from, &to);
 	if (found != (end != REGEX_NO_MATCH))
 		abort();
 	if (found && from != -1 && (from < 0 || to < from ||

@@ -77,6 +77,7 @@ mh/.
 .seen/
 END
 message one
+mkdir -p "$old/Deep" && chown -R $u "$old"
 lda <"$t/msg"; ok $? "one message to many places"
 both .lists 1; ok $? "relative to MAILDIR: on both sides, one UID, equal UIDVALIDITY and GUID"
 both .hard-coded 1; ok $? "by a path on the old filer: on both sides"

@@ -199,4 +199,22 @@ kill -9 $import 2>/dev/null
 wait $import 2>/dev/null
 mailferry show alice && mailferry list && [ "$(grep -c '^user0' "$t/out")" -eq "$users_n" ]
 ok $? "an import that is killed changes nothing"
+# Root sets up a map in mapd's own directory, as README does: it must be mapd's.
+[ -z "$mapd" ] || mapd_stop
+user_add 1
+mkdir -m 700 "$t/own" "$t/own-run" && chown mferry1 "$t/own" "$t/own-run"
+sed "s,^map = .*,map = tdb:$t/own/map.tdb,; s,^socket_dir.*,socket_dir = $t/own-run," "$conf" >"$t/own.conf"
+chmod 644 "$t/own.conf"
+own() { "$BUILD/admin/mailferry" --config "$t/own.conf" "$@" >"$t/out" 2>&1; }
+printf '{"user":"x","state":"old"}\n' >"$t/own.users"
+own add first && own import "$t/own.users" && is "$(stat -c %U "$t"/own/* | sort -u)" mferry1
+ok $? "what root's command makes belongs to the owner of the map's directory"
+setpriv --reuid=mferry1 --regid=nogroup --clear-groups "$BUILD/maps/mailferry-mapd" --config "$t/own.conf" --log stderr >"$t/own.log" 2>&1 & own=$!
+i=0; while ! grep -q ': started ' "$t/own.log" && [ $i -lt 100 ]; do sleep 0.05; i=$((i + 1)); done
+grep -q ': started ' "$t/own.log" && own list && is "$(wc -l <"$t/out")" 2; r=$?
+kill $own; wait $own
+ok $r "mapd opens it, as its own user"
+rm -f "$t"/own/* && echo secret >"$t/roots" && chmod 600 "$t/roots" && ln -s "$t/roots" "$t/own/map.tdb"
+! own add second && is "$(cat "$t/roots")" secret && is "$(stat -c '%U %a' "$t/roots")" "root 600"
+ok $? "a link that mapd's user put there leads root nowhere"
 echo "1..$n"

@@ -19,12 +19,13 @@
 #   sees USER WORD            the login's answer begins with it
 #   where USER                the location that Dovecot has of him
 #   crash_begin USERS         site_begin, mapd, users, and the environment of tests/crash
+#   $there                    empty, or what brings a command to another host (hosts.sh)
 # ASAN: a program of one run does not free at its end.
 : "${BUILD:?}"
 ASAN_OPTIONS=detect_leaks=0
 export ASAN_OPTIONS
 here=${SRC:-$(cd "$(dirname "$0")/../.." && pwd)}
-t= mapd= users= starts=0
+t= mapd= users= starts=0 there= mx=mx
 
 site_end()
 {
@@ -41,7 +42,7 @@ site_end()
 	exit $status
 }
 
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+free_port() { $there python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
 site_begin()
 {
@@ -63,11 +64,11 @@ site_begin()
 	END
 }
 
-mailferry() { "$BUILD/admin/mailferry" --config "$conf" "$@" >"$t/out" 2>&1; }
+mailferry() { $there "$BUILD/admin/mailferry" --config "$conf" "$@" >"$t/out" 2>&1; }
 
 mapd_start()
 {
-	"$BUILD/maps/mailferry-mapd" --config "$conf" --log stderr 2>>"$t/mapd.log" &
+	$there "$BUILD/maps/mailferry-mapd" --config "$conf" --log stderr 2>>"$t/mapd.log" &
 	mapd=$!
 	starts=$((starts + 1)) tries=0
 	while [ "$(grep -c ': started ' "$t/mapd.log")" -lt $starts ] && [ $tries -lt 100 ]; do
@@ -106,7 +107,7 @@ postfix_start()	# [LINE...]
 		data_directory = $t/data
 		maillog_file = $t/mail.log
 		maillog_file_prefixes = $t
-		myhostname = mx.example.test
+		myhostname = $mx.example.test
 		mydestination = example.test
 		inet_interfaces = 127.0.0.1
 		inet_protocols = ipv4
@@ -125,9 +126,9 @@ postfix_start()	# [LINE...]
 		export_environment = TZ MAIL_CONFIG LANG ASAN_OPTIONS
 	END
 	for line in "$@"; do echo "$line" >>"$t/pf/main.cf"; done
-	postfix -c "$t/pf" start >"$t/out" 2>&1 || { sed 's/^/# /' "$t/out"; return 1; }
+	$there postfix -c "$t/pf" start >"$t/out" 2>&1 || { sed 's/^/# /' "$t/out"; return 1; }
 	tries=0
-	until python3 -c "import socket; socket.create_connection(('127.0.0.1', $smtp), 1)" 2>/dev/null ||
+	until $there python3 -c "import socket; socket.create_connection(('127.0.0.1', $smtp), 1)" 2>/dev/null ||
 		[ $tries -gt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
 }
 
@@ -173,7 +174,7 @@ dovecot_start()
 
 send()		# USER SUBJECT
 {
-	python3 - "$smtp" "$1" "$2" <<-'END'
+	$there python3 - "$smtp" "$1" "$2" <<-'END'
 		import smtplib, sys
 		s = smtplib.SMTP("127.0.0.1", int(sys.argv[1]), "client.test", 20)
 		s.sendmail("sender@client.test", [sys.argv[2] + "@example.test"],

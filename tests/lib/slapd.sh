@@ -10,7 +10,7 @@ suffix=dc=example,dc=test
 manager="cn=manager,$suffix"
 ldap_get() { eval "echo \"\${$1}\""; }
 
-certificates()	# an authority, a server's certificate for localhost, a client's; and another authority
+certificates()	# an authority, a server's certificate for localhost and for hosts.sh, a client's; and another authority
 {
 	[ -e "$t/ca.pem" ] && return
 	for ca in ca other; do
@@ -22,7 +22,7 @@ certificates()	# an authority, a server's certificate for localhost, a client's;
 		[ $c = client ] || cn=localhost
 		openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$cn" \
 			-keyout "$t/$c.key" -out "$t/$c.csr" 2>/dev/null &&
-			printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\n' >"$t/ext" &&
+			printf 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:10.77.1.1,IP:10.77.2.1\n' >"$t/ext" &&
 			openssl x509 -req -in "$t/$c.csr" -CA "$t/ca.pem" -CAkey "$t/ca.key" -CAcreateserial \
 				-days 2 -extfile "$t/ext" -out "$t/$c.pem" 2>/dev/null || return 1
 	done

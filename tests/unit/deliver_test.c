@@ -553,7 +553,7 @@ barrier_hands_over(void **state)
 	map = open_map();
 	assert_int_equal(map_get(map, conf, "u", NULL, 0, &rec, &err), ST_OK);
 	talloc_free(map);
-	if (barrier(conf, rec, conf, NEW, &floors, &n, &err) != ST_OK)
+	if (barrier(conf, rec, conf, NEW, NULL, &floors, &n, &err) != ST_OK)
 		fail_msg("%s", err.text);
 	assert_int_equal(n, 1);
 	assert_int_equal(floors[0].next, 124);

@@ -94,8 +94,8 @@ several_recipients(void **state)
 static void
 refused(void **state)
 {
-	const char *bad[][3] = { { "lda", "-a", NULL },
-	    { "lda", "-tf", NULL }, { "lda", "--confog", NULL },
+	const char *bad[][3] = { { "lda", "-d", NULL },
+	    { "lda", "-td", NULL }, { "lda", "--confog", NULL },
 	    { "lda", "--config", NULL } };
 	struct envelope *env;
 	struct err err;
@@ -107,12 +107,14 @@ refused(void **state)
 		    &err), ST_NEVER);
 }
 
-/* As procmail: a letter that is no option is told and left out; -m has one rc file
+/* As procmail: a letter that is no option, or that lacks its argument (`-a
+ * $EXTENSION` without one), is told and left out; -m has one rc file
  * and its arguments; -d suits neither -m nor -p. */
 static void
 what_is_told_only(void **state)
 {
 	const char *unknown[] = { "lda", "-Q", "-tQx", "rc", NULL };
+	const char *lacking[] = { "lda", "-ta", NULL };
 	const char *filter[] = { "lda", "-m", "A=1", "rc", "B=2", "arg", NULL };
 	const char *both[] = { "lda", "-pm", "-d", "alice", NULL };
 	struct envelope *env;
@@ -122,8 +124,15 @@ what_is_told_only(void **state)
 	assert_int_equal(envelope_read(NULL, 0, (char **)unknown, (char **)nothing, &env,
 	    &err), ST_OK);
 	assert_string_equal(env->unknown, "Qx");
+	assert_null(env->lacking);
 	assert_true(env->tempfail);
 	assert_string_equal(env->rcfiles[0], "rc");
+	talloc_free(env);
+	assert_int_equal(envelope_read(NULL, 0, (char **)lacking, (char **)nothing, &env,
+	    &err), ST_OK);
+	assert_string_equal(env->lacking, "a");
+	assert_true(env->tempfail);
+	assert_null(env->args[0]);
 	talloc_free(env);
 	assert_int_equal(envelope_read(NULL, 0, (char **)filter, (char **)nothing, &env,
 	    &err), ST_OK);

@@ -277,6 +277,32 @@ a_server_that_lags_behind(void **state)
 	talloc_free(map);
 }
 
+/* Who only reads has acted on it as well; but one edited entry is not the map. */
+static void
+what_others_changed_was_seen(void **state)
+{
+	struct map *map = backend_fresh(), *reads = backend_open();
+	struct ldapmap *lm = map->handle, *there = reads->handle;
+	struct ldapmods m = { .ctx = map };
+	char dn[200];
+	struct err err;
+
+	(void)state;
+	assert_int_equal(has(reads, "alice", &err), ST_NONE);
+	assert_int_equal(add(map, "alice", NULL, time(NULL), &err), ST_OK);
+	assert_int_equal(touch(map, "alice", time(NULL), &err), ST_OK);
+	assert_int_equal(has(reads, "alice", &err), ST_OK);
+	assert_int_equal(atomic_load(&there->shared->seen), 2);
+	(void)snprintf(dn, sizeof(dn), "mailferryUser=alice,cn=records,%s",
+	    lm->conf->map_entry);
+	ldapm_mod(&m, LDAP_MOD_REPLACE, "mailferrySequence", "4711");
+	assert_int_equal(ldapm_modify(lm, dn, &m, NULL, NULL, NULL, &err), ST_OK);
+	assert_int_equal(has(reads, "alice", &err), ST_OK);
+	assert_int_equal(atomic_load(&there->shared->seen), 2);
+	talloc_free(reads);
+	talloc_free(map);
+}
+
 static void
 two_entries_with_one_record(void **state)
 {
@@ -477,6 +503,7 @@ main(void)
 		cmocka_unit_test(an_import_whose_host_died_decided),
 		cmocka_unit_test(an_import_whose_host_died_undecided),
 		cmocka_unit_test(a_server_that_lags_behind),
+		cmocka_unit_test(what_others_changed_was_seen),
 		cmocka_unit_test(two_entries_with_one_record),
 		cmocka_unit_test(a_map_that_is_half_made),
 		cmocka_unit_test(a_tree_that_is_not_whole),

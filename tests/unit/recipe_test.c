@@ -64,7 +64,7 @@ expressions(void **state)
 			fail_msg("%s in %s: %zd", searches[i].expr, text,
 			    regex_search(re, text, len, 0));
 		if (regex_extracts(re)) {
-			found = regex_extract(re, text, len, &from, &to);
+			found = regex_extract(re, text, len, 0, &from, &to);
 			assert_true(found);
 			if (searches[i].match == NULL)
 				assert_int_equal(from, -1);
