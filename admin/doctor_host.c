@@ -220,7 +220,8 @@ doctor_map(struct doctor *d)
 		st = map_each(d->ad->map, count, &c, &err);
 	}
 	if (st != ST_OK)
-		found(d, BAD, "map", NULL, "%s", err.text);
+		found(d, BAD, "map", "mailferry-mapd's log says more; RESTORING in "
+		    "mailferry-map(5), where it is damaged", "%s", err.text);
 	else
 		tell_census(d, &c);
 }

@@ -16,6 +16,20 @@
 
 #define HASH_SIZE	10007		/* short chains for 100,000 users */
 
+enum status
+tdbm_still_there(struct tdbmap *tm, struct err *err)
+{
+	struct stat sb;
+
+	if (fstat(tm->fd, &sb) == -1)
+		return err_sys(err, "%s", tm->path);
+	if (sb.st_size < tm->size)
+		return err_set(err, ST_AGAIN, "%s was cut: stop mailferry-mapd and "
+		    "restore it", tm->path);
+	tm->size = sb.st_size;
+	return ST_OK;
+}
+
 static int
 check_value(TDB_DATA key, TDB_DATA val, void *arg)
 {
@@ -259,21 +273,6 @@ tdbm_record(struct tdb_context *tdb, TALLOC_CTX *ctx, const char *user,
 	return p.st;
 }
 
-/* A file that somebody cut would be a fatal signal at the next look. */
-static enum status
-still_there(struct tdbmap *tm, struct err *err)
-{
-	struct stat sb;
-
-	if (fstat(tm->fd, &sb) == -1)
-		return err_sys(err, "%s", tm->path);
-	if (sb.st_size < tm->size)
-		return err_set(err, ST_AGAIN, "%s was cut: stop mailferry-mapd and "
-		    "restore it", tm->path);
-	tm->size = sb.st_size;
-	return ST_OK;
-}
-
 /*
  * Before a look-up.  Who says when he rests (mapd's loop) looks at the file's size once
  * for all that he answers until then, and locks the file once and for all between two
@@ -288,7 +287,7 @@ begin_look(struct map *map, struct err *err)
 
 	if (tm->seen)
 		return ST_OK;
-	st = still_there(tm, err);
+	st = tdbm_still_there(tm, err);
 	if (st == ST_OK && map->rests) {
 		tm->seen = true;
 		if (!tm->looking)
@@ -442,13 +441,14 @@ tdb_each(struct map *map, TALLOC_CTX *ctx, char **cursor, map_each_fn *fn,
 {
 	struct tdbmap *tm = map->handle;
 	struct record *rec;
-	enum status st = ST_OK;
+	enum status st;
 	char *name;
 	TDB_DATA key;
 
 	if (tdbm_import_pending(tm))
 		return err_set(err, ST_AGAIN,
 		    "an import is being written: once more in a few seconds");
+	st = tdbm_still_there(tm, err);
 	while (st == ST_OK) {
 		st = next_key(tm, *cursor, &key, err);
 		if (st != ST_OK)

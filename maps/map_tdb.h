@@ -87,6 +87,9 @@ enum status	tdbm_own(struct tdbmap *tm, struct err *err) MUST_CHECK;
 struct tdb_context *tdbm_open(const char *path, int hash_size, int tdb_flags,
 		    int open_flags);
 
+/* Before each look: a file that somebody cut would be a fatal signal. */
+enum status	tdbm_still_there(struct tdbmap *tm, struct err *err) MUST_CHECK;
+
 /* Remove up to `most` changes older than the configuration keeps. */
 enum status	tdbm_prune(struct map *map, int most, struct err *err) MUST_CHECK;
 

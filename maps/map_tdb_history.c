@@ -197,13 +197,15 @@ tdbm_prune(struct map *map, int most, struct err *err)
 {
 	struct tdbmap *tm = map->handle;
 	time_t oldest = time(NULL) - (time_t)map->conf->history_days * 86400;
-	uint64_t last, first, from;
+	uint64_t last = 0, first = 0, from;
 	struct change ch;
 	enum status st;
 	TALLOC_CTX *ctx;
 	char key[32];
 
-	st = tdbm_seq(tm->tdb, &last, &first, err);
+	st = tdbm_still_there(tm, err);
+	if (st == ST_OK)
+		st = tdbm_seq(tm->tdb, &last, &first, err);
 	from = first;
 	while (st == ST_OK && most-- > 0 && first < last) {
 		ctx = must(talloc_new(NULL));
@@ -225,13 +227,15 @@ tdbm_history(struct map *map, const char *user, int limit, map_change_fn *fn,
     void *arg, struct err *err)
 {
 	struct tdbmap *tm = map->handle;
-	uint64_t seq, first, prev;
+	uint64_t seq = 0, first = 0, prev;
 	struct change ch;
 	struct card card;
 	enum status st;
 	TALLOC_CTX *ctx;
 
-	st = tdbm_seq(tm->tdb, &seq, &first, err);
+	st = tdbm_still_there(tm, err);
+	if (st == ST_OK)
+		st = tdbm_seq(tm->tdb, &seq, &first, err);
 	if (st == ST_OK && user != NULL) {
 		st = tdbm_card(tm->tdb, user, &card, err);
 		seq = card.seq;

@@ -54,6 +54,8 @@ struct protocol {
 	 * it decides something, and is answered by what is so now.
 	 */
 	int		(*late)(const char *req, size_t rlen);
+	int		 patience;	/* ms that a peer is kept waiting for a map that
+					   does not answer; 0: the map's own */
 	bool		 mapless;	/* answer() asks no map: never by a worker */
 	/* The answer that says "later" to any request; static. */
 	const char	*busy;

@@ -130,6 +130,6 @@ socketmap_late(const char *req, size_t len)
 const struct protocol protocol_socketmap = {
 	.name = "socketmap", .netstrings = true,
 	.request_max = SOCKETMAP_REQUEST_MAX, .answer = socketmap_answer,
-	.late = socketmap_late,
-	.busy = "TEMP too many clients of mailferry-mapd",
+	.late = socketmap_late, .patience = SOCKETMAP_PATIENCE,
+	.busy = "TEMP too many clients of mailferry-mapd, or its map does not answer",
 };

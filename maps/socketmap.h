@@ -21,6 +21,9 @@
 /* Postfix 3.7 sends what a client sent; the connection is many people's. */
 #define SOCKETMAP_REQUEST_MAX	(128 * 1024)	/* bytes */
 
+/* ms: one trivial-rewrite(8) asks for the mail of all, one question at a time. */
+#define SOCKETMAP_PATIENCE	500
+
 extern const struct protocol protocol_socketmap;
 
 #endif

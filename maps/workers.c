@@ -20,14 +20,17 @@
 
 #define QUEUE_MAX	1000		/* requests that wait for a worker */
 #define LOOK_MS		100		/* how exact a deadline is */
+#define PROBE_MS	1000		/* between questions that nobody waits for */
 #define SNDBUF		(512 * 1024)	/* bytes: a request fits, whatever it is */
 #define TOLD		4096		/* numbers of changes remembered */
 #define SHORT_LIFE	1000		/* ms: who died so soon is replaced later */
 
 struct job {
 	TAILQ_ENTRY(job)	 entry;
-	struct client		*cl;	/* NULL: gone */
+	struct client		*cl;	/* NULL: gone, or told already */
 	long long		 end;	/* clock_ms() */
+	long long		 told;	/* when its client is told `busy`; 0: at the end */
+	bool			 probe;	/* asked though nobody waits for it */
 	struct asked		 asked;
 	char			 req[];
 };
@@ -53,6 +56,8 @@ struct workers {
 	TAILQ_HEAD(, job)	 queue;
 	int			 queued;
 	struct event		*look;
+	bool			 silent;	/* nothing is answered at the moment */
+	long long		 probed;	/* when that was last tried */
 	struct worker		*w;
 	int			 n;
 	pid_t			*dead;	/* not waited for yet */
@@ -197,7 +202,7 @@ dispatch(struct workers *all)
 		job = TAILQ_FIRST(&all->queue);
 		TAILQ_REMOVE(&all->queue, job, entry);
 		all->queued--;
-		if (job->cl == NULL)
+		if (job->cl == NULL && !job->probe)
 			free(job);
 		else if (!give(w, job)) {	/* dead: another one will */
 			w->job = NULL;
@@ -312,6 +317,7 @@ workers_cache(struct workers *all, int late)
 static bool
 heard(struct worker *w)
 {
+	struct workers *all = w->all;
 	struct job *job = w->job;
 	struct said s;
 	char *data;
@@ -324,12 +330,14 @@ heard(struct worker *w)
 	data = must(talloc_memdup(NULL, w->buf + w->at + sizeof(s), s.len + 1));
 	w->at += sizeof(s) + s.len;
 	if (s.what == FOLLOW)
-		heard_followed(w->all, &s, data);
+		heard_followed(all, &s, data);
 	else if (s.what == CHANGE)
-		tell_change(w->all, data, s.len, s.imported);
+		tell_change(all, data, s.len, s.imported);
 	else if (job != NULL) {
 		s.answer.data = data;
 		w->job = NULL;
+		if (s.answer.st == ST_OK || s.answer.st == ST_NONE)
+			all->silent = false;
 		if (w->stale)
 			rehire(w);
 		end_job(job, &s.answer);
@@ -369,6 +377,45 @@ worker_said(evutil_socket_t fd, short what, void *arg)
 	dispatch(all);
 }
 
+/* Who would not wait as long is told; the question itself goes on. */
+static bool
+is_impatient(const struct job *job, long long now)
+{
+	return job != NULL && job->cl != NULL && job->told != 0 &&
+	    job->told <= now;
+}
+
+static struct job *
+impatient(struct workers *all, long long now)
+{
+	struct job *job;
+	int i;
+
+	for (i = 0; i < all->n; i++)
+		if (is_impatient(all->w[i].job, now))
+			return all->w[i].job;
+	TAILQ_FOREACH(job, &all->queue, entry)
+		if (is_impatient(job, now))
+			return job;
+	return NULL;
+}
+
+static void
+tell_impatient(struct workers *all, long long now)
+{
+	struct client *cl;
+	struct job *job;
+
+	while ((job = impatient(all, now)) != NULL) {
+		cl = job->cl;
+		job->cl = NULL;
+		if (!all->silent)
+			all->probed = now;
+		all->silent = true;
+		client_answered(cl, NULL);	/* it may ask the next one */
+	}
+}
+
 /* Deadlines: of who is asked, and of what waits to be. */
 static void
 on_look(evutil_socket_t fd, short what, void *arg)
@@ -382,6 +429,7 @@ on_look(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	tell_impatient(all, now);
 	for (i = 0; i < all->n; i++) {
 		if (all->w[i].job != NULL && all->w[i].job->end <= now)
 			lose(&all->w[i], "no answer in time: killed");
@@ -401,21 +449,29 @@ bool
 workers_ask(struct workers *all, struct client *cl, const char *req, size_t len)
 {
 	static const struct timeval soon = { 0, LOOK_MS * 1000 };
+	int patience = cl->pr->patience;
+	long long now = clock_ms();
+	bool hopeless = patience != 0 && all->silent;
 	struct job *job;
 
-	if (all->queued >= QUEUE_MAX)
+	if (all->queued >= QUEUE_MAX ||
+	    (hopeless && now - all->probed < PROBE_MS))
 		return false;
 	job = must(calloc(1, sizeof(*job) + len + 1));
-	job->cl = cl;
-	job->end = clock_ms() + all->map->ops->patience(all->map) * 1000LL;
+	job->cl = hopeless ? NULL : cl;
+	job->probe = hopeless;
+	job->end = now + all->map->ops->patience(all->map) * 1000LL;
+	job->told = patience == 0 ? 0 : now + patience;
 	job->asked = (struct asked){ cl->pr, cl->peer, len };
 	memcpy(job->req, req, len);
 	TAILQ_INSERT_TAIL(&all->queue, job, entry);
 	all->queued++;
+	if (hopeless)
+		all->probed = now;
 	if (!event_pending(all->look, EV_TIMEOUT, NULL))
 		(void)event_add(all->look, &soon);
 	dispatch(all);
-	return true;
+	return !hopeless;
 }
 
 void

@@ -5,7 +5,8 @@
  * wait.  So each request goes, with its protocol and its peer, to a process that was
  * forked to ask; the answer comes back and goes out as if the loop had made it.  A
  * process that does not answer within the map's patience is killed and replaced, and
- * its client hears the protocol's `busy`.  One more process, the keeper, does
+ * its client hears the protocol's `busy`: after the protocol's own patience, where it has
+ * one, and from then on at once, until something is answered again.  One more process, the keeper, does
  * what waits without anybody asking (map_ops.tick), and one follows the map for who
  * may be answered by what was so a moment ago (maps/map_cache.h).
  */
@@ -28,7 +29,8 @@ enum status	workers_new(TALLOC_CTX *ctx, struct event_base *base,
 
 /*
  * Have one request answered: client_answered() is called some time later, once.
- * False: too many wait already.
+ * False: too many wait already, or the protocol would not wait for long and nothing is
+ * answered at the moment.
  */
 bool		workers_ask(struct workers *w, struct client *cl,
 		    const char *req, size_t len);

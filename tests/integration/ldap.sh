@@ -173,7 +173,34 @@ for c in cs:
 assert time.time() - b < 9, time.time() - b
 END
 ok $? "60 who ask meanwhile: each hears it in time, the loop waits for nobody"
-kill -CONT "$pid_one"; soon mailferry show $u && lda 0 10
+# trivial-rewrite(8) asks for all mail of the host, one question after another.
+cat >"$t/sm.py" <<'END'
+import socket, sys, time
+s = socket.socket(socket.AF_UNIX); s.settimeout(12); s.connect(sys.argv[1])
+def ask(who):
+    q = b"access %s@x.test" % who; t = time.time()
+    s.sendall(b"%d:%s," % (len(q), q)); a = s.recv(1000)
+    return a, time.time() - t
+END
+python3 - >"$t/out" 2>&1 <<END
+import sys, time; sys.argv[1:] = ["$t/run/socketmap.sock"]
+exec(open("$t/sm.py").read())
+end, times = time.time() + 3, []
+while time.time() < end:
+    a, took = ask(b"u%d" % len(times)); times.append(took)
+    assert b":TEMP " in a, a
+    time.sleep(0.01)
+times.sort()
+assert times[-1] < 0.9 and times[-2] < 0.1, times[-9:]
+END
+ok $? "the socketmap says TEMP after half a second, and from then on at once"
+kill -CONT "$pid_one"; soon mailferry show $u && lda 0 10 && sleep 1.2
+python3 - >>"$t/out" 2>&1 <<END
+import sys; sys.argv[1:] = ["$t/run/socketmap.sock"]
+exec(open("$t/sm.py").read())
+for i in range(20):
+    a, took = ask(b"user3"); assert b"NOTFOUND" in a, (a, took)
+END
 ok $? "it goes on: so do we"
 slapd_stop one KILL; lda 75 11; rc=$?; within 2000 fails 75 show $u; rc=$((rc + $?)); slapd_run one "$port_one"; soon mailferry show $u && lda 0 11 && [ $rc -eq 0 ]
 ok $? "slapd killed, and started again"

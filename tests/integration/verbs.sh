@@ -156,6 +156,26 @@ ok $? "an export that is older than the map is not imported over it"
 fails 2 import && fails 2 import --format xml x && fails 1 import "$t/not-there" && says 'open .*not-there'
 ok $? "import: usage and a file that is not there"
 
+# Two admins, one user: one wins, the other is told, and nobody is left between.
+mailferry add torn --old "$t/old/torn" --new "$t/new/torn" && mailferry step torn overlap
+i=0 both=0 told=0 wrong=
+while [ $i -lt 12 ] && [ -z "$wrong" ]; do
+	mailferry step torn cutover --for 60 || { wrong="no window"; break; }
+	"$BUILD/admin/mailferry" --config "$conf" step torn settle --why left >"$t/left" 2>&1 & left=$!
+	"$BUILD/admin/mailferry" --config "$conf" step torn overlap --why right >"$t/right" 2>&1; r=$?
+	wait $left; l=$?
+	mailferry show torn; state=$(sed -n 's/^state //p' "$t/out")
+	case "$l $r $state" in
+	"0 75 settle"|"0 1 settle") told=$((told + $(grep -c . "$t/right")));;
+	"75 0 overlap"|"1 0 overlap") told=$((told + $(grep -c . "$t/left")));;
+	*) wrong="$l $r $state";;
+	esac
+	[ "$state" = overlap ] || { mailferry step torn cutover --for 60 && mailferry step torn overlap; } || wrong="no way back"
+	i=$((i + 1))
+done
+[ -z "$wrong" ] && [ "$told" -ge 12 ]
+ok $? "two admins step one user at once: one wins, the other is told${wrong:+ ($wrong)}"
+
 # Look-ups and a change go on while a large import is written.
 python3 - "$t/more.jsonl" "$users_n" <<'END'
 import sys
