@@ -31,6 +31,12 @@ check(const char *expr, const char *text, size_t len, bool fold)
 	/* As scores are counted. */
 	for (n = 0; n < 20 && at <= len; n++) {
 		next = regex_search(re, text, len, at);
+		found = regex_extract(re, text, len, at, &from, &to);
+		if (found != (next != REGEX_NO_MATCH))
+			abort();
+		if (found && from != -1 && (from < (ssize_t)at - 1 ||
+		    to < from || to > (ssize_t)len))
+			abort();
 		if (next == REGEX_NO_MATCH || next <= (ssize_t)at)
 			break;
 		at = (size_t)next;

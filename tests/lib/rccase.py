@@ -435,7 +435,7 @@ class Story:
             if e[2] is not None and p not in got["before"] and any(fnmatch.fnmatch(p, g) for g in globs):
                 per_dir.setdefault(os.path.dirname(p), []).append(p)
         for paths in per_dir.values():
-            paths.sort(key=lambda p: (self.dates(got["after"][p][2]), p))
+            paths.sort(key=lambda p: (self.dates(got["after"][p][2]), got["after"][p][0], p))
             for i, p in enumerate(paths):
                 base = os.path.basename(p)
                 kept = [os.path.basename(g)[:-1] for g in globs if fnmatch.fnmatch(p, g)][0]
