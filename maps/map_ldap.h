@@ -53,6 +53,7 @@ struct ldapmap {
 	bool		 unsure;	/* of the last write: it failed, and may
 					   have been done or be done yet */
 	unsigned	 dials;		/* connections so far */
+	long long	 refresh;	/* ms that the last reading of all took */
 	long long	 pruned, rolled;	/* clock_ms() */
 };
 

@@ -9,11 +9,14 @@
 #include "maps/map_ldap.h"
 
 #include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
 
 #include "maps/base/clock.h"
 
 #define HEARTBEAT	1000		/* ms */
 #define REFRESH_MAX	60		/* seconds for all records, at most */
+#define SPREAD		10		/* times what the last refresh took */
 
 struct following {
 	struct ldapmap	*lm;
@@ -31,10 +34,10 @@ give(struct following *f, LDAPMessage *msg)
 	TALLOC_CTX *ctx = must(talloc_new(NULL));
 	LDAP *ld = f->lm->ld;
 	struct followed rec;
-	size_t len = 0;
+	size_t len = 0, named = 0;
 
 	rec = (struct followed){
-		.user = ldapm_value(ctx, ld, msg, "mailferryUser", NULL),
+		.user = ldapm_value(ctx, ld, msg, "mailferryUser", &named),
 		.version = ldapm_number(ld, msg, "mailferryVersion"),
 		.text = ldapm_value(ctx, ld, msg, "mailferryText", &len),
 		.seq = ldapm_number(ld, msg, "mailferrySequence"),
@@ -42,7 +45,8 @@ give(struct following *f, LDAPMessage *msg)
 	};
 	f->news = f->news || rec.seq > atomic_load(&f->lm->shared->seen);
 	rec.staged = ldapm_value(ctx, ld, msg, "mailferryImport", NULL) != NULL;
-	if (rec.user != NULL && f->st == ST_OK)
+	/* A NUL would make it look like another's. */
+	if (rec.user != NULL && strlen(rec.user) == named && f->st == ST_OK)
 		f->st = f->fn(FOLLOW_RECORD, &rec, f->arg);
 	talloc_free(ctx);
 	return f->st == ST_OK ? LDAP_SUCCESS : LDAP_OTHER;
@@ -129,14 +133,33 @@ persist(struct following *f, ldap_sync_t *ls)
 	return f->st;
 }
 
+/*
+ * All hosts lose a server that restarts at the same moment.  Did all of them ask it for
+ * all records at once, a hundred thousand of them twenty times, nobody's delivery would
+ * get an answer; so they come one after another.  What was copied is leased meanwhile.
+ */
+static void
+spread(const struct ldapmap *lm)
+{
+	long long most = lm->refresh * SPREAD, lease = lm->conf->lease * 100LL;
+	unsigned r = 0;
+
+	if (most > lease)
+		most = lease;
+	if (most > 0 && getrandom(&r, sizeof(r), 0) == (ssize_t)sizeof(r))
+		(void)usleep((useconds_t)(r % (unsigned long long)most) * 1000);
+}
+
 /* Until something is gone (ST_OK), or the connection is. */
 static enum status
 follow_once(struct following *f)
 {
 	ldap_sync_t ls;
+	long long began;
 	enum status st;
 	int rc;
 
+	spread(f->lm);
 	f->again = false;
 	f->st = heartbeat(f);
 	if (f->st == ST_OK)
@@ -154,7 +177,9 @@ follow_once(struct following *f)
 	ls.ls_intermediate = on_intermediate;
 	ls.ls_search_result = on_result;
 	ls.ls_private = f;
+	began = clock_ms();
 	rc = ldap_sync_init(&ls, LDAP_SYNC_REFRESH_AND_PERSIST);
+	f->lm->refresh = clock_ms() - began;
 	if (rc == LDAP_SUCCESS && ls.ls_refreshPhase != LDAP_SYNC_CAPI_DONE)
 		rc = LDAP_TIMEOUT;
 	if (f->st == ST_OK && rc != LDAP_SUCCESS)

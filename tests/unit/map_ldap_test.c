@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #ifdef WITH_LDAP
+#include "maps/base/clock.h"
 #include "maps/map_ldap.h"
 
 static const char *no_address[] = { NULL };
@@ -303,6 +304,51 @@ what_others_changed_was_seen(void **state)
 	talloc_free(map);
 }
 
+static enum status
+heard_enough(enum follow_event ev, const struct followed *rec, void *arg)
+{
+	(void)ev;
+	(void)rec;
+	(void)arg;
+	return ST_AGAIN;
+}
+
+/* Milliseconds until five hosts' followers, one after another, begin to read all. */
+static long long
+five_begin(struct map *map, long long refresh)
+{
+	struct ldapmap *lm = map->handle;
+	long long began = clock_ms();
+	struct err err;
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		lm->refresh = refresh;
+		assert_int_equal(map->ops->follow(map, heard_enough, NULL, &err),
+		    ST_AGAIN);
+	}
+	return clock_ms() - began;
+}
+
+/* The longer that takes the less together; but the lease must not end over it. */
+static void
+all_hosts_do_not_read_all_at_once(void **state)
+{
+	struct map *map = backend_fresh();
+	struct ldapmap *lm = map->handle;
+	long long at_once, spread;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(has(map, "alice", &err), ST_NONE);
+	lm->conf->lease = 10;
+	at_once = five_begin(map, 0);
+	spread = five_begin(map, 3600 * 1000);
+	assert_true(spread > at_once + 100);
+	assert_true(spread < 5 * 1000 + 1000);
+	talloc_free(map);
+}
+
 static void
 two_entries_with_one_record(void **state)
 {
@@ -504,6 +550,7 @@ main(void)
 		cmocka_unit_test(an_import_whose_host_died_undecided),
 		cmocka_unit_test(a_server_that_lags_behind),
 		cmocka_unit_test(what_others_changed_was_seen),
+		cmocka_unit_test(all_hosts_do_not_read_all_at_once),
 		cmocka_unit_test(two_entries_with_one_record),
 		cmocka_unit_test(a_map_that_is_half_made),
 		cmocka_unit_test(a_tree_that_is_not_whole),
