@@ -74,8 +74,10 @@ folder_write(struct engine *e, const struct words *names,
 	return take_piece(e, in, strlen(names->buf)) || ignore || lock;
 }
 bool
-stdout_write(struct engine *e, const struct piece *in, bool ignore)
+stdout_write(struct engine *e, const char *name, const struct piece *in,
+    bool ignore)
 {
+	set_folder(e, name);
 	return take_piece(e, in, 0) || ignore;
 }
 
