@@ -16,7 +16,7 @@
  * -a   to this program that file was last changed three minutes ago: so a lock looks
  *      stale, and nobody waits for it to become so
  *
- * Threads count along with their process.  At the end it says on -r's descriptor how
+ * Threads count along with their process, their waits for each other do not.  At the end it says on -r's descriptor how
  * many calls there were, the number of the one that was meant (-1 where there was no
  * Nth, or where that one cannot fail), and which of them change something that
  * outlives the process.  Its exit status is the program's, or 128 and the signal.
@@ -60,6 +60,7 @@ static unsigned long long alarm_set;	/* seconds of its last alarm(), 0: none */
 static struct thread {
 	pid_t	 pid;
 	bool	 inside;		/* a system call */
+	bool	 renames;		/* this one, to the name of a message */
 	int	 fails;			/* this one, with that errno */
 } thread[THREADS];
 
@@ -180,12 +181,12 @@ enter(pid_t main_pid, struct thread *th)
 		return;
 	if (r.orig_rax == SYS_alarm)
 		alarm_set = r.rdi & UINT32_MAX;
+	if (r.orig_rax == SYS_futex)
+		return;		/* how often, that is up to who is faster */
 	calls++;
 	if (changes(&r))
 		note_change();
-	if (by_rename && renames == nth)
-		(void)kill(main_pid, SIGKILL);
-	renames += r.orig_rax == SYS_renameat && is_message(th->pid, r.r10);
+	th->renames = r.orig_rax == SYS_renameat && is_message(th->pid, r.r10);
 	if (calls == nth && what != NOTHING && !by_rename) {
 		number = (long)r.orig_rax;
 		if (what == KILL)
@@ -233,7 +234,7 @@ age_statx(pid_t pid, unsigned long long buf)
 }
 
 static void
-leave(struct thread *th)
+leave(pid_t main_pid, struct thread *th)
 {
 	struct user_regs_struct r;
 	unsigned long long buf;
@@ -247,6 +248,9 @@ leave(struct thread *th)
 		th->fails = 0;
 		return;
 	}
+	if (th->renames && ++renames == nth && by_rename)
+		(void)kill(main_pid, SIGKILL);
+	th->renames = false;
 	if (naged > 0 && r.rax == 0 && r.orig_rax == SYS_statx) {
 		age_statx(th->pid, r.r8);
 		return;
@@ -288,7 +292,7 @@ follow(pid_t pid)
 			if (th->inside)
 				enter(pid, th);
 			else
-				leave(th);
+				leave(pid, th);
 		} else if (WSTOPSIG(status) != SIGTRAP &&
 		    WSTOPSIG(status) != SIGSTOP)
 			sig = WSTOPSIG(status);
