@@ -3,9 +3,8 @@
 #
 # The cases in tests/rc, and some that are generated (tests/fuzz/rcdiff), are run by Debian's
 # procmail and by mailferry-lda: without a map, and with the user in overlap and in
-# settle (tests/lib/rcboth.py says what must be equal).  Where the recorded corpus of
-# procmail cases lies beside the tree, in ../shared/procmail, it is run beside the map, too.
-# BUILD is the build directory.
+# settle (tests/lib/rcboth.py says what must be equal).  BUILD is the build directory;
+# PROCMAIL_CASES another directory of cases in the same format, which are run as well.
 set -u
 : "${BUILD:?}"
 src=$(cd "$(dirname "$0")/../.." && pwd)
@@ -16,9 +15,7 @@ chmod 755 "$t"
 PYTHONDONTWRITEBYTECODE=1
 export PYTHONDONTWRITEBYTECODE
 
-corpus=
-for d in "$src/../shared/procmail/cases" "${PROCMAIL_CASES:-}"; do [ ! -d "$d" ] || corpus=$d; done
-[ -n "$corpus" ] || echo "# no ../shared/procmail: its cases are left out"
+corpus=${PROCMAIL_CASES:-}
 (
 	python3 "$src/tests/fuzz/rcdiff" "$BUILD" "$src/tests/rc"
 	python3 "$src/tests/fuzz/rcdiff" --jobs 1 --count 100 --seed 1 --save "$t/found" "$BUILD" >"$t/out" 2>&1

@@ -252,7 +252,7 @@ class Room:
     """The calling process, shut in: it stays in here."""
 
     def __init__(self, library=None):
-        self.library, self.mounted = library, []
+        self.faster, self.mounted = library, []
         keep = {}
         for path in ("/etc/ld.so.cache", "/etc/localtime"):
             if os.path.exists(path):
@@ -342,8 +342,8 @@ class Room:
 
     def one(self, case, command, message):
         env = self.env(case)
-        if self.library and command[0] == PROCMAIL:
-            env["LD_PRELOAD"] = self.library
+        if self.faster and command[0] == PROCMAIL:
+            env["LD_PRELOAD"] = self.faster
         with open("/home/.in", "wb") as f:
             f.write(message)
         who = {} if case.run_as == "root" else {"user": 5001, "group": 5001, "extra_groups": [5001]}
