@@ -161,6 +161,18 @@ def walk(user, until):
     return state, steps, leads
 
 
+def settled(user, state, accepted):
+    """After one more message: the leader and the follower, where what was accepted is, once."""
+    status, _, out = user.lda(1)
+    want(status == 0, "the last message", out)
+    lead, follow = (user.box(s).numbered() for s in SIDES[state])
+    have = sorted(f[2] for f in lead.files.values())
+    want(len(accepted) == len(set(accepted)), "accepted twice?")
+    want(have == sorted(accepted + [1]), "lost:", set(accepted) - set(have),
+         "twice or never accepted:", sorted(n for n in have if have.count(n) > 1 or n not in accepted + [1]))
+    return lead, follow
+
+
 def all_states(user):
     begin_round()
     said = []
@@ -179,13 +191,7 @@ def all_states(user):
         for t in threads:
             t.join()
     want(not said, *said)
-    status, _, out = user.lda(1)
-    want(status == 0, "the last message", out)
-    lead, follow = (user.box(s).numbered() for s in SIDES[state])
-    have = sorted(f[2] for f in lead.files.values())
-    want(len(accepted) == len(set(accepted)), "accepted twice?")
-    want(have == sorted(accepted + [1]), "lost:", set(accepted) - set(have),
-         "twice or never accepted:", sorted(n for n in have if have.count(n) > 1 or n not in accepted + [1]))
+    lead, follow = settled(user, state, accepted)
     equal_sides(lead, follow)
     for begin, end in windows:
         for b, e, n in delivered:
@@ -257,12 +263,7 @@ def two_admins(user, workers=8, seconds=20):
         for t in threads:
             t.join()
     want(not said, *said)
-    status, _, out = user.lda(1)
-    want(status == 0, "the last message", out)
-    lead, follow = (user.box(s).numbered() for s in SIDES[shown(user)["state"]])
-    have = sorted(f[2] for f in lead.files.values())
-    want(have == sorted(accepted + [1]), "lost:", set(accepted) - set(have),
-         "twice or never accepted:", sorted(n for n in have if have.count(n) > 1 or n not in accepted + [1]))
+    lead, follow = settled(user, shown(user)["state"], accepted)
     equal_sides(lead, follow)
     uidnext_of_leader(user, high)
     want(counts.get(0, 0) > 20 and runs[0] > 50, "only", counts, runs)
