@@ -412,9 +412,9 @@ run_delivery(struct run *r, struct err *err)
 	st = message_begin(r->env, r->env, STDIN_FILENO, &r->msg, err);
 	if (st == ST_OK && r->map == NULL)
 		st = map_open(r->env, r->conf, 0, &r->map, err);
-	if (st == ST_OK)
-		st = map_get(r->map, r->env, r->user, r->home, time(NULL), &r->rec,
-		    err);
+	if (st == ST_OK)		/* behind the locks it is asked again */
+		st = map_get_late(r->map, r->env, r->user, r->home, time(NULL),
+		    &r->rec, err);
 	if (st == ST_OK && !r->mapped)
 		return in_procmails_place(r, err);
 	if (st == ST_OK)

@@ -58,6 +58,10 @@ struct map_ops {
 	 */
 	enum status	(*get)(struct map *, TALLOC_CTX *, const char *user,
 			    struct record **, struct err *);
+	/* get(), but what was right a moment ago is good enough; ST_NEVER may be
+	 * wrong by now.  NULL: get() is as good. */
+	enum status	(*get_late)(struct map *, TALLOC_CTX *, const char *user,
+			    struct record **, struct err *);
 	/* The stored record where get() answers with more; NULL: get() does. */
 	enum status	(*get_stored)(struct map *, TALLOC_CTX *, const char *user,
 			    struct record **, struct err *);

@@ -262,7 +262,7 @@ dict_late(const char *req, size_t len)
 {
 	(void)req;
 	(void)len;
-	return DICT_LATE;
+	return LATE_A_MOMENT;
 }
 
 const struct protocol protocol_dict = {

@@ -33,7 +33,6 @@
 #include "maps/protocol.h"
 
 #define DICT_MAJOR		3		/* of Dovecot 2.3 */
-#define DICT_LATE		2		/* seconds that an answer may be old */
 #define DICT_REQUEST_MAX	(64 * 1024)	/* bytes of a line, as Dovecot has it */
 
 extern const struct protocol protocol_dict;

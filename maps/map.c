@@ -175,6 +175,25 @@ map_get(struct map *map, TALLOC_CTX *ctx, const char *user, const char *home,
 	return record_locate(*rec, map->conf, home, err);
 }
 
+/* An owner's get() is no slower than the copy he would have. */
+enum status
+map_get_late(struct map *map, TALLOC_CTX *ctx, const char *user,
+    const char *home, time_t now, struct record **rec, struct err *err)
+{
+	enum status st = ST_NEVER;
+	struct plan plan;
+
+	if (map->ops->get_late != NULL && record_user_valid(user))
+		st = map->ops->get_late(map, ctx, user, rec, err);
+	if (st == ST_AGAIN)
+		return st;		/* as is what the next question would get */
+	if (st == ST_OK && route(*rec, now, &plan) == ST_OK)
+		return record_locate(*rec, map->conf, home, err);
+	if (st == ST_OK)
+		talloc_free(*rec);
+	return map_get(map, ctx, user, home, now, rec, err);
+}
+
 void
 map_rest(struct map *map)
 {

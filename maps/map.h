@@ -70,6 +70,15 @@ enum status	map_get(struct map *map, TALLOC_CTX *ctx, const char *user,
 		    struct err *err) MUST_CHECK;
 
 /*
+ * The same for who asks again, by map_get(), before he acts: where the map is far
+ * away the answer may be one that was right a moment ago.  Only one that lets him go
+ * on may be late: what would defer is what is so now.
+ */
+enum status	map_get_late(struct map *map, TALLOC_CTX *ctx, const char *user,
+		    const char *home, time_t now, struct record **rec,
+		    struct err *err) MUST_CHECK;
+
+/*
  * The stored record alone.  ST_NONE: there is none (see backend.h).
  */
 enum status	map_get_stored(struct map *map, TALLOC_CTX *ctx, const char *user,

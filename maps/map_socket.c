@@ -181,16 +181,17 @@ ask(struct map *map, TALLOC_CTX *ctx, const char *request, size_t len,
 	return st;
 }
 
+/* `VERB USER`, and what follows it. */
 static enum status
 ask_record(struct map *map, TALLOC_CTX *ctx, const char *verb,
-    const char *user, struct record **rec, struct err *err)
+    const char *user, const char *more, struct record **rec, struct err *err)
 {
-	char request[RECORD_USER_MAX + 16], *body = NULL;
+	char request[RECORD_USER_MAX + 32], *body = NULL;
 	enum status st;
 	size_t blen;
 	int len;
 
-	len = snprintf(request, sizeof(request), "%s %s", verb, user);
+	len = snprintf(request, sizeof(request), "%s %s%s", verb, user, more);
 	st = ask(map, ctx, request, (size_t)len, false, &body, &blen, err);
 	if (st != ST_OK)
 		return st;
@@ -204,14 +205,21 @@ static enum status
 socket_get(struct map *map, TALLOC_CTX *ctx, const char *user,
     struct record **rec, struct err *err)
 {
-	return ask_record(map, ctx, "get", user, rec, err);
+	return ask_record(map, ctx, "get", user, "", rec, err);
+}
+
+static enum status
+socket_get_late(struct map *map, TALLOC_CTX *ctx, const char *user,
+    struct record **rec, struct err *err)
+{
+	return ask_record(map, ctx, "get", user, WIRE_LATE, rec, err);
 }
 
 static enum status
 socket_get_stored(struct map *map, TALLOC_CTX *ctx, const char *user,
     struct record **rec, struct err *err)
 {
-	return ask_record(map, ctx, "stored", user, rec, err);
+	return ask_record(map, ctx, "stored", user, "", rec, err);
 }
 
 /* `HEAD` and behind it what replace and put have in common, as WIRE.H says. */
@@ -513,8 +521,8 @@ socket_close(struct map *map)
 
 const struct map_ops map_socket = {
 	.scheme = "socket", .open = socket_open, .close = socket_close,
-	.get = socket_get, .get_stored = socket_get_stored,
-	.replace = socket_replace, .each = socket_each,
+	.get = socket_get, .get_late = socket_get_late,
+	.get_stored = socket_get_stored, .replace = socket_replace, .each = socket_each,
 	.history = socket_history, .watch = socket_watch,
 	.by_address = socket_by_address, .recipient = socket_recipient, .import_begin = socket_import_begin,
 	.import_put = socket_import_put, .import_commit = socket_import_commit,

@@ -33,6 +33,7 @@ struct answer {
 };
 
 #define LATE_AS_LEASED	86400		/* as old as the map gives a lease for */
+#define LATE_A_MOMENT	2		/* seconds */
 
 struct protocol {
 	const char	*name;

@@ -48,7 +48,8 @@ answer_get(struct asking *q, struct err *err)
 		return q->peer->admin || st == ST_AGAIN ? st : denied(err);
 	if (!wire_may_get(q->peer, rec))
 		return denied(err);
-	if (rec->state == STATE_CUTOVER)
+	/* Who was content with a late answer asks again before he defers. */
+	if (rec->state == STATE_CUTOVER && q->word[2][0] == '\0')
 		q->window = true;
 	q->out = must(talloc_strdup_append_buffer(q->out,
 	    record_format(q->ctx, rec)));
@@ -344,14 +345,22 @@ map_answer(TALLOC_CTX *ctx, struct map *map, const struct wire_peer *peer,
 	out->len = strlen(q.out);
 }
 
-/* The milter's question: the LDA decides. */
+/*
+ * The milter's question: the LDA decides.  And the LDA's first, from which it knows
+ * which locks to take: it asks again behind them.
+ */
 static int
 map_late(const char *req, size_t len)
 {
-	static const char verb[] = "recipient ";
+	static const char recipient[] = "recipient ", get[] = "get ";
+	const size_t word = sizeof(WIRE_LATE) - 1;
 
-	return len >= sizeof(verb) - 1 && memcmp(req, verb, sizeof(verb) - 1) == 0 ?
-	    LATE_AS_LEASED : 0;
+	if (len >= sizeof(recipient) - 1 &&
+	    memcmp(req, recipient, sizeof(recipient) - 1) == 0)
+		return LATE_AS_LEASED;
+	return len > sizeof(get) - 1 + word &&
+	    memcmp(req, get, sizeof(get) - 1) == 0 &&
+	    memcmp(req + len - word, WIRE_LATE, word) == 0 ? LATE_A_MOMENT : 0;
 }
 
 const struct protocol protocol_map = {

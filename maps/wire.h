@@ -4,7 +4,8 @@
  * Netstrings both ways on a unix stream socket, answers in the order of the
  * requests.  A request is a line of words, and for some a body behind its LF:
  *
- *	get USER			the record as it stands now, dues written
+ *	get USER [late]			the record as it stands now, dues written; late:
+ *					as it stood a moment ago is good enough
  *	stored USER			the stored record alone
  *	replace USER WAS AT LF BY LF WHY LF RECORD
  *					compare and swap: WAS is the version that is
@@ -41,6 +42,7 @@
 #include "maps/protocol.h"
 
 #define WIRE_REQUEST_MAX (RECORD_TEXT_MAX + 4096)	/* bytes */
+#define WIRE_LATE	 " late"
 #define WIRE_ANSWER_MAX	 (1024 * 1024)			/* bytes */
 
 /* The answer that tells a watcher of a change; as above. */

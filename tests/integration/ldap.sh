@@ -342,6 +342,22 @@ sleep 0.3; other step $u overlap && sleep 0.3 && quick 'recipient any\nlate@x.te
 ok $? "what another host changes is there at once"
 sleep 2.5; kill $watcher; wait $watcher 2>/dev/null; is "$(grep -c 'old -> overlap' "$t/watched")" 1 && is "$(count 'users{state="overlap"}')" 1
 ok $? "and who watches hears of it, once"
+# A delivery's first question, too, which only says whose locks to take.  Another map
+# led these mailboxes.
+rm -rf "$t"/old/$u/Maildir "$t"/new/$u/Maildir
+follower=$(pgrep -P "$mapd" | sort -n | sed -n 2p) before=$(count cached_answers_total)
+lda 0 40 && is "$(count cached_answers_total)" $((before + 1)) && is "$(mails old) $(mails new)" "1 1"
+ok $? "a delivery asks the provider once"
+kill -STOP "$follower"; other step $u cutover --for 60 && lda 75 41 && says '^4.2.1 .*is being moved' && other step $u settle && lda 0 41; rc=$?
+is "$(count cached_answers_total)" $((before + 3)) && is "$(mails old) $(mails new) $rc" "2 2 0"
+ok $? "a copy that is behind decides nothing: the answer under the lock does"
+ldap fed search -LLL -o ldif-wrap=no -b "uid=$u,ou=people,$suffix" mailferryText >"$t/settle" 2>&1; rc=$?
+kill -CONT "$follower"; other step $u cutover --for 60 && other step $u overlap && soon quick 'recipient any\nlate@x.test' "state overlap"
+ok $? "and is there again"
+{ printf 'dn: uid=forger,ou=people,%s\nobjectClass: inetOrgPerson\nobjectClass: mailferryRecord\nuid: forger\ncn: f\nsn: f\nmailferryVersion: 99\nmailferryShelf: 0\n' "$suffix"
+  printf 'mailferryUser:: %s\n' "$(printf '%s\0x' $u | base64)"; grep '^mailferryText' "$t/settle"; } | ldap fed add >"$t/out" 2>&1 && sleep 1 &&
+	quick 'recipient any\nlate@x.test' "state overlap" && lda 0 42 && is "$(mails old) $(mails new) $rc" "3 3 0"
+ok $? "a name with a NUL is nobody's record"
 ldap fed add >"$t/out" 2>&1 <<END; mailferry add gone; sleep 0.3; quick 'recipient local\ngone' 'state old' && ldap fed delete "uid=gone,ou=people,$suffix" && sleep 2.5 && quick 'recipient local\ngone' NONE
 dn: uid=gone,ou=people,$suffix
 objectClass: inetOrgPerson
