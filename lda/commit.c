@@ -79,20 +79,23 @@ sync_file(void *arg, struct err *err)
 	    t->box.md->path) : ST_OK;
 }
 
-/* The file's line, and the intent it stands for. */
+/* The file's line, and the intent it stands for: the pages of both on their way at
+ * once, and, where that is enough, one flush of the device's cache for both. */
 static enum status
 sync_line(void *arg, struct err *err)
 {
 	struct target *t = arg;
+	struct mailbox *box = &t->box;
+	bool done = false;
+	enum status st;
 
-	/* Both files' pages on their way at once: the second wait is a short one.
-	 * Only a hint; the two fdatasync() are what counts. */
-	if (t->box.log.fd != -1)
-		(void)sync_file_range(t->box.log.fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-	if (t->box.uids.fd != -1 && fdatasync(t->box.uids.fd) == -1)
-		return err_sys(err, "%s: sync %s", t->box.md->path,
-		    UIDLIST_NAME);
-	return deliveries_sync(&t->box.log, err);
+	if (box->uids.fd == -1)
+		return deliveries_sync(&box->log, err);
+	(void)sync_file_range(box->uids.fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	st = deliveries_write_out(&box->log, &done, err);
+	if (st == ST_OK && fdatasync(box->uids.fd) == -1)
+		st = err_sys(err, "%s: sync %s", box->md->path, UIDLIST_NAME);
+	return st != ST_OK || done ? st : deliveries_sync(&box->log, err);
 }
 
 static enum status

@@ -38,6 +38,7 @@ open_sides(struct commit *c, const struct delivery *dv,
 	struct err none;
 	enum side side;
 
+	c->set.in_line = dv->uids;
 	for (c->set.n = 0; c->set.n < plan->ntarget && st == ST_OK; c->set.n++) {
 		t = &c->target[c->set.n];
 		side = plan->target[c->set.n];

@@ -6,8 +6,10 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "maps/base/file.h"
@@ -157,6 +159,19 @@ slot_store(struct deliveries *d, int i, struct err *err)
 	return ST_OK;
 }
 
+/*
+ * On ext2, 3 and 4, which copy nothing on write; not where a copy of the file has holes.
+ * With a journal of the data, too: the other file's sync commits it.
+ */
+static bool
+is_in_place(int fd, const struct statx *sx)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && fs.f_type == EXT4_SUPER_MAGIC &&
+	    sx->stx_blocks * 512 >= sx->stx_size;
+}
+
 enum status
 deliveries_open(struct deliveries *d, int ctlfd, struct err *err)
 {
@@ -190,6 +205,7 @@ deliveries_open(struct deliveries *d, int ctlfd, struct err *err)
 		    "message that is retried may then come twice",
 		    DELIVERIES_NAME);
 	}
+	d->in_place = is_in_place(d->fd, &sx);
 	for (i = 0; i < DELIVERIES_SLOTS; i++)
 		slot_load(d, i, page);
 	return ST_OK;
@@ -335,6 +351,20 @@ deliveries_sync(struct deliveries *d, struct err *err)
 	if (d->fd != -1 && fdatasync(d->fd) == -1)
 		return err_sys(err, "sync %s", DELIVERIES_NAME);
 	return ST_OK;
+}
+
+/* Source of what is enough: sync_file_range(2), WARNING. */
+enum status
+deliveries_write_out(struct deliveries *d, bool *done, struct err *err)
+{
+	unsigned how = d->in_place ? SYNC_FILE_RANGE_WAIT_BEFORE |
+	    SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER :
+	    SYNC_FILE_RANGE_WRITE;
+	int rc = d->fd == -1 ? 0 : sync_file_range(d->fd, 0, 0, how);
+
+	*done = rc == 0 && (d->in_place || d->fd == -1);
+	return rc == -1 && d->in_place ? err_sys(err, "sync %s",
+	    DELIVERIES_NAME) : ST_OK;
 }
 
 static bool

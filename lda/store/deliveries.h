@@ -50,6 +50,8 @@ struct deliveries {
 	int		 fd;		/* -1: there is none */
 	uint32_t	 buckets;	/* pages of outcomes; a power of two */
 	uint64_t	 led;		/* record version of the last leader change */
+	bool		 in_place;	/* its blocks are all there, and overwritten
+					   where they are */
 	uint64_t	 seq;		/* of the latest intent */
 	struct intent	 slot[DELIVERIES_SLOTS];
 	uint64_t	 slot_seq[DELIVERIES_SLOTS];	/* 0: never used */
@@ -87,6 +89,14 @@ enum status	deliveries_intend(struct deliveries *d, struct intent *in,
 		    struct err *err) MUST_CHECK;
 
 enum status	deliveries_sync(struct deliveries *d, struct err *err) MUST_CHECK;
+
+/*
+ * The first part of it, for who syncs another file of the same directory next.
+ * *done: what is left to do is to flush the cache of the device, which the other's
+ * fdatasync() does for both; else deliveries_sync() must follow.
+ */
+enum status	deliveries_write_out(struct deliveries *d, bool *done,
+		    struct err *err) MUST_CHECK;
 
 /*
  * Record the outcome (DONE, VOID) of an intent, in its page and in its slot where

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lda/store/line.h"
 #include "maps/base/clock.h"
 #include "maps/base/file.h"
 
@@ -24,6 +25,8 @@
 #define CONTENT		160
 #define NAP_MIN		300L		/* microseconds */
 #define NAP_MAX		100000L
+#define LINE_LOOK	50000L		/* ... in line, between two looks ahead */
+#define LINE_MAX	1000L		/* ms in line; then on with a file of our own */
 
 struct taking {				/* one dotlock_take() */
 	struct dotlock	*lk;
@@ -32,6 +35,7 @@ struct taking {				/* one dotlock_take() */
 	const char	*host;		/* in content */
 	int		 fd;		/* our file, before it has the name */
 	char		 temp[300];	/* its name meanwhile; "" where it has none */
+	bool		 in_line;	/* fd is the line's: it has another name for ever */
 	time_t		 now;		/* by the file server's clock, when it was */
 	long long	 asked;		/* asked: CLOCK_MONOTONIC, milliseconds */
 };
@@ -86,16 +90,71 @@ nap(long long waited)
 	(void)nanosleep(&ts, NULL);
 }
 
-/*
- * A file with the content in it and no name yet; where the file system knows no
- * such thing (NFS) one with a name of its own.
- */
 static enum status
-make_file(struct taking *tk, struct err *err)
+fill(struct taking *tk, struct err *err)
 {
 	struct statx *sx = &tk->lk->ours;
+	size_t len = strlen(tk->content);
 
+	if (pwrite(tk->fd, tk->content, len, 0) != (ssize_t)len ||
+	    (tk->in_line && ftruncate(tk->fd, (off_t)len) == -1))
+		return err_sys(err, "write %s", tk->lk->name);
+	if (file_ask(tk->fd, sx) == -1)	/* an NFS client writes it out for this */
+		return err_sys(err, "stat %s", tk->lk->name);
+	tk->now = sx->stx_ctime.tv_sec;
+	tk->asked = clock_ms();
+	return ST_OK;
+}
+
+/*
+ * To the head of the line, while it moves: whoever stands there has the lock, or is
+ * about to take it.  A file with a second name is the lock of somebody who died.
+ */
+static bool
+stand_in_line(int fd, const char *name, int dirfd, long wait)
+{
+	long long end = clock_ms() + (wait < LINE_MAX ? wait : LINE_MAX);
+	struct statx file, lock;
+
+	while (!line_wait(fd, wait > 0 ? LINE_LOOK : 0))
+		if (clock_ms() >= end || file_ask(fd, &file) == -1 ||
+		    ask(dirfd, name, &lock) == -1 || !same_file(&file, &lock))
+			return false;
+	return file_ask(fd, &file) == 0 && S_ISREG(file.stx_mode) &&
+	    file.stx_nlink == 1;
+}
+
+/* The line's file, at whose head we are then, and nobody writes it. */
+static bool
+use_line(struct taking *tk, const char *line, long wait)
+{
+	const struct dotlock *lk = tk->lk;
+
+	if (line == NULL)
+		return false;
+	tk->fd = openat(lk->dirfd, line, O_RDWR | O_CREAT | O_NOFOLLOW |
+	    O_NONBLOCK | O_CLOEXEC, 0600);
+	if (tk->fd == -1)
+		return false;
+	if (stand_in_line(tk->fd, lk->name, lk->dirfd, wait)) {
+		tk->in_line = true;
+		return true;
+	}
+	(void)close(tk->fd);
+	tk->fd = -1;
+	return false;
+}
+
+/*
+ * A file with the content in it: the line's, or one without a name yet; where the file
+ * system knows no such thing (NFS) one with a name of its own.
+ */
+static enum status
+make_file(struct taking *tk, const char *line, long wait, struct err *err)
+{
 	tk->temp[0] = '\0';
+	if (use_line(tk, line, wait))
+		return fill(tk, err);
 	tk->fd = openat(tk->lk->dirfd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC,
 	    0600);
 	if (tk->fd == -1 && (errno == EOPNOTSUPP || errno == EISDIR ||
@@ -107,14 +166,7 @@ make_file(struct taking *tk, struct err *err)
 	}
 	if (tk->fd == -1)
 		return err_sys(err, "create %s", tk->lk->name);
-	if (write(tk->fd, tk->content, strlen(tk->content)) !=
-	    (ssize_t)strlen(tk->content))
-		return err_sys(err, "write %s", tk->lk->name);
-	if (file_ask(tk->fd, sx) == -1)	/* an NFS client writes it out for this */
-		return err_sys(err, "stat %s", tk->lk->name);
-	tk->now = sx->stx_ctime.tv_sec;
-	tk->asked = clock_ms();
-	return ST_OK;
+	return fill(tk, err);
 }
 
 /* Who has the name now? */
@@ -312,8 +364,8 @@ try_until(struct taking *tk, long long end, struct err *err)
 
 /*
  * Our file has the name.  One that had another before loses it; it is closed first,
- * as an NFS client renames what is open instead.  One that had none stays open: no
- * other file is given its inode number then.
+ * as an NFS client renames what is open instead.  Any other stays open: we are at the
+ * head of the line, or no other file is given its inode number.
  */
 static enum status
 hold(struct taking *tk, struct err *err)
@@ -337,16 +389,17 @@ hold(struct taking *tk, struct err *err)
 
 enum status
 dotlock_take(struct dotlock *lk, int dirfd, const char *name,
-    const char *guarded, long wait, struct err *err)
+    const char *guarded, const char *line, long wait, struct err *err)
 {
+	long long end = clock_ms() + wait;
 	struct taking tk = { .lk = lk, .guarded = guarded, .fd = -1 };
 	enum status st;
 
 	*lk = (struct dotlock){ .dirfd = dirfd, .name = name, .fd = -1 };
 	tk.host = fill_content(tk.content);
-	st = make_file(&tk, err);
+	st = make_file(&tk, line, wait, err);
 	if (st == ST_OK)
-		st = try_until(&tk, clock_ms() + wait, err);
+		st = try_until(&tk, end, err);
 	if (st == ST_OK)
 		return hold(&tk, err);
 	if (tk.fd != -1)

@@ -33,12 +33,12 @@ by_side(const struct mailboxes *set, enum side side)
 }
 
 static enum status
-lock_one(struct mailbox *box, long wait, struct err *err)
+lock_one(struct mailbox *box, bool in_line, long wait, struct err *err)
 {
 	enum status st;
 
 	st = dotlock_take(&box->lock, box->md->ctl, UIDLIST_LOCK, UIDLIST_NAME,
-	    wait, err);
+	    in_line && box->md->is_local ? LINE_NAME : NULL, wait, err);
 	return st == ST_OK ? st : err_wrap(err, st, "%s", box->md->path);
 }
 
@@ -56,13 +56,13 @@ mailboxes_lock(struct mailboxes *set, long wait, struct err *err)
 	}
 	for (;;) {
 		left = (long)(end - clock_ms());
-		st = lock_one(first, left > 0 ? left : 0, err);
+		st = lock_one(first, set->in_line, left > 0 ? left : 0, err);
 		if (st != ST_OK || second == NULL)
 			return st;
 		left = (long)(end - clock_ms());
 		if (left > SECOND_WAIT)
 			left = SECOND_WAIT;
-		st = lock_one(second, left > 0 ? left : 0, err);
+		st = lock_one(second, set->in_line, left > 0 ? left : 0, err);
 		if (st == ST_OK)
 			return st;
 		dotlock_drop(&first->lock);

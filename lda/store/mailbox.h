@@ -24,10 +24,14 @@ struct mailbox {			/* on one side */
 	struct deliveries log;		/* the same */
 };
 
+#define LINE_NAME	"mailferry-lock"
+
 /* The sides a message is for, or those that a barrier visits. */
 struct mailboxes {
 	struct mailbox	*box[2];	/* the leader first, NULL after the last */
 	int		 n;
+	bool		 in_line;	/* wait at LINE_NAME: who delivers, and leaves
+					   files of ours there */
 };
 
 /*

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,7 +14,7 @@
 
 #include "lda/store/maildir.h"
 
-#define NFS_MAGIC	0x6969
+#define ZFS_MAGIC	0x2fc12fc1	/* the others: linux/magic.h */
 #define FOLDER_DEPTH	4
 #define DIR_FLAGS	(O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
@@ -180,8 +181,12 @@ open_beside(const struct maildir *md, const char *base, const char *filer,
 static enum status
 read_mode(struct maildir *md, struct err *err)
 {
+	static const uint32_t local[] = { EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC,
+	    BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC,
+	    TMPFS_MAGIC, ZFS_MAGIC };
 	struct statfs fs;
 	struct stat sb;
+	size_t i;
 
 	if (fstat(md->dir, &sb) == -1 || fstatfs(md->dir, &fs) == -1)
 		return err_sys(err, "stat %s", md->path);
@@ -189,7 +194,9 @@ read_mode(struct maildir *md, struct err *err)
 	/* A group that may do what everybody may does not matter. */
 	md->gid = (sb.st_mode & S_ISGID) != 0 || sb.st_gid == getegid() ||
 	    ((sb.st_mode >> 3) & 7) == (sb.st_mode & 7) ? (gid_t)-1 : sb.st_gid;
-	md->on_nfs = fs.f_type == NFS_MAGIC;
+	md->on_nfs = fs.f_type == NFS_SUPER_MAGIC;
+	for (i = 0; i < sizeof(local) / sizeof(local[0]); i++)
+		md->is_local = md->is_local || (uint32_t)fs.f_type == local[i];
 	return ST_OK;
 }
 

@@ -45,7 +45,7 @@ sys.dont_write_bytecode = True
 import rccase  # noqa: E402
 from rccase import HOME, NEW  # noqa: E402
 
-OURS = ("dovecot-uidlist", "mailferry-deliveries", "mailferry-others", "subscriptions", "maildirfolder")
+OURS = ("dovecot-uidlist", "mailferry-deliveries", "mailferry-lock", "mailferry-others", "subscriptions", "maildirfolder")
 
 
 def below(path, root):

@@ -11,11 +11,15 @@
 #include <unistd.h>
 
 #include "lda/store/dotlock.h"
+#include "lda/store/line.h"
 #include "lda/store/uidlist.h"
 
 #define GUID "0123456789abcdef0123456789abcdef"
 #define HEAD "3 V1700000000 N124 G" GUID "\n"
 
+#define LINE "a-line"
+
+static const char *line;		/* where take() stands, for some tests */
 static char dir[] = "/tmp/mfstore.XXXXXX";
 static int dfd;
 
@@ -45,7 +49,7 @@ is(const char *name, const char *want)
 static enum status
 take(struct dotlock *lk, long wait, struct err *err)
 {
-	return dotlock_take(lk, dfd, UIDLIST_LOCK, UIDLIST_NAME, wait, err);
+	return dotlock_take(lk, dfd, UIDLIST_LOCK, UIDLIST_NAME, line, wait, err);
 }
 
 static void
@@ -182,6 +186,186 @@ never_an_empty_lock(void **state)
 			(void)unlinkat(dfd, UIDLIST_LOCK, 0);
 		}
 	}
+}
+
+static ino_t
+inode(const char *name)
+{
+	struct stat sb;
+
+	return fstatat(dfd, name, &sb, AT_SYMLINK_NOFOLLOW) == -1 ? 0 : sb.st_ino;
+}
+
+static nlink_t
+names_of(const char *name)
+{
+	struct stat sb;
+
+	assert_int_equal(fstatat(dfd, name, &sb, AT_SYMLINK_NOFOLLOW), 0);
+	return sb.st_nlink;
+}
+
+/* Somebody else holds the lock; he goes on for `us`, drops it, and stays. */
+static pid_t
+holder(useconds_t us)
+{
+	struct dotlock lk;
+	struct err err;
+	int p[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(p), 0);
+	pid = fork();
+	if (pid == 0) {
+		if (take(&lk, 0, &err) != ST_OK || write(p[1], "", 1) != 1)
+			_exit(1);
+		(void)usleep(us);
+		dotlock_drop(&lk);
+		(void)pause();
+	}
+	assert_int_equal(read(p[0], &(char){ 0 }, 1), 1);
+	(void)close(p[0]);
+	(void)close(p[1]);
+	return pid;
+}
+
+static void
+end(pid_t pid)
+{
+	(void)kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+/* Nobody waits for an hour: who is before us goes, or dies. */
+static void
+line_moves(void **state)
+{
+	const long hour = 3600000000;
+	sigset_t set;
+	int i, fd;
+	pid_t pid;
+
+	(void)state;
+	line = LINE;
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGRTMIN);	/* as who called us may have left it */
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	for (i = 0; i < 60; i++) {
+		pid = holder(i % 3 == 2 ? 1000000000 : (useconds_t)i * 100);
+		fd = openat(dfd, LINE, O_RDWR);
+		assert_int_not_equal(fd, -1);
+		if (i % 3 == 2) {
+			assert_false(line_wait(fd, 0));
+			assert_false(line_wait(fd, 100));
+			(void)kill(pid, SIGKILL);
+		}
+		assert_true(line_wait(fd, hour));
+		(void)close(fd);
+		end(pid);
+		(void)unlinkat(dfd, UIDLIST_LOCK, 0);
+	}
+	(void)unlinkat(dfd, LINE, 0);
+	line = NULL;
+}
+
+/* The lock is the line's file, again and again; its content is the holder's. */
+static void
+line_is_the_lock(void **state)
+{
+	struct dotlock lk, other;
+	struct err err;
+	char want[300];
+	ino_t was = 0;
+	pid_t pid;
+	int i;
+
+	(void)state;
+	line = LINE;
+	for (i = 0; i < 20; i++) {
+		put("x", "another inode");
+		pid = holder((useconds_t)i * 200);
+		assert_int_equal(take(&lk, 30000, &err), ST_OK);
+		assert_int_equal(inode(UIDLIST_LOCK), inode(LINE));
+		assert_true(was == 0 || was == inode(LINE));
+		was = inode(LINE);
+		(void)gethostname(want + snprintf(want, 20, "%ld:", (long)getpid()),
+		    200);
+		is(UIDLIST_LOCK, want);
+		assert_int_equal(take(&other, 0, &err), ST_AGAIN);
+		assert_int_equal(dotlock_keep(&lk, &err), ST_OK);
+		dotlock_drop(&lk);
+		assert_int_equal(names_of(LINE), 1);
+		assert_int_equal(inode(UIDLIST_LOCK), 0);
+		end(pid);
+		(void)unlinkat(dfd, "x", 0);
+	}
+	line = NULL;
+}
+
+/* Who died with it is broken, who is stopped is gone round, and who is robbed
+ * notices. */
+static void
+line_of_the_dead(void **state)
+{
+	struct dotlock lk;
+	struct err err;
+	pid_t pid;
+
+	(void)state;
+	line = LINE;
+	pid = holder(1000000000);
+	end(pid);
+	assert_int_equal(names_of(LINE), 2);
+	assert_int_equal(take(&lk, 0, &err), ST_AGAIN);
+	assert_int_equal(take(&lk, 30000, &err), ST_OK);	/* 2 s later */
+	assert_int_not_equal(inode(UIDLIST_LOCK), inode(LINE));
+	dotlock_drop(&lk);
+	assert_int_equal(names_of(LINE), 1);
+
+	pid = holder(1000000000);
+	(void)kill(pid, SIGSTOP);
+	assert_int_equal(unlinkat(dfd, UIDLIST_LOCK, 0), 0);	/* as if for its age */
+	assert_int_equal(take(&lk, 30000, &err), ST_OK);
+	assert_int_not_equal(inode(UIDLIST_LOCK), inode(LINE));
+	dotlock_drop(&lk);
+	end(pid);
+
+	assert_int_equal(take(&lk, 0, &err), ST_OK);
+	assert_int_equal(inode(UIDLIST_LOCK), inode(LINE));
+	assert_int_equal(unlinkat(dfd, UIDLIST_LOCK, 0), 0);
+	assert_int_equal(dotlock_check(&lk, &err), ST_AGAIN);
+	put(UIDLIST_LOCK, "1:elsewhere");
+	assert_int_equal(dotlock_check(&lk, &err), ST_AGAIN);
+	dotlock_drop(&lk);
+	is(UIDLIST_LOCK, "1:elsewhere");
+	(void)unlinkat(dfd, UIDLIST_LOCK, 0);
+	line = NULL;
+}
+
+/* What somebody put in its place is left as it is, and the lock taken without it. */
+static void
+line_that_is_none(void **state)
+{
+	struct dotlock lk;
+	struct err err;
+	int i;
+
+	(void)state;
+	line = LINE;
+	put("precious", "of somebody");
+	for (i = 0; i < 4; i++) {
+		(void)unlinkat(dfd, LINE, 0);
+		assert_int_equal(i == 0 ? linkat(dfd, "precious", dfd, LINE, 0) :
+		    i == 1 ? symlinkat("precious", dfd, LINE) :
+		    i == 2 ? mkfifoat(dfd, LINE, 0600) : mkdirat(dfd, LINE, 0700), 0);
+		assert_int_equal(take(&lk, 0, &err), ST_OK);
+		assert_int_not_equal(inode(UIDLIST_LOCK), inode(LINE));
+		dotlock_drop(&lk);
+		is("precious", "of somebody");
+	}
+	(void)unlinkat(dfd, LINE, AT_REMOVEDIR);
+	(void)unlinkat(dfd, "precious", 0);
+	line = NULL;
 }
 
 static void
@@ -368,6 +552,9 @@ main(void)
 		cmocka_unit_test(broken_lock_is_noticed),
 		cmocka_unit_test(lock_is_given_back),
 		cmocka_unit_test(leavings_are_swept),
+		cmocka_unit_test(line_moves), cmocka_unit_test(line_is_the_lock),
+		cmocka_unit_test(line_of_the_dead),
+		cmocka_unit_test(line_that_is_none),
 		cmocka_unit_test(stale_locks), cmocka_unit_test(never_an_empty_lock),
 		cmocka_unit_test(next_is_the_higher_of_two),
 		cmocka_unit_test(refused_lists),

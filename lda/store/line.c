@@ -1,0 +1,58 @@
+/*
+ * line.c - a file at which the processes of this host stand in line
+ *
+ * flock(2) wakes them in the order in which they came, and at once.  It knows no time
+ * limit: a timer's signal ends it, again and again, as the first one may come before
+ * the sleep.
+ */
+#include "lda/store/line.h"
+
+#include <signal.h>
+#include <stddef.h>
+#include <sys/file.h>
+#include <time.h>
+
+static void
+wake(int sig)
+{
+	(void)sig;
+}
+
+/* The signal that nobody else uses; SIGALRM's is the deadline. */
+static bool
+set_timer(timer_t *timer, long us)
+{
+	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL,
+	    .sigev_signo = SIGRTMIN };
+	struct sigaction sa = { .sa_handler = wake };	/* no SA_RESTART */
+	struct itimerspec its;
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGRTMIN);
+	if (sigaction(SIGRTMIN, &sa, NULL) == -1 ||
+	    sigprocmask(SIG_UNBLOCK, &set, NULL) == -1 ||
+	    timer_create(CLOCK_MONOTONIC, &ev, timer) == -1)
+		return false;
+	its.it_value = its.it_interval = (struct timespec){ us / 1000000,
+	    us % 1000000 * 1000 };
+	if (timer_settime(*timer, 0, &its, NULL) == 0)
+		return true;
+	(void)timer_delete(*timer);
+	return false;
+}
+
+bool
+line_wait(int fd, long us)
+{
+	timer_t timer;
+	bool ours;
+
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return true;
+	if (us <= 0 || !set_timer(&timer, us))
+		return false;
+	ours = flock(fd, LOCK_EX) == 0;
+	(void)timer_delete(timer);
+	return ours;
+}

@@ -1,0 +1,19 @@
+/*
+ * line.h - a file at which the processes of this host stand in line
+ */
+#ifndef LDA_STORE_LINE_H
+#define LDA_STORE_LINE_H
+
+#include <stdbool.h>
+
+/*
+ * Wait until everybody before us has left, for at most `us` microseconds; who comes
+ * first is first.  To leave, close the file, or die.
+ *
+ * fd  open, as often as one likes: the line is that of the file.
+ * us  0: do not wait.
+ * true: we are at its head.
+ */
+bool		line_wait(int fd, long us);
+
+#endif
