@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define DEPTH_MAX	250		/* groups in each other */
+#define PIECES		64		/* made at a time */
 
 enum kind { K_EMPTY, K_BYTE, K_ANY, K_SET, K_EDGE, K_SPLIT, K_CAT, K_ALT,
     K_STAR, K_PLUS, K_OPT };
@@ -27,6 +28,8 @@ struct piece {				/* of the parse tree */
 
 struct parser {
 	TALLOC_CTX	*ctx;
+	struct piece	*made;		/* of which so many are left */
+	unsigned	 left;
 	const unsigned char *p;
 	bool		 fold;
 	bool		 broken;
@@ -36,8 +39,13 @@ struct parser {
 static struct piece *
 piece(struct parser *ps, enum kind kind)
 {
-	struct piece *pc = must(talloc_zero(ps->ctx, struct piece));
+	struct piece *pc;
 
+	if (ps->left == 0) {
+		ps->made = must(talloc_zero_array(ps->ctx, struct piece, PIECES));
+		ps->left = PIECES;
+	}
+	pc = &ps->made[--ps->left];
 	pc->kind = kind;
 	return pc;
 }

@@ -124,37 +124,22 @@ stand_in_line(int fd, const char *name, int dirfd, long wait)
 	    file.stx_nlink == 1;
 }
 
-/* The line's file, at whose head we are then, and nobody writes it. */
-static bool
-use_line(struct taking *tk, const char *line, long wait)
-{
-	const struct dotlock *lk = tk->lk;
-
-	if (line == NULL)
-		return false;
-	tk->fd = openat(lk->dirfd, line, O_RDWR | O_CREAT | O_NOFOLLOW |
-	    O_NONBLOCK | O_CLOEXEC, 0600);
-	if (tk->fd == -1)
-		return false;
-	if (stand_in_line(tk->fd, lk->name, lk->dirfd, wait)) {
-		tk->in_line = true;
-		return true;
-	}
-	(void)close(tk->fd);
-	tk->fd = -1;
-	return false;
-}
-
 /*
  * A file with the content in it: the line's, or one without a name yet; where the file
  * system knows no such thing (NFS) one with a name of its own.
  */
 static enum status
-make_file(struct taking *tk, const char *line, long wait, struct err *err)
+make_file(struct taking *tk, int line, long wait, struct err *err)
 {
 	tk->temp[0] = '\0';
-	if (use_line(tk, line, wait))
+	tk->in_line = line != -1 && stand_in_line(line, tk->lk->name,
+	    tk->lk->dirfd, wait);
+	if (tk->in_line) {
+		tk->fd = line;
 		return fill(tk, err);
+	}
+	if (line != -1)
+		(void)close(line);
 	tk->fd = openat(tk->lk->dirfd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC,
 	    0600);
 	if (tk->fd == -1 && (errno == EOPNOTSUPP || errno == EISDIR ||
@@ -389,7 +374,7 @@ hold(struct taking *tk, struct err *err)
 
 enum status
 dotlock_take(struct dotlock *lk, int dirfd, const char *name,
-    const char *guarded, const char *line, long wait, struct err *err)
+    const char *guarded, int line, long wait, struct err *err)
 {
 	long long end = clock_ms() + wait;
 	struct taking tk = { .lk = lk, .guarded = guarded, .fd = -1 };

@@ -37,16 +37,16 @@ struct dotlock {
  * dirfd  where; name the lock file; guarded the file it guards: the lock is
  *        stale when neither has changed for DOTLOCK_STALE seconds by the file
  *        server's clock (ctime counts), or 2 s after its holder died on this host.
- * line   NULL, or a file beside it that is made once and stays: who takes the lock on
- *        this host stands in line there, and the lock is a second name of it, so that
- *        no file is made and deleted for each.  Not where flock() is not everybody's.
+ * line   -1, or a file beside it that stays (line_open()): who takes the lock on this
+ *        host stands in line there, and the lock is a second name of it, so that
+ *        no file is made and deleted for each.  Closed, whatever the result.
  * wait   milliseconds to try, 0: once.
  *
  * ST_AGAIN  it is taken (err names who, and since when), or it cannot be made.
  */
 enum status	dotlock_take(struct dotlock *lk, int dirfd, const char *name,
-		    const char *guarded, const char *line, long wait,
-		    struct err *err) MUST_CHECK;
+		    const char *guarded, int line, long wait, struct err *err)
+		    MUST_CHECK;
 
 /*
  * Is it still ours?  As the file server sees it now.

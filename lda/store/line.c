@@ -7,10 +7,28 @@
  */
 #include "lda/store/line.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/file.h>
 #include <time.h>
+
+#include "maps/base/file.h"
+
+int
+line_open(int dirfd, const char *name, mode_t mode, gid_t gid)
+{
+	const int how = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+	int fd = openat(dirfd, name, how);
+
+	if (fd != -1 || errno != ENOENT)
+		return fd;
+	fd = openat(dirfd, name, how | O_CREAT | O_EXCL, 0600);
+	if (fd != -1)
+		(void)!file_permit(fd, mode, gid);
+	return fd;
+}
 
 static void
 wake(int sig)

@@ -5,6 +5,13 @@
 #define LDA_STORE_LINE_H
 
 #include <stdbool.h>
+#include <sys/types.h>
+
+/*
+ * The file, made with that mode and group (-1: as it comes) where it is missing.  Only
+ * where flock() is everybody's, so not on NFS.  -1: none, which costs but time.
+ */
+int		line_open(int dirfd, const char *name, mode_t mode, gid_t gid);
 
 /*
  * Wait until everybody before us has left, for at most `us` microseconds; who comes

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lda/store/line.h"
 #include "maps/base/clock.h"
 
 #define SECOND_WAIT	1000L		/* ms for the second lock */
@@ -35,10 +36,12 @@ by_side(const struct mailboxes *set, enum side side)
 static enum status
 lock_one(struct mailbox *box, bool in_line, long wait, struct err *err)
 {
+	const struct maildir *md = box->md;
 	enum status st;
 
-	st = dotlock_take(&box->lock, box->md->ctl, UIDLIST_LOCK, UIDLIST_NAME,
-	    in_line && box->md->is_local ? LINE_NAME : NULL, wait, err);
+	st = dotlock_take(&box->lock, md->ctl, UIDLIST_LOCK, UIDLIST_NAME,
+	    in_line && md->is_local ? line_open(md->ctl, LINE_NAME, md->fmode,
+	    md->gid) : -1, wait, err);
 	return st == ST_OK ? st : err_wrap(err, st, "%s", box->md->path);
 }
 

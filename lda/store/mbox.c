@@ -64,7 +64,7 @@ take_dotlock(struct mbox *mb, long wait, struct err *err)
 {
 	if (faccessat(mb->dirfd, ".", W_OK, AT_EACCESS) == -1)
 		return ST_OK;		/* nobody of our rights can take it */
-	return dotlock_take(&mb->lock, mb->dirfd, mb->lockname, mb->name, NULL, wait,
+	return dotlock_take(&mb->lock, mb->dirfd, mb->lockname, mb->name, -1, wait,
 	    err);
 }
 

@@ -124,7 +124,7 @@ maildir_subscribe(const struct maildir *md, const struct location *loc,
 	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd == -1)
 		return err_sys(err, "%s", md->path);
-	st = dotlock_take(&lk, dirfd, FILE_LOCK, FILE_NAME, NULL, PATIENCE, err);
+	st = dotlock_take(&lk, dirfd, FILE_LOCK, FILE_NAME, -1, PATIENCE, err);
 	if (st == ST_OK)
 		st = add(dirfd, md, err);
 	dotlock_drop(&lk);

@@ -134,7 +134,7 @@ static void
 check(TALLOC_CTX *ctx)
 {
 	struct mailbox box[2];
-	struct mailboxes set = { { &box[0], &box[1] }, 2 };
+	struct mailboxes set = { .box = { &box[0], &box[1] }, .n = 2 };
 	unsigned new_, cur;
 	enum status st;
 	struct err err;

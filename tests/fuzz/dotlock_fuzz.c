@@ -21,13 +21,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	fuzz_clear(dir);
 	fuzz_put(dir, LOCK, data, size);
-	HOLDS(dotlock_take(&lk, dir, LOCK, "f", NULL, 0, &err) == ST_AGAIN);
+	HOLDS(dotlock_take(&lk, dir, LOCK, "f", -1, 0, &err) == ST_AGAIN);
 	HOLDS(!lk.held);
 	fuzz_err(&err);
 	HOLDS(fuzz_is(dir, LOCK, data, size) && fuzz_count(dir) == 1);
 
 	HOLDS(unlinkat(dir, LOCK, 0) == 0);
-	HOLDS(dotlock_take(&lk, dir, LOCK, "f", NULL, 0, &err) == ST_OK);
+	HOLDS(dotlock_take(&lk, dir, LOCK, "f", -1, 0, &err) == ST_OK);
 	HOLDS(dotlock_check(&lk, &err) == ST_OK);
 	HOLDS(unlinkat(dir, LOCK, 0) == 0);
 	fuzz_put(dir, LOCK, data, size);

@@ -49,7 +49,8 @@ is(const char *name, const char *want)
 static enum status
 take(struct dotlock *lk, long wait, struct err *err)
 {
-	return dotlock_take(lk, dfd, UIDLIST_LOCK, UIDLIST_NAME, line, wait, err);
+	return dotlock_take(lk, dfd, UIDLIST_LOCK, UIDLIST_NAME, line == NULL ? -1 :
+	    line_open(dfd, line, 0600, (gid_t)-1), wait, err);
 }
 
 static void
