@@ -4,7 +4,8 @@
  *	many ROUNDS COUNT PARALLEL USER INPUT NAME COMMAND... [-- NAME COMMAND...]...
  *
  * Each round gives every command COUNT deliveries, PARALLEL of them at once, so that
- * what disturbs the machine disturbs all alike.  `%` in an argument is the number of
+ * what disturbs the machine disturbs all alike; in another order each time, as what
+ * one leaves to be written burdens the next.  `%` in an argument is the number of
  * the delivery modulo 100: for 100 mailboxes.  A line for each: NAME and the median of
  * its deliveries per second.
  */
@@ -100,12 +101,26 @@ compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* The same orders each time. */
+static void
+shuffle(int *order, int n)
+{
+	int i, k, was;
+
+	for (i = 0; i < n; i++) {
+		k = (int)(random() % (i + 1));
+		was = order[k];
+		order[k] = i;
+		order[i] = i == k ? i : was;
+	}
+}
+
 int
 main(int argc, char **argv)
 {
 	char *name[MOST], **command[MOST];
 	double *rate[MOST];
-	int rounds, n = 0, i, r;
+	int rounds, order[MOST], n = 0, i, k, r;
 
 	if (argc < 8 || (pw = getpwnam(argv[4])) == NULL)
 		return 2;
@@ -121,8 +136,9 @@ main(int argc, char **argv)
 			argv[i++] = NULL;
 	}
 	for (r = 0; r < rounds; r++)
-		for (i = 0; i < n; i++)
-			rate[i][r] = run(command[i], atoi(argv[2]), atoi(argv[3]));
+		for (shuffle(order, n), k = 0; k < n; k++)
+			rate[order[k]][r] = run(command[order[k]], atoi(argv[2]),
+			    atoi(argv[3]));
 	for (i = 0; i < n; i++) {
 		qsort(rate[i], (size_t)rounds, sizeof(double), compare);
 		printf("%s %.1f\n", name[i], rate[i][rounds / 2]);

@@ -4,7 +4,8 @@
  *	runs ROUNDS USER INPUT NAME COMMAND... [-- NAME COMMAND...]...
  *
  * Each turn runs every command once, as USER, with INPUT on its standard input; so
- * that what disturbs the machine disturbs all alike.  A line for each: NAME, median
+ * that what disturbs the machine disturbs all alike; in another order each time, as what
+ * one leaves to be written burdens the next.  A line for each: NAME, median
  * wall time and median CPU time in microseconds, largest resident size in KiB.
  * A command that fails ends it all.
  */
@@ -106,11 +107,25 @@ median(long *v, int n)
 	return v[n / 2];
 }
 
+/* The same orders each time. */
+static void
+shuffle(int *order, int n)
+{
+	int i, k, was;
+
+	for (i = 0; i < n; i++) {
+		k = (int)(random() % (i + 1));
+		was = order[k];
+		order[k] = i;
+		order[i] = i == k ? i : was;
+	}
+}
+
 int
 main(int argc, char **argv)
 {
 	struct candidate c[MOST];
-	int n = 0, i, round, rounds;
+	int order[MOST], n = 0, i, round, rounds;
 	struct passwd *pw;
 
 	if (argc < 6 || (pw = getpwnam(argv[2])) == NULL)
@@ -130,8 +145,8 @@ main(int argc, char **argv)
 	for (i = 0; i < n; i++)		/* what is cold warms up */
 		run(&c[i], 0, pw, argv[3]);
 	for (round = 0; round < rounds; round++)
-		for (i = 0; i < n; i++)
-			run(&c[i], round, pw, argv[3]);
+		for (shuffle(order, n), i = 0; i < n; i++)
+			run(&c[order[i]], round, pw, argv[3]);
 	for (i = 0; i < n; i++)
 		printf("%s %ld %ld %ld\n", c[i].name, median(c[i].wall, rounds),
 		    median(c[i].cpu, rounds), c[i].rss);
