@@ -276,8 +276,27 @@ rename_all(struct commit *c, struct err *err)
 		if (st == ST_OK)
 			c->target[i].in_tmp = false;
 	}
-	c->landed = st == ST_OK;
-	return st == ST_OK ? on_all(c, sync_new, err) : st;
+	return st;
+}
+
+/*
+ * Where somebody waits for the locks they are his before new/ is synced: the log says
+ * that far.  Who has the time to sync new/ under the lock says done for all.
+ */
+static bool
+leave_early(struct commit *c)
+{
+	enum status st = ST_OK;
+	struct err err;
+	int i;
+
+	if (!c->logged || !mailboxes_awaited(&c->set))
+		return false;
+	for (i = c->set.n - 1; i >= 0 && st == ST_OK; i--)
+		st = deliveries_landed(&c->set.box[i]->log, &c->intent, &err);
+	for (i = c->set.n - 1; i >= 0 && st == ST_OK; i--)
+		(void)!maildir_count(c->set.box[i]->md, c->size, 1, &err);
+	return st == ST_OK;
 }
 
 /* Step 10: what is here no longer undoes the delivery, nor can it fail it. */
@@ -294,6 +313,7 @@ log_done(struct commit *c)
 		(void)!deliveries_decide(&box->log, box->md->ctl, &c->intent,
 		    OUTCOME_DONE, c->intent.at, c->keep, &err);
 	}
+	(void)!mailboxes_settle(&c->set, c->intent.at, c->keep, &err);
 }
 
 enum status
@@ -306,12 +326,23 @@ commit(struct commit *c, const struct record *rec, struct err *err)
 	st = write_lines(c, err);
 	if (st == ST_OK)
 		st = rename_all(c, err);
-	if (st == ST_OK)
-		log_done(c);
-	else if (c->logged && !c->landed)
+	if (st == ST_OK) {
+		c->early = leave_early(c);
+		if (!c->early)
+			st = on_all(c, sync_new, err);
+		if (!c->early && st == ST_OK)
+			log_done(c);
+	} else if (c->logged)
 		/* Not ours to unlink any more: fence it, as another would. */
-		(void)!mailboxes_decide(&c->set, c->intent.at, c->keep, &ignored);
+		(void)!mailboxes_decide(&c->set, NULL, c->intent.at, c->keep,
+		    &ignored);
 	return st;
+}
+
+enum status
+commit_finish(struct commit *c, struct err *err)
+{
+	return c->early ? on_all(c, sync_new, err) : ST_OK;
 }
 
 void

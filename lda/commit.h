@@ -27,7 +27,8 @@ struct commit {
 	off_t		 size;
 	bool		 locked;
 	bool		 logged;	/* the intent is in a log */
-	bool		 landed;	/* the leader has it in new/ */
+	bool		 early;		/* the locks may be given back: new/ is still
+					   to be synced */
 	bool		 known;		/* it had been delivered before */
 };
 
@@ -52,6 +53,9 @@ enum status	commit_prepare(struct commit *c, struct message *msg,
  */
 enum status	commit(struct commit *c, const struct record *rec,
 		    struct err *err) MUST_CHECK;
+
+/* What of it needs no lock, and makes it last.  Until then the message may be lost. */
+enum status	commit_finish(struct commit *c, struct err *err) MUST_CHECK;
 
 /* Unlink what lies in tmp/ and was never logged. */
 void		commit_clean(struct commit *c);

@@ -87,7 +87,7 @@ write_outcome(struct mailboxes *set, const struct delivery *dv,
 			    box->md->fmode, box->md->gid, err);
 	}
 	if (st == ST_OK)
-		st = mailboxes_decide(set, now, keep, err);
+		st = mailboxes_decide(set, key, now, keep, err);
 	for (i = set->n - 1; i >= 0 && st == ST_OK; i--) {
 		st = mailboxes_check(set, err);
 		if (st == ST_OK)

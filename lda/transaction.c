@@ -161,7 +161,7 @@ under_lock(struct commit *c, struct delivery *dv, const struct plan *plan,
 	if (st == ST_OK && c->locked)
 		st = read_sides(c, dv, *now, err);
 	if (st == ST_OK && dv->uids) {
-		st = mailboxes_decide(&c->set, c->intent.at, c->keep, err);
+		st = mailboxes_decide(&c->set, c->intent.key, c->intent.at, c->keep, err);
 		if (st == ST_OK && msg->queued)
 			st = look_up(c, err);
 		if (st == ST_OK && !c->known)
@@ -257,8 +257,10 @@ attempt(struct delivery *dv, const struct plan *plan, const struct record *rec,
 	if (st != ST_OK || c->known)
 		commit_clean(c);
 	mailboxes_unlock(&c->set);
-	if (st == ST_NONE)		/* the same again: with all the time left */
+	if (st == ST_NONE || c->early)	/* without locks: all the time that is left */
 		set_alarm(dv, UINT_MAX);
+	if (st == ST_OK)
+		st = commit_finish(c, err);
 	dv->uid = c->intent.uid;
 	dv->known = c->known;
 	if (c->set.n > 0 && c->set.box[0]->md != NULL)

@@ -521,12 +521,18 @@ words_count(const struct words *w)
 char *
 words_join(TALLOC_CTX *ctx, const struct words *w, const char *from)
 {
-	char *text = must(talloc_strdup(ctx, ""));
+	const char *word;
+	char *text, *end;
+	size_t len = 1;
 
-	for (; from != NULL; from = words_next(w, from)) {
-		text = must(talloc_strdup_append_buffer(text, from));
-		if (words_next(w, from) != NULL)
-			text = must(talloc_strdup_append_buffer(text, " "));
+	for (word = from; word != NULL; word = words_next(w, word))
+		len += strlen(word) + 1;
+	text = end = must(talloc_size(ctx, len));
+	*end = '\0';
+	for (word = from; word != NULL; word = words_next(w, word)) {
+		if (word != from)
+			*end++ = ' ';
+		end = stpcpy(end, word);
 	}
 	return text;
 }

@@ -237,7 +237,7 @@ visit(const struct visit *v, const char *folder, struct err *err)
 	/* What became of a message the leader alone can tell: of a folder that a
 	 * client deleted there, the next delivery to it will. */
 	if (st == ST_OK && set.box[0]->side == record_leader(v->rec))
-		st = mailboxes_decide(&set, time(NULL), keep, err);
+		st = mailboxes_decide(&set, NULL, time(NULL), keep, err);
 	/* Mail without uidlist cannot be handed over: agree says what to do. */
 	if (st == ST_OK && v->next != SIDE_NONE && set.n == 2)
 		st = hand_over(v, &set, err);

@@ -284,19 +284,40 @@ decide_follow(const struct deciding *dc, const struct intent *in,
 	    decide_void(dc, in, tmp, err);
 }
 
+static bool
+has_landed(const struct deliveries *d, const unsigned char *key)
+{
+	int i;
+
+	for (i = 0; i < DELIVERIES_SLOTS && d->fd != -1; i++)
+		if (d->slot[i].outcome == OUTCOME_LANDED &&
+		    memcmp(d->slot[i].key, key, DELIVERIES_KEY) == 0)
+			return true;
+	return false;
+}
+
+static bool
+is_open(const struct deliveries *d, const struct intent *in, bool all)
+{
+	return d->fd != -1 && (in->outcome == OUTCOME_INTENT ||
+	    (all && in->outcome == OUTCOME_LANDED));
+}
+
 enum status
-mailboxes_decide(struct mailboxes *set, int64_t now, int64_t keep,
-    struct err *err)
+mailboxes_decide(struct mailboxes *set, const unsigned char *key, int64_t now,
+    int64_t keep, struct err *err)
 {
 	struct deciding dc = { set->box[0], set->n > 1 ? set->box[1] : NULL,
 	    now, keep };
+	bool all = key == NULL || has_landed(&dc.lead->log, key) ||
+	    (dc.follow != NULL && has_landed(&dc.follow->log, key));
 	enum status st = ST_OK;
 	struct intent in;
 	int i;
 
 	for (i = 0; i < DELIVERIES_SLOTS && st == ST_OK; i++) {
 		in = dc.lead->log.slot[i];
-		if (dc.lead->log.fd != -1 && in.outcome == OUTCOME_INTENT) {
+		if (is_open(&dc.lead->log, &in, all)) {
 			st = mailboxes_check(set, err);
 			if (st == ST_OK)
 				st = decide_lead(&dc, &in, err);
@@ -305,11 +326,53 @@ mailboxes_decide(struct mailboxes *set, int64_t now, int64_t keep,
 	for (i = 0; i < DELIVERIES_SLOTS && st == ST_OK && dc.follow != NULL;
 	    i++) {
 		in = dc.follow->log.slot[i];
-		if (dc.follow->log.fd != -1 && in.outcome == OUTCOME_INTENT) {
+		if (is_open(&dc.follow->log, &in, all)) {
 			st = mailboxes_check(set, err);
 			if (st == ST_OK)
 				st = decide_follow(&dc, &in, err);
 		}
+	}
+	return st;
+}
+
+/* After a loss of power, most likely: then it is as undecided as any. */
+static enum status
+is_in_doubt(const struct deciding *dc, const struct intent *in, bool *doubt,
+    struct err *err)
+{
+	char tmp[MAILDIR_NAME_MAX + 1];
+	enum status st;
+
+	memcpy(tmp, in->name, sizeof(tmp));
+	mailbox_tmp_name(tmp);
+	*doubt = true;
+	if (dc->now - in->at > DELIVERIES_SWEPT)
+		return ST_OK;
+	st = maildir_in_tmp(dc->lead->md, tmp, doubt, err);
+	if (st == ST_OK && !*doubt && dc->follow != NULL)
+		st = maildir_in_tmp(dc->follow->md, tmp, doubt, err);
+	return st;
+}
+
+enum status
+mailboxes_settle(struct mailboxes *set, int64_t now, int64_t keep,
+    struct err *err)
+{
+	struct deciding dc = { set->box[0], set->n > 1 ? set->box[1] : NULL,
+	    now, keep };
+	enum status st = ST_OK;
+	struct intent in;
+	bool doubt;
+	int i;
+
+	for (i = 0; i < DELIVERIES_SLOTS && st == ST_OK; i++) {
+		in = dc.lead->log.slot[i];
+		if (dc.lead->log.fd == -1 || in.outcome != OUTCOME_LANDED)
+			continue;
+		st = is_in_doubt(&dc, &in, &doubt, err);
+		if (st == ST_OK)
+			st = doubt ? decide_lead(&dc, &in, err) :
+			    log_outcome(&dc, &in, OUTCOME_DONE, err);
 	}
 	return st;
 }

@@ -327,13 +327,29 @@ deliveries_lookup(const struct deliveries *d, const unsigned char *key,
 	return ST_OK;
 }
 
+static bool
+is_taken(const struct intent *in)
+{
+	return in->outcome == OUTCOME_INTENT || in->outcome == OUTCOME_LANDED;
+}
+
+int
+deliveries_room(const struct deliveries *d)
+{
+	int i, n = 0;
+
+	for (i = 0; i < DELIVERIES_SLOTS; i++)
+		n += !is_taken(&d->slot[i]);
+	return n;
+}
+
 enum status
 deliveries_intend(struct deliveries *d, struct intent *in, struct err *err)
 {
 	int i, best = -1;
 
 	for (i = 0; i < DELIVERIES_SLOTS; i++)
-		if (d->slot[i].outcome != OUTCOME_INTENT &&
+		if (!is_taken(&d->slot[i]) &&
 		    (best == -1 || d->slot_seq[i] < d->slot_seq[best]))
 			best = i;
 	if (best == -1)
@@ -516,6 +532,28 @@ fail:
 	return st;
 }
 
+/* What the slots of a base name say from now on. */
+static enum status
+slots_say(struct deliveries *d, const char *name, enum outcome outcome,
+    struct err *err)
+{
+	enum status st = ST_OK;
+	int i;
+
+	for (i = 0; i < DELIVERIES_SLOTS && st == ST_OK; i++)
+		if (is_taken(&d->slot[i]) && strcmp(d->slot[i].name, name) == 0) {
+			d->slot[i].outcome = outcome;
+			st = slot_store(d, i, err);
+		}
+	return st;
+}
+
+enum status
+deliveries_landed(struct deliveries *d, const struct intent *in, struct err *err)
+{
+	return d->fd == -1 ? ST_OK : slots_say(d, in->name, OUTCOME_LANDED, err);
+}
+
 static void
 entry_fill(struct disk_entry *e, const struct intent *in, enum outcome outcome)
 {
@@ -535,19 +573,12 @@ deliveries_decide(struct deliveries *d, int ctlfd, const struct intent *in,
 	struct age age = { now - keep, now - VOID_KEEP };
 	struct disk_entry e;
 	enum status st;
-	int i;
 
 	if (d->fd == -1)
 		return ST_OK;
 	entry_fill(&e, in, outcome);
 	st = entry_add(d, ctlfd, &e, &age, err);
-	for (i = 0; i < DELIVERIES_SLOTS && st == ST_OK; i++)
-		if (d->slot[i].outcome == OUTCOME_INTENT &&
-		    strcmp(d->slot[i].name, in->name) == 0) {
-			d->slot[i].outcome = outcome;
-			st = slot_store(d, i, err);
-		}
-	return st;
+	return st == ST_OK ? slots_say(d, in->name, outcome, err) : st;
 }
 
 enum status

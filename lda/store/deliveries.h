@@ -28,7 +28,7 @@
 
 #define DELIVERIES_NAME	 "mailferry-deliveries"
 #define DELIVERIES_KEY	 16		/* bytes of a digest */
-#define DELIVERIES_SLOTS 4
+#define DELIVERIES_SLOTS 7
 #define DELIVERIES_SWEPT (30 * 3600)	/* seconds; see mailbox_decide() */
 
 enum outcome {
@@ -36,6 +36,8 @@ enum outcome {
 	OUTCOME_INTENT,			/* begun, not decided */
 	OUTCOME_DONE,			/* it was delivered */
 	OUTCOME_VOID,			/* it was not, and never will be */
+	OUTCOME_LANDED,			/* of an intent: renamed, perhaps not yet for
+					   good: as good as undecided */
 };
 
 struct intent {
@@ -87,6 +89,13 @@ enum status	deliveries_lookup(const struct deliveries *d,
  */
 enum status	deliveries_intend(struct deliveries *d, struct intent *in,
 		    struct err *err) MUST_CHECK;
+
+/* The message of an intent was renamed on every side; not synced. */
+enum status	deliveries_landed(struct deliveries *d, const struct intent *in,
+		    struct err *err) MUST_CHECK;
+
+/* Slots that an intent may take. */
+int		deliveries_room(const struct deliveries *d);
 
 enum status	deliveries_sync(struct deliveries *d, struct err *err) MUST_CHECK;
 

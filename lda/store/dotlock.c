@@ -35,7 +35,6 @@ struct taking {				/* one dotlock_take() */
 	const char	*host;		/* in content */
 	int		 fd;		/* our file, before it has the name */
 	char		 temp[300];	/* its name meanwhile; "" where it has none */
-	bool		 in_line;	/* fd is the line's: it has another name for ever */
 	time_t		 now;		/* by the file server's clock, when it was */
 	long long	 asked;		/* asked: CLOCK_MONOTONIC, milliseconds */
 };
@@ -97,7 +96,7 @@ fill(struct taking *tk, struct err *err)
 	size_t len = strlen(tk->content);
 
 	if (pwrite(tk->fd, tk->content, len, 0) != (ssize_t)len ||
-	    (tk->in_line && ftruncate(tk->fd, (off_t)len) == -1))
+	    (tk->lk->in_line && ftruncate(tk->fd, (off_t)len) == -1))
 		return err_sys(err, "write %s", tk->lk->name);
 	if (file_ask(tk->fd, sx) == -1)	/* an NFS client writes it out for this */
 		return err_sys(err, "stat %s", tk->lk->name);
@@ -132,9 +131,9 @@ static enum status
 make_file(struct taking *tk, int line, long wait, struct err *err)
 {
 	tk->temp[0] = '\0';
-	tk->in_line = line != -1 && stand_in_line(line, tk->lk->name,
+	tk->lk->in_line = line != -1 && stand_in_line(line, tk->lk->name,
 	    tk->lk->dirfd, wait);
-	if (tk->in_line) {
+	if (tk->lk->in_line) {
 		tk->fd = line;
 		return fill(tk, err);
 	}
@@ -441,6 +440,12 @@ dotlock_keep(struct dotlock *lk, struct err *err)
 		return err_sys(err, "touch %s", lk->name);
 	lk->touched = clock_ms();
 	return look_again(lk, err);
+}
+
+bool
+dotlock_awaited(const struct dotlock *lk)
+{
+	return lk->held && lk->in_line && line_is_awaited(lk->fd);
 }
 
 void

@@ -23,6 +23,7 @@ struct dotlock {
 	int		 dirfd;		/* borrowed: outlives the lock */
 	const char	*name;		/* "dovecot-uidlist.lock"; borrowed */
 	bool		 held;
+	bool		 in_line;	/* fd is the line's file, and we at its head */
 	bool		 outlived;	/* it was broken by age: who held it may yet
 					   write, or his NFS client for him */
 	int		 fd;		/* -1, or the lock file, held open: no other
@@ -56,6 +57,9 @@ enum status	dotlock_check(struct dotlock *lk, struct err *err) MUST_CHECK;
 
 /* dotlock_check(), and a new time stamp where DOTLOCK_TOUCH has passed. */
 enum status	dotlock_keep(struct dotlock *lk, struct err *err) MUST_CHECK;
+
+/* Does somebody stand in line behind us? */
+bool		dotlock_awaited(const struct dotlock *lk);
 
 /* Remove it where it is still ours.  Does nothing where it is not held. */
 void		dotlock_drop(struct dotlock *lk);

@@ -60,6 +60,15 @@ set_timer(timer_t *timer, long us)
 	return false;
 }
 
+/* Who waits says so by another lock, that of the first byte: gone when he is. */
+static void
+say_waiting(int fd, bool yes)
+{
+	struct flock fl = { .l_type = yes ? F_RDLCK : F_UNLCK, .l_len = 1 };
+
+	(void)fcntl(fd, F_OFD_SETLK, &fl);
+}
+
 bool
 line_wait(int fd, long us)
 {
@@ -70,7 +79,17 @@ line_wait(int fd, long us)
 		return true;
 	if (us <= 0 || !set_timer(&timer, us))
 		return false;
+	say_waiting(fd, true);
 	ours = flock(fd, LOCK_EX) == 0;
 	(void)timer_delete(timer);
+	say_waiting(fd, false);
 	return ours;
+}
+
+bool
+line_is_awaited(int fd)
+{
+	struct flock fl = { .l_type = F_WRLCK, .l_len = 1 };
+
+	return fcntl(fd, F_OFD_GETLK, &fl) == 0 && fl.l_type != F_UNLCK;
 }

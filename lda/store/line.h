@@ -23,4 +23,7 @@ int		line_open(int dirfd, const char *name, mode_t mode, gid_t gid);
  */
 bool		line_wait(int fd, long us);
 
+/* Does somebody wait behind us? */
+bool		line_is_awaited(int fd);
+
 #endif

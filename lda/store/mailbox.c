@@ -75,6 +75,21 @@ mailboxes_lock(struct mailboxes *set, long wait, struct err *err)
 	}
 }
 
+bool
+mailboxes_awaited(const struct mailboxes *set)
+{
+	bool yes = false;
+	int i;
+
+	for (i = 0; i < set->n; i++) {
+		if (set->box[i]->log.fd == -1 ||
+		    deliveries_room(&set->box[i]->log) == 0)
+			return false;
+		yes = yes || dotlock_awaited(&set->box[i]->lock);
+	}
+	return yes;
+}
+
 enum status
 mailboxes_check(const struct mailboxes *set, struct err *err)
 {

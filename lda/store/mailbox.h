@@ -74,10 +74,22 @@ enum status	mailbox_read(struct mailbox *box, bool v3_only, struct err *err)
  * (Dovecot may have swept tmp/), or one that the leader's log has never heard of, has
  * landed where the message is to be seen on the leader.
  *
+ * key        NULL, or of the only message that matters: intents that are LANDED stay
+ *            as they are where none is of that.
  * now, keep  seconds, as deliveries_decide().
  */
-enum status	mailboxes_decide(struct mailboxes *set, int64_t now, int64_t keep,
+enum status	mailboxes_decide(struct mailboxes *set, const unsigned char *key,
+		    int64_t now, int64_t keep, struct err *err) MUST_CHECK;
+
+/* The same of what is LANDED, for who has synced every new/ since he has the locks. */
+enum status	mailboxes_settle(struct mailboxes *set, int64_t now, int64_t keep,
 		    struct err *err) MUST_CHECK;
+
+/*
+ * May the locks be given back before new/ is synced?  Where somebody on this host
+ * waits for them, and there is room in the logs for his intent.
+ */
+bool		mailboxes_awaited(const struct mailboxes *set);
 
 /* "TIME.M1P2.host" of "TIME.M1P2.host,S=1,W=1": the name in tmp/.  Cuts buf. */
 void		mailbox_tmp_name(char *base);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -218,6 +219,7 @@ holder(useconds_t us)
 	assert_int_equal(pipe(p), 0);
 	pid = fork();
 	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (take(&lk, 0, &err) != ST_OK || write(p[1], "", 1) != 1)
 			_exit(1);
 		(void)usleep(us);
@@ -255,6 +257,7 @@ line_moves(void **state)
 		pid = holder(i % 3 == 2 ? 1000000000 : (useconds_t)i * 100);
 		fd = openat(dfd, LINE, O_RDWR);
 		assert_int_not_equal(fd, -1);
+		assert_false(line_is_awaited(fd));
 		if (i % 3 == 2) {
 			assert_false(line_wait(fd, 0));
 			assert_false(line_wait(fd, 100));
