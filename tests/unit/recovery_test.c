@@ -427,7 +427,7 @@ static void
 landed_and_awaited(void **state)
 {
 	int i, fd, early = 0, least = DELIVERIES_SLOTS;
-	char want[400] = "1=1 ", path[200];
+	char want[600] = "1=1 ", path[200];
 	pid_t pid;
 
 	(void)state;
@@ -448,14 +448,14 @@ landed_and_awaited(void **state)
 		early += room("old") < DELIVERIES_SLOTS;
 		assert_int_equal(room("old"), room("new"));
 		least = room("old") < least ? room("old") : least;
-		(void)snprintf(want + strlen(want), 20, "%d=%d ", i, i);
+		(void)snprintf(want + strlen(want), 30, "%d=%d ", i, i);
 		assert_true(i % 5 != 0 || send_to("", i));
 	}
 	(void)kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	assert_true(early > 0 && least > 0);
 	(void)send_to("", 99);
-	(void)snprintf(want + strlen(want), 20, "%d=%d ", i, 99);
+	(void)snprintf(want + strlen(want), 30, "%d=%d ", i, 99);
 	all_is_settled();
 	both(want);
 	for (i = 1; i < 40; i++)
