@@ -220,7 +220,7 @@ visit(const struct visit *v, const char *folder, struct err *err)
 	TALLOC_CTX *ctx = must(talloc_new(v->ctx));
 	int64_t keep = (int64_t)v->conf->log_days * 86400;
 	struct mailbox box[2];
-	struct mailboxes set;
+	struct mailboxes set = { .n = 0 };
 	enum status st;
 	int i;
 
