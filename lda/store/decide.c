@@ -340,15 +340,18 @@ static enum status
 is_in_doubt(const struct deciding *dc, const struct intent *in, bool *doubt,
     struct err *err)
 {
-	char tmp[MAILDIR_NAME_MAX + 1];
+	char tmp[MAILDIR_NAME_MAX + 1], fence[FENCE_MAX];
 	enum status st;
 
 	memcpy(tmp, in->name, sizeof(tmp));
 	mailbox_tmp_name(tmp);
+	(void)snprintf(fence, sizeof(fence), "%s.void", tmp);
 	*doubt = true;
 	if (dc->now - in->at > DELIVERIES_SWEPT)
 		return ST_OK;
 	st = maildir_in_tmp(dc->lead->md, tmp, doubt, err);
+	if (st == ST_OK && !*doubt)	/* somebody was about to say void */
+		st = maildir_in_tmp(dc->lead->md, fence, doubt, err);
 	if (st == ST_OK && !*doubt && dc->follow != NULL)
 		st = maildir_in_tmp(dc->follow->md, tmp, doubt, err);
 	return st;
@@ -373,6 +376,12 @@ mailboxes_settle(struct mailboxes *set, int64_t now, int64_t keep,
 		if (st == ST_OK)
 			st = doubt ? decide_lead(&dc, &in, err) :
 			    log_outcome(&dc, &in, OUTCOME_DONE, err);
+	}
+	for (i = 0; i < DELIVERIES_SLOTS && st == ST_OK && dc.follow != NULL;
+	    i++) {
+		in = dc.follow->log.slot[i];
+		if (dc.follow->log.fd != -1 && in.outcome == OUTCOME_LANDED)
+			st = decide_follow(&dc, &in, err);
 	}
 	return st;
 }

@@ -26,7 +26,11 @@
 #define NAP_MIN		300L		/* microseconds */
 #define NAP_MAX		100000L
 #define LINE_LOOK	50000L		/* ... in line, between two looks ahead */
-#define LINE_MAX	1000L		/* ms in line; then on with a file of our own */
+#define LINE_MAX	1000L		/* ms in a line that does not move; then on with
+					   a file of our own */
+#define LINE_WAITED	50		/* us: somebody was before us */
+#define LINE_GAP	5000L		/* ... left for others, every */
+#define LINE_BUSY	250L		/* ms */
 
 struct taking {				/* one dotlock_take() */
 	struct dotlock	*lk;
@@ -106,21 +110,53 @@ fill(struct taking *tk, struct err *err)
 }
 
 /*
- * To the head of the line, while it moves: whoever stands there has the lock, or is
- * about to take it.  A file with a second name is the lock of somebody who died.
+ * Who had to wait leaves a gap now and then: for those who stand in no line (Dovecot, a
+ * barrier, other hosts) there would be none.  The file's atime is that of the last.
+ */
+static void
+leave_gap(int fd, const struct statx *file)
+{
+	struct timespec gap = { 0, LINE_GAP * 1000 }, now,
+	    ts[2] = { { 0, UTIME_NOW }, { 0, UTIME_OMIT } };
+	long long since;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	since = (now.tv_sec - file->stx_atime.tv_sec) * 1000LL +
+	    (now.tv_nsec - (long)file->stx_atime.tv_nsec) / 1000000;
+	if (since >= 0 && since < LINE_BUSY)
+		return;
+	(void)futimens(fd, ts);
+	(void)nanosleep(&gap, NULL);
+}
+
+/*
+ * To the head of the line, while it moves: a file that nobody names and unnames is one
+ * at whose head somebody sleeps.  One that is the lock is that of somebody who died.
  */
 static bool
 stand_in_line(int fd, const char *name, int dirfd, long wait)
 {
-	long long end = clock_ms() + (wait < LINE_MAX ? wait : LINE_MAX);
-	struct statx file, lock;
+	long long begin = clock_ms(), moved = begin, now;
+	struct statx file, lock, seen = { .stx_ino = 0 };
+	long long came = clock_us();
 
-	while (!line_wait(fd, wait > 0 ? LINE_LOOK : 0))
-		if (clock_ms() >= end || file_ask(fd, &file) == -1 ||
-		    ask(dirfd, name, &lock) == -1 || !same_file(&file, &lock))
+	while (!line_wait(fd, wait > 0 ? LINE_LOOK : 0)) {
+		now = clock_ms();
+		if (file_ask(fd, &file) == -1)
 			return false;
-	return file_ask(fd, &file) == 0 && S_ISREG(file.stx_mode) &&
-	    file.stx_nlink == 1;
+		if (!same_time(&file.stx_ctime, &seen.stx_ctime))
+			moved = now;
+		if (now - begin >= wait || now - moved >= LINE_MAX)
+			return false;
+		seen = file;
+	}
+	if (file_ask(fd, &file) == -1 || !S_ISREG(file.stx_mode) ||
+	    file.stx_nlink != 1 ||
+	    (ask(dirfd, name, &lock) == 0 && same_file(&file, &lock)))
+		return false;
+	if (clock_us() - came >= LINE_WAITED)
+		leave_gap(fd, &file);
+	return true;
 }
 
 /*
@@ -327,6 +363,12 @@ try_until(struct taking *tk, long long end, struct err *err)
 	struct statx sx;
 
 	while (!name_it(tk)) {
+		if (errno == ENOENT && tk->lk->in_line) {
+			(void)close(tk->fd);	/* no name is left of it */
+			if (make_file(tk, -1, 0, err) != ST_OK)
+				return ST_AGAIN;
+			continue;
+		}
 		if (errno != EEXIST && errno != ENOENT)
 			return err_sys(err, "take %s", tk->lk->name);
 		if (look(tk->lk->dirfd, tk->lk->name, &sx, content) == -1) {

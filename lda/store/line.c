@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <sys/file.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "maps/base/file.h"
 
@@ -77,8 +78,12 @@ line_wait(int fd, long us)
 
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return true;
-	if (us <= 0 || !set_timer(&timer, us))
+	if (us <= 0)
 		return false;
+	if (!set_timer(&timer, us)) {
+		(void)usleep((useconds_t)us);
+		return false;
+	}
 	say_waiting(fd, true);
 	ours = flock(fd, LOCK_EX) == 0;
 	(void)timer_delete(timer);

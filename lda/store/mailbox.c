@@ -83,7 +83,7 @@ mailboxes_awaited(const struct mailboxes *set)
 
 	for (i = 0; i < set->n; i++) {
 		if (set->box[i]->log.fd == -1 ||
-		    deliveries_room(&set->box[i]->log) == 0)
+		    deliveries_room(&set->box[i]->log) < 2)
 			return false;
 		yes = yes || dotlock_awaited(&set->box[i]->lock);
 	}

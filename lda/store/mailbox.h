@@ -87,7 +87,8 @@ enum status	mailboxes_settle(struct mailboxes *set, int64_t now, int64_t keep,
 
 /*
  * May the locks be given back before new/ is synced?  Where somebody on this host
- * waits for them, and there is room in the logs for his intent.
+ * waits for them, and there is room in the logs: for his intent, and so that one is
+ * not always the next to be overwritten, by what goes out with its own outcome.
  */
 bool		mailboxes_awaited(const struct mailboxes *set);
 

@@ -25,7 +25,9 @@ struct maildir {
 	int		 idx;		/* where the index files belong; -1: nowhere */
 	mode_t		 fmode;		/* of files: the mailbox's & 0666 | 0600 */
 	gid_t		 gid;		/* -1: what the system gives is right */
-	bool		 on_nfs, is_local;	/* neither: who knows */
+	bool		 on_nfs;
+	bool		 is_local;	/* ctl: what flock() locks there is locked for
+					   everybody */
 	bool		 made;		/* a folder that was not there before */
 };
 

@@ -178,15 +178,25 @@ open_beside(const struct maildir *md, const char *base, const char *filer,
 	return st;
 }
 
-static enum status
-read_mode(struct maildir *md, struct err *err)
+static bool
+is_local(const struct statfs *fs)
 {
 	static const uint32_t local[] = { EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC,
 	    BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC,
 	    TMPFS_MAGIC, ZFS_MAGIC };
+	size_t i;
+
+	for (i = 0; i < sizeof(local) / sizeof(local[0]); i++)
+		if ((uint32_t)fs->f_type == local[i])
+			return true;
+	return false;
+}
+
+static enum status
+read_mode(struct maildir *md, struct err *err)
+{
 	struct statfs fs;
 	struct stat sb;
-	size_t i;
 
 	if (fstat(md->dir, &sb) == -1 || fstatfs(md->dir, &fs) == -1)
 		return err_sys(err, "stat %s", md->path);
@@ -195,8 +205,7 @@ read_mode(struct maildir *md, struct err *err)
 	md->gid = (sb.st_mode & S_ISGID) != 0 || sb.st_gid == getegid() ||
 	    ((sb.st_mode >> 3) & 7) == (sb.st_mode & 7) ? (gid_t)-1 : sb.st_gid;
 	md->on_nfs = fs.f_type == NFS_SUPER_MAGIC;
-	for (i = 0; i < sizeof(local) / sizeof(local[0]); i++)
-		md->is_local = md->is_local || (uint32_t)fs.f_type == local[i];
+	md->is_local = is_local(&fs);
 	return ST_OK;
 }
 
@@ -241,6 +250,7 @@ maildir_open(TALLOC_CTX *ctx, const struct location *loc, const char *folder,
     const char *filer, bool make, struct maildir **out, struct err *err)
 {
 	struct maildir *md = must(talloc_zero(ctx, struct maildir));
+	struct statfs fs;
 	enum status st;
 
 	md->root = md->dir = md->tmp = md->new = md->cur = md->ctl = md->idx = -1;
@@ -258,6 +268,8 @@ maildir_open(TALLOC_CTX *ctx, const struct location *loc, const char *folder,
 	if (st == ST_OK)
 		st = open_beside(md, loc->control, filer, make, md->dir, &md->ctl,
 		    err);
+	if (st == ST_OK && loc->control != NULL)
+		md->is_local = fstatfs(md->ctl, &fs) == 0 && is_local(&fs);
 	if (st == ST_OK) {
 		st = open_beside(md, loc->index, filer, false, md->ctl, &md->idx,
 		    err);

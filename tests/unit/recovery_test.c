@@ -421,6 +421,30 @@ landed_for_nothing(void **state)
 	both("1=1 3=2 5=5 6=4 7=7 8=8 10=10 12=12 ");
 }
 
+/* ... and who was about to call it void died behind his fence; or the leader's log is
+ * lost, and only the follower's says it. */
+static void
+landed_and_fenced(void **state)
+{
+	int i;
+
+	(void)state;
+	begin(STATE_OVERLAP);
+	(void)send_to("", 1);
+	landed(2, 2, "tmp", "new");
+	shell("cd old/u/tmp && for f in *Q2R*; do mv $f $f.void; done");
+	(void)send_to("", 3);
+	assert_false(send_to("", 2));
+	both("1=1 3=3 4=2 ");
+	for (i = 5; i < 10; i++)
+		landed(i, (uint32_t)i, "new", "new");
+	shell("rm old/u/mailferry-deliveries");
+	(void)send_to("", 10);
+	all_is_settled();
+	assert_true(send_to("", 7));
+	both("1=1 3=3 4=2 5=5 6=6 7=7 8=8 9=9 10=10 ");
+}
+
 /* While somebody waits for its lock a delivery gives it back early: as often as the log
  * has room. */
 static void
@@ -453,7 +477,7 @@ landed_and_awaited(void **state)
 	}
 	(void)kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	assert_true(early > 0 && least > 0);
+	assert_true(early > 0 && least > 1);
 	(void)send_to("", 99);
 	(void)snprintf(want + strlen(want), 30, "%d=%d ", i, 99);
 	all_is_settled();
@@ -628,6 +652,7 @@ main(void)
 		cmocka_unit_test(old_intent),
 		cmocka_unit_test(landed_and_killed),
 		cmocka_unit_test(landed_for_nothing),
+		cmocka_unit_test(landed_and_fenced),
 		cmocka_unit_test(landed_and_awaited),
 		cmocka_unit_test(landed_by_many),
 		cmocka_unit_test(line_on_one_disk),

@@ -346,6 +346,43 @@ line_of_the_dead(void **state)
 	line = NULL;
 }
 
+/* Its file is removed while the lock is a name of it, and the holder dies; or while
+ * somebody else's lock is waited for. */
+static void
+line_is_removed(void **state)
+{
+	struct dotlock lk;
+	struct err err;
+	pid_t pid;
+	int fd;
+
+	(void)state;
+	line = LINE;
+	pid = holder(1000000000);
+	fd = line_open(dfd, LINE, 0600, (gid_t)-1);
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(unlinkat(dfd, LINE, 0), 0);
+	end(pid);
+	assert_int_equal(dotlock_take(&lk, dfd, UIDLIST_LOCK, UIDLIST_NAME, fd,
+	    30000, &err), ST_OK);
+	dotlock_drop(&lk);
+
+	put(UIDLIST_LOCK, "1:elsewhere");
+	pid = fork();
+	if (pid == 0) {
+		while (unlinkat(dfd, LINE, 0) == -1)
+			(void)usleep(1000);
+		(void)usleep(100000);
+		(void)unlinkat(dfd, UIDLIST_LOCK, 0);
+		_exit(0);
+	}
+	assert_int_equal(take(&lk, 30000, &err), ST_OK);
+	dotlock_drop(&lk);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	(void)unlinkat(dfd, LINE, 0);
+	line = NULL;
+}
+
 /* What somebody put in its place is left as it is, and the lock taken without it. */
 static void
 line_that_is_none(void **state)
@@ -558,6 +595,7 @@ main(void)
 		cmocka_unit_test(leavings_are_swept),
 		cmocka_unit_test(line_moves), cmocka_unit_test(line_is_the_lock),
 		cmocka_unit_test(line_of_the_dead),
+		cmocka_unit_test(line_is_removed),
 		cmocka_unit_test(line_that_is_none),
 		cmocka_unit_test(stale_locks), cmocka_unit_test(never_an_empty_lock),
 		cmocka_unit_test(next_is_the_higher_of_two),
