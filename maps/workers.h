@@ -5,10 +5,11 @@
  * wait.  So each request goes, with its protocol and its peer, to a process that was
  * forked to ask; the answer comes back and goes out as if the loop had made it.  A
  * process that does not answer within the map's patience is killed and replaced, and
- * its client hears the protocol's `busy`: after the protocol's own patience, where it has
- * one, and from then on at once, until something is answered again.  One more process, the keeper, does
- * what waits without anybody asking (map_ops.tick), and one follows the map for who
- * may be answered by what was so a moment ago (maps/map_cache.h).
+ * its client hears the protocol's `busy`: after the protocol's own patience, where it
+ * has one, and from then on at once, until something is answered again.  One more
+ * process, the keeper, does what waits without anybody asking (map_ops.tick), and one
+ * follows the map for who may be answered by what was so a moment ago
+ * (maps/map_cache.h).
  */
 #ifndef MAPS_WORKERS_H
 #define MAPS_WORKERS_H

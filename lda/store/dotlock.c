@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,11 +27,10 @@
 #define NAP_MIN		300L		/* microseconds */
 #define NAP_MAX		100000L
 #define LINE_LOOK	50000L		/* ... in line, between two looks ahead */
-#define LINE_MAX	1000L		/* ms in a line that does not move; then on with
-					   a file of our own */
-#define LINE_WAITED	50		/* us: somebody was before us */
+#define LINE_HELD	1000		/* ms that its head has the lock, at most ... */
+#define LINE_IDLE	50		/* ... and has not: else on with a file of our own */
 #define LINE_GAP	5000L		/* ... left for others, every */
-#define LINE_BUSY	250L		/* ms */
+#define LINE_BUSY	250		/* ms */
 
 struct taking {				/* one dotlock_take() */
 	struct dotlock	*lk;
@@ -99,14 +99,28 @@ fill(struct taking *tk, struct err *err)
 	struct statx *sx = &tk->lk->ours;
 	size_t len = strlen(tk->content);
 
-	if (pwrite(tk->fd, tk->content, len, 0) != (ssize_t)len ||
-	    (tk->lk->in_line && ftruncate(tk->fd, (off_t)len) == -1))
+	if (file_pwrite(tk->fd, tk->content, len, 0) == -1)
 		return err_sys(err, "write %s", tk->lk->name);
 	if (file_ask(tk->fd, sx) == -1)	/* an NFS client writes it out for this */
 		return err_sys(err, "stat %s", tk->lk->name);
+	if (sx->stx_size != len && ftruncate(tk->fd, (off_t)len) == -1)
+		return err_sys(err, "cut %s", tk->lk->name);
 	tk->now = sx->stx_ctime.tv_sec;
 	tk->asked = clock_ms();
 	return ST_OK;
+}
+
+/* Milliseconds; what is yet to come is long ago: somebody set the clock. */
+static long long
+ms_since(const struct statx_timestamp *then)
+{
+	struct timespec now;
+	long long ms;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	ms = (now.tv_sec - then->tv_sec) * 1000LL +
+	    (now.tv_nsec - (long)then->tv_nsec) / 1000000;
+	return ms < 0 ? LLONG_MAX : ms;
 }
 
 /*
@@ -116,47 +130,46 @@ fill(struct taking *tk, struct err *err)
 static void
 leave_gap(int fd, const struct statx *file)
 {
-	struct timespec gap = { 0, LINE_GAP * 1000 }, now,
+	struct timespec gap = { 0, LINE_GAP * 1000 },
 	    ts[2] = { { 0, UTIME_NOW }, { 0, UTIME_OMIT } };
-	long long since;
 
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	since = (now.tv_sec - file->stx_atime.tv_sec) * 1000LL +
-	    (now.tv_nsec - (long)file->stx_atime.tv_nsec) / 1000000;
-	if (since >= 0 && since < LINE_BUSY)
+	if (ms_since(&file->stx_atime) < LINE_BUSY)
 		return;
 	(void)futimens(fd, ts);
 	(void)nanosleep(&gap, NULL);
 }
 
-/*
- * To the head of the line, while it moves: a file that nobody names and unnames is one
- * at whose head somebody sleeps.  One that is the lock is that of somebody who died.
- */
+/* Does somebody sleep at the head of the line?  He has neither taken nor dropped the
+ * lock for longer than one who has it may need, or than one who has not ever does. */
+static bool
+line_is_stuck(const struct statx *file, bool is_lock)
+{
+	return ms_since(&file->stx_ctime) >= (is_lock ? LINE_HELD : LINE_IDLE);
+}
+
+/* To the head of the line, while it moves.  A file that is the lock then is that of
+ * somebody who died. */
 static bool
 stand_in_line(int fd, const char *name, int dirfd, long wait)
 {
-	long long begin = clock_ms(), moved = begin, now;
-	struct statx file, lock, seen = { .stx_ino = 0 };
-	long long came = clock_us();
+	long long begin = clock_us();
+	struct statx file, lock;
+	bool first, is_lock;
+	long look = 0;
 
-	while (!line_wait(fd, wait > 0 ? LINE_LOOK : 0)) {
-		now = clock_ms();
+	do {
+		first = line_wait(fd, look);
 		if (file_ask(fd, &file) == -1)
 			return false;
-		if (!same_time(&file.stx_ctime, &seen.stx_ctime))
-			moved = now;
-		if (now - begin >= wait || now - moved >= LINE_MAX)
+		is_lock = ask(dirfd, name, &lock) == 0 && same_file(&file, &lock);
+		if (!first && (line_is_stuck(&file, is_lock) ||
+		    clock_us() - begin >= wait * 1000LL))
 			return false;
-		seen = file;
-	}
-	if (file_ask(fd, &file) == -1 || !S_ISREG(file.stx_mode) ||
-	    file.stx_nlink != 1 ||
-	    (ask(dirfd, name, &lock) == 0 && same_file(&file, &lock)))
-		return false;
-	if (clock_us() - came >= LINE_WAITED)
-		leave_gap(fd, &file);
-	return true;
+		if (first && look != 0 && !is_lock)
+			leave_gap(fd, &file);
+		look = LINE_LOOK;
+	} while (!first);
+	return S_ISREG(file.stx_mode) && file.stx_nlink == 1 && !is_lock;
 }
 
 /*
