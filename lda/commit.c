@@ -92,7 +92,7 @@ sync_line(void *arg, struct err *err)
 	if (box->uids.fd == -1)
 		return deliveries_sync(&box->log, err);
 	(void)sync_file_range(box->uids.fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-	st = deliveries_write_out(&box->log, &done, err);
+	st = deliveries_write_out(&box->log, box->md->in_place, &done, err);
 	if (st == ST_OK && fdatasync(box->uids.fd) == -1)
 		st = err_sys(err, "%s: sync %s", box->md->path, UIDLIST_NAME);
 	return st != ST_OK || done ? st : deliveries_sync(&box->log, err);
@@ -294,9 +294,17 @@ leave_early(struct commit *c)
 		return false;
 	for (i = c->set.n - 1; i >= 0 && st == ST_OK; i--)
 		st = deliveries_landed(&c->set.box[i]->log, &c->intent, &err);
-	for (i = c->set.n - 1; i >= 0 && st == ST_OK; i--)
-		(void)!maildir_count(c->set.box[i]->md, c->size, 1, &err);
 	return st == ST_OK;
+}
+
+static void
+count_quota(struct commit *c)
+{
+	struct err err;
+	int i;
+
+	for (i = c->set.n - 1; i >= 0; i--)
+		(void)!maildir_count(c->set.box[i]->md, c->size, 1, &err);
 }
 
 /* Step 10: what is here no longer undoes the delivery, nor can it fail it. */
@@ -309,7 +317,6 @@ log_done(struct commit *c)
 
 	for (i = c->set.n - 1; i >= 0; i--) {
 		box = c->set.box[i];
-		(void)!maildir_count(box->md, c->size, 1, &err);
 		(void)!deliveries_decide(&box->log, box->md->ctl, &c->intent,
 		    OUTCOME_DONE, c->intent.at, c->keep, &err);
 	}
@@ -330,6 +337,8 @@ commit(struct commit *c, const struct record *rec, struct err *err)
 		c->early = leave_early(c);
 		if (!c->early)
 			st = on_all(c, sync_new, err);
+		if (st == ST_OK)
+			count_quota(c);
 		if (!c->early && st == ST_OK)
 			log_done(c);
 	} else if (c->logged)

@@ -1,69 +1,26 @@
 /*
  * deliveries.c - the delivery log: what was begun, what came of it
  */
-#include "lda/store/deliveries.h"
+#include "lda/store/deliveries_disk.h"
 
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "maps/base/file.h"
-#include "maps/seal.h"
 
-#define PAGE		4096
-#define SECTOR		512
-#define MAGIC		"mfdlog1\n"
 #define BUCKETS_FIRST	4		/* 20 KiB for a mailbox's first mail */
 #define BUCKETS_MAX	(1u << 20)	/* 4 GiB: damage, not mail */
 #define VOID_KEEP	3600		/* seconds: for a sleeper to wake up in; a
 					   message that fails for days must not
 					   fill its page with its attempts */
 
-struct disk_head {			/* sector 0 */
-	char	 magic[8];
-	uint32_t buckets;
-	uint32_t zero;
-	uint64_t led;
-	uint32_t crc;			/* of all before it, as is every crc here */
-} __attribute__((packed));
-
-struct disk_slot {			/* sectors 1 .. DELIVERIES_SLOTS */
-	uint64_t seq;
-	uint64_t at;
-	unsigned char key[DELIVERIES_KEY];
-	uint32_t uid;
-	uint32_t outcome;
-	char	 name[MAILDIR_NAME_MAX + 1];
-	uint32_t crc;
-} __attribute__((packed));
-
-struct disk_entry {			/* PAGE / 48 of them in a page */
-	unsigned char key[DELIVERIES_KEY];
-	uint64_t at;
-	uint64_t name;			/* hash of the base name */
-	uint32_t uid;
-	uint32_t outcome;
-	uint32_t crc;
-	uint32_t zero;
-} __attribute__((packed));
-
-#define ENTRIES (PAGE / sizeof(struct disk_entry))
-
 struct age {				/* entries from before these make room */
 	int64_t	 oldest, oldest_void;
 };
-
-_Static_assert(sizeof(struct disk_head) <= SECTOR, "a sector each");
-_Static_assert(sizeof(struct disk_slot) <= SECTOR, "a sector each");
-_Static_assert(sizeof(struct disk_entry) == 48, "85 to a page");
-_Static_assert((1 + DELIVERIES_SLOTS) * SECTOR <= PAGE, "one page");
-
-#define CRC_OF(p) htole32(crc32_of(0, (p), offsetof(__typeof__(*(p)), crc)))
 
 /* FNV-1a: the name is our own random one, nobody chooses it against us. */
 static uint64_t
@@ -83,93 +40,6 @@ page_of(const struct deliveries *d, const unsigned char *key)
 
 	memcpy(&h, key, sizeof(h));	/* the key is a hash already */
 	return (off_t)(1 + (le32toh(h) & (d->buckets - 1))) * PAGE;
-}
-
-/* All of it or an error: a short read is a file that was cut. */
-static int
-pread_all(int fd, void *buf, size_t len, off_t off)
-{
-	ssize_t n = pread(fd, buf, len, off);
-
-	if (n == -1)
-		return -1;
-	if ((size_t)n != len) {
-		errno = EIO;
-		return -1;
-	}
-	return 0;
-}
-
-static int
-pwrite_all(int fd, const void *buf, size_t len, off_t off)
-{
-	ssize_t n = pwrite(fd, buf, len, off);
-
-	if (n == -1)
-		return -1;
-	if ((size_t)n != len) {		/* a full disk can do that */
-		errno = ENOSPC;
-		return -1;
-	}
-	return 0;
-}
-
-static void
-slot_load(struct deliveries *d, int i, const unsigned char *page)
-{
-	struct intent *in = &d->slot[i];
-	struct disk_slot ds;
-
-	memcpy(&ds, page + (1 + i) * SECTOR, sizeof(ds));
-	d->slot_seq[i] = 0;
-	in->outcome = OUTCOME_UNKNOWN;
-	if (ds.seq == 0 || ds.crc != CRC_OF(&ds))
-		return;			/* never written, or never whole */
-	if (le64toh(ds.seq) == UINT64_MAX)
-		return;			/* nobody counts that far: no successor */
-	d->slot_seq[i] = le64toh(ds.seq);
-	memcpy(in->key, ds.key, sizeof(in->key));
-	in->uid = le32toh(ds.uid);
-	in->at = (int64_t)le64toh(ds.at);
-	in->outcome = (enum outcome)le32toh(ds.outcome);
-	memcpy(in->name, ds.name, sizeof(in->name));
-	in->name[sizeof(in->name) - 1] = '\0';
-	if (strchr(in->name, '/') != NULL)	/* it becomes part of a path */
-		in->outcome = OUTCOME_UNKNOWN;
-	if (d->slot_seq[i] > d->seq)
-		d->seq = d->slot_seq[i];
-}
-
-static enum status
-slot_store(struct deliveries *d, int i, struct err *err)
-{
-	const struct intent *in = &d->slot[i];
-	struct disk_slot ds;
-
-	memset(&ds, 0, sizeof(ds));
-	ds.seq = htole64(d->slot_seq[i]);
-	ds.at = htole64((uint64_t)in->at);
-	memcpy(ds.key, in->key, sizeof(ds.key));
-	ds.uid = htole32(in->uid);
-	ds.outcome = htole32((uint32_t)in->outcome);
-	memcpy(ds.name, in->name, strlen(in->name));
-	ds.crc = CRC_OF(&ds);
-	if (pwrite_all(d->fd, &ds, sizeof(ds), (off_t)(1 + i) * SECTOR) == -1)
-		return err_sys(err, "write %s", DELIVERIES_NAME);
-	return ST_OK;
-}
-
-/*
- * On ext2, 3 and 4, which copy nothing on write; not where a copy of the file has holes.
- * With a journal of the data, too: the other file's sync commits it.
- */
-static bool
-is_in_place(int fd, const struct statx *sx)
-{
-	struct statfs fs;
-
-	return fstatfs(fd, &fs) == 0 && fs.f_type == EXT4_SUPER_MAGIC &&
-	    sx->stx_blocks * 512 >= sx->stx_size;
 }
 
 enum status
@@ -205,7 +75,7 @@ deliveries_open(struct deliveries *d, int ctlfd, struct err *err)
 		    "message that is retried may then come twice",
 		    DELIVERIES_NAME);
 	}
-	d->in_place = is_in_place(d->fd, &sx);
+	d->whole = sx.stx_blocks * 512 >= sx.stx_size;
 	for (i = 0; i < DELIVERIES_SLOTS; i++)
 		slot_load(d, i, page);
 	return ST_OK;
@@ -311,7 +181,7 @@ deliveries_lookup(const struct deliveries *d, const unsigned char *key,
 	*outcome = OUTCOME_UNKNOWN;
 	if (d->fd == -1)
 		return ST_OK;
-	if (pread_all(d->fd, page, sizeof(page), page_of(d, key)) == -1)
+	if (file_pread(d->fd, page, sizeof(page), page_of(d, key)) == -1)
 		return err_sys(err, "read %s", DELIVERIES_NAME);
 	for (i = 0; i < ENTRIES; i++) {
 		if (memcmp(page[i].key, key, DELIVERIES_KEY) != 0 ||
@@ -327,40 +197,6 @@ deliveries_lookup(const struct deliveries *d, const unsigned char *key,
 	return ST_OK;
 }
 
-static bool
-is_taken(const struct intent *in)
-{
-	return in->outcome == OUTCOME_INTENT || in->outcome == OUTCOME_LANDED;
-}
-
-int
-deliveries_room(const struct deliveries *d)
-{
-	int i, n = 0;
-
-	for (i = 0; i < DELIVERIES_SLOTS; i++)
-		n += !is_taken(&d->slot[i]);
-	return n;
-}
-
-enum status
-deliveries_intend(struct deliveries *d, struct intent *in, struct err *err)
-{
-	int i, best = -1;
-
-	for (i = 0; i < DELIVERIES_SLOTS; i++)
-		if (!is_taken(&d->slot[i]) &&
-		    (best == -1 || d->slot_seq[i] < d->slot_seq[best]))
-			best = i;
-	if (best == -1)
-		return err_set(err, ST_AGAIN,
-		    "%s: too many deliveries are undecided", DELIVERIES_NAME);
-	in->outcome = OUTCOME_INTENT;
-	d->slot[best] = *in;
-	d->slot_seq[best] = ++d->seq;
-	return slot_store(d, best, err);
-}
-
 enum status
 deliveries_sync(struct deliveries *d, struct err *err)
 {
@@ -371,15 +207,17 @@ deliveries_sync(struct deliveries *d, struct err *err)
 
 /* Source of what is enough: sync_file_range(2), WARNING. */
 enum status
-deliveries_write_out(struct deliveries *d, bool *done, struct err *err)
+deliveries_write_out(struct deliveries *d, bool in_place, bool *done,
+    struct err *err)
 {
-	unsigned how = d->in_place ? SYNC_FILE_RANGE_WAIT_BEFORE |
+	bool enough = in_place && d->whole;
+	unsigned how = enough ? SYNC_FILE_RANGE_WAIT_BEFORE |
 	    SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER :
 	    SYNC_FILE_RANGE_WRITE;
 	int rc = d->fd == -1 ? 0 : sync_file_range(d->fd, 0, 0, how);
 
-	*done = rc == 0 && (d->in_place || d->fd == -1);
-	return rc == -1 && d->in_place ? err_sys(err, "sync %s",
+	*done = rc == 0 && (enough || d->fd == -1);
+	return rc == -1 && enough ? err_sys(err, "sync %s",
 	    DELIVERIES_NAME) : ST_OK;
 }
 
@@ -430,7 +268,7 @@ entry_store(const struct deliveries *d, const struct disk_entry *e,
 	off_t off = page_of(d, e->key);
 	int i;
 
-	if (pread_all(d->fd, page, sizeof(page), off) == -1)
+	if (file_pread(d->fd, page, sizeof(page), off) == -1)
 		return err_sys(err, "read %s", DELIVERIES_NAME);
 	i = place(page, e, age);
 	if (i == -1)
@@ -439,7 +277,7 @@ entry_store(const struct deliveries *d, const struct disk_entry *e,
 	if (entry_whole(&page[i]) && page[i].name == e->name &&
 	    same_key(&page[i], e) && le32toh(page[i].outcome) == OUTCOME_DONE)
 		return ST_OK;
-	if (pwrite_all(d->fd, e, sizeof(*e),
+	if (file_pwrite(d->fd, e, sizeof(*e),
 	    off + (off_t)i * (off_t)sizeof(*e)) == -1)
 		return err_sys(err, "write %s", DELIVERIES_NAME);
 	return ST_OK;
@@ -476,7 +314,7 @@ copy_entries(struct deliveries *to, int ctlfd, const struct deliveries *from,
 	size_t i;
 
 	for (b = 0; b < from->buckets; b++) {
-		if (pread_all(from->fd, page, sizeof(page),
+		if (file_pread(from->fd, page, sizeof(page),
 		    (off_t)(1 + b) * PAGE) == -1)
 			return err_sys(err, "read %s", DELIVERIES_NAME);
 		for (i = 0; i < ENTRIES; i++) {
@@ -532,28 +370,6 @@ fail:
 	return st;
 }
 
-/* What the slots of a base name say from now on. */
-static enum status
-slots_say(struct deliveries *d, const char *name, enum outcome outcome,
-    struct err *err)
-{
-	enum status st = ST_OK;
-	int i;
-
-	for (i = 0; i < DELIVERIES_SLOTS && st == ST_OK; i++)
-		if (is_taken(&d->slot[i]) && strcmp(d->slot[i].name, name) == 0) {
-			d->slot[i].outcome = outcome;
-			st = slot_store(d, i, err);
-		}
-	return st;
-}
-
-enum status
-deliveries_landed(struct deliveries *d, const struct intent *in, struct err *err)
-{
-	return d->fd == -1 ? ST_OK : slots_say(d, in->name, OUTCOME_LANDED, err);
-}
-
 static void
 entry_fill(struct disk_entry *e, const struct intent *in, enum outcome outcome)
 {
@@ -597,7 +413,7 @@ deliveries_lead(struct deliveries *d, uint64_t version, struct err *err)
 	if (d->fd == -1 || d->led >= version)
 		return ST_OK;
 	head_fill(&head, d->buckets, version);
-	if (pwrite_all(d->fd, &head, sizeof(head), 0) == -1)
+	if (file_pwrite(d->fd, &head, sizeof(head), 0) == -1)
 		return err_sys(err, "write %s", DELIVERIES_NAME);
 	d->led = version;
 	return deliveries_sync(d, err);

@@ -52,8 +52,7 @@ struct deliveries {
 	int		 fd;		/* -1: there is none */
 	uint32_t	 buckets;	/* pages of outcomes; a power of two */
 	uint64_t	 led;		/* record version of the last leader change */
-	bool		 in_place;	/* its blocks are all there, and overwritten
-					   where they are */
+	bool		 whole;		/* no holes: its blocks are all there */
 	uint64_t	 seq;		/* of the latest intent */
 	struct intent	 slot[DELIVERIES_SLOTS];
 	uint64_t	 slot_seq[DELIVERIES_SLOTS];	/* 0: never used */
@@ -101,11 +100,11 @@ enum status	deliveries_sync(struct deliveries *d, struct err *err) MUST_CHECK;
 
 /*
  * The first part of it, for who syncs another file of the same directory next.
- * *done: what is left to do is to flush the cache of the device, which the other's
+ * in_place: the file system writes where the file is (maildir.h).  *done: what is left to do is to flush the cache of the device, which the other's
  * fdatasync() does for both; else deliveries_sync() must follow.
  */
-enum status	deliveries_write_out(struct deliveries *d, bool *done,
-		    struct err *err) MUST_CHECK;
+enum status	deliveries_write_out(struct deliveries *d, bool in_place,
+		    bool *done, struct err *err) MUST_CHECK;
 
 /*
  * Record the outcome (DONE, VOID) of an intent, in its page and in its slot where

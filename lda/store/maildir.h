@@ -28,6 +28,7 @@ struct maildir {
 	bool		 on_nfs;
 	bool		 is_local;	/* ctl: what flock() locks there is locked for
 					   everybody */
+	bool		 in_place;	/* ctl: what is overwritten stays where it is */
 	bool		 made;		/* a folder that was not there before */
 };
 

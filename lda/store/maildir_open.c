@@ -178,18 +178,22 @@ open_beside(const struct maildir *md, const char *base, const char *filer,
 	return st;
 }
 
-static bool
-is_local(const struct statfs *fs)
+/*
+ * What the file system of the control directory is good for.  ext2, 3 and 4 copy
+ * nothing on write; with a journal of the data the next sync of any file commits it.
+ */
+static void
+read_fs(struct maildir *md, const struct statfs *fs)
 {
 	static const uint32_t local[] = { EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC,
 	    BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC,
 	    TMPFS_MAGIC, ZFS_MAGIC };
 	size_t i;
 
+	md->in_place = fs->f_type == EXT4_SUPER_MAGIC;
+	md->is_local = false;
 	for (i = 0; i < sizeof(local) / sizeof(local[0]); i++)
-		if ((uint32_t)fs->f_type == local[i])
-			return true;
-	return false;
+		md->is_local = md->is_local || (uint32_t)fs->f_type == local[i];
 }
 
 static enum status
@@ -205,7 +209,7 @@ read_mode(struct maildir *md, struct err *err)
 	md->gid = (sb.st_mode & S_ISGID) != 0 || sb.st_gid == getegid() ||
 	    ((sb.st_mode >> 3) & 7) == (sb.st_mode & 7) ? (gid_t)-1 : sb.st_gid;
 	md->on_nfs = fs.f_type == NFS_SUPER_MAGIC;
-	md->is_local = is_local(&fs);
+	read_fs(md, &fs);
 	return ST_OK;
 }
 
@@ -268,8 +272,12 @@ maildir_open(TALLOC_CTX *ctx, const struct location *loc, const char *folder,
 	if (st == ST_OK)
 		st = open_beside(md, loc->control, filer, make, md->dir, &md->ctl,
 		    err);
-	if (st == ST_OK && loc->control != NULL)
-		md->is_local = fstatfs(md->ctl, &fs) == 0 && is_local(&fs);
+	if (st == ST_OK && loc->control != NULL) {
+		if (fstatfs(md->ctl, &fs) == 0)
+			read_fs(md, &fs);
+		else
+			st = err_sys(err, "statfs");
+	}
 	if (st == ST_OK) {
 		st = open_beside(md, loc->index, filer, false, md->ctl, &md->idx,
 		    err);

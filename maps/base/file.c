@@ -32,6 +32,34 @@ file_write(int fd, const void *buf, size_t len)
 	return 0;
 }
 
+int
+file_pread(int fd, void *buf, size_t len, off_t off)
+{
+	ssize_t n = pread(fd, buf, len, off);
+
+	if (n == -1)
+		return -1;
+	if ((size_t)n != len) {
+		errno = EIO;
+		return -1;
+	}
+	return 0;
+}
+
+int
+file_pwrite(int fd, const void *buf, size_t len, off_t off)
+{
+	ssize_t n = pwrite(fd, buf, len, off);
+
+	if (n == -1)
+		return -1;
+	if ((size_t)n != len) {		/* a full disk can do that */
+		errno = ENOSPC;
+		return -1;
+	}
+	return 0;
+}
+
 enum status
 file_read(TALLOC_CTX *ctx, int dirfd, const char *name, size_t limit,
     char **data, size_t *len, struct err *err)

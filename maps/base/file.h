@@ -20,6 +20,11 @@
  */
 int		file_write(int fd, const void *buf, size_t len) MUST_CHECK;
 
+/* All of it, from that offset, or an error: a short read is a file that was cut. */
+int		file_pread(int fd, void *buf, size_t len, off_t off) MUST_CHECK;
+int		file_pwrite(int fd, const void *buf, size_t len, off_t off)
+		    MUST_CHECK;
+
 /*
  * Read a whole regular file of at most `limit` bytes.
  *

@@ -9,10 +9,13 @@
  */
 #include "tests/fuzz/fuzz.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "lda/store/mailbox.h"
-#include "lda/store/deliveries.c"
+#include "lda/store/deliveries_disk.h"
 
 #define NOW	1700000000
 #define KEEP	(5 * 86400)

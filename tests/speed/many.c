@@ -19,6 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shuffle.h"
+
 #define MOST 4
 
 static const struct passwd *pw;
@@ -99,20 +101,6 @@ compare(const void *a, const void *b)
 	double x = *(const double *)a, y = *(const double *)b;
 
 	return x < y ? -1 : x > y;
-}
-
-/* The same orders each time. */
-static void
-shuffle(int *order, int n)
-{
-	int i, k, was;
-
-	for (i = 0; i < n; i++) {
-		k = (int)(random() % (i + 1));
-		was = order[k];
-		order[k] = i;
-		order[i] = i == k ? i : was;
-	}
 }
 
 int

@@ -21,6 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shuffle.h"
+
 #define MOST 8
 
 struct candidate {
@@ -105,20 +107,6 @@ median(long *v, int n)
 {
 	qsort(v, (size_t)n, sizeof(*v), compare);
 	return v[n / 2];
-}
-
-/* The same orders each time. */
-static void
-shuffle(int *order, int n)
-{
-	int i, k, was;
-
-	for (i = 0; i < n; i++) {
-		k = (int)(random() % (i + 1));
-		was = order[k];
-		order[k] = i;
-		order[i] = i == k ? i : was;
-	}
 }
 
 int

@@ -1,0 +1,254 @@
+/*
+ * recovery.h - what a delivery left that ended half-way, and the next one
+ *
+ * For tests of one program each: everything is static.  The states that a crash, a
+ * lost log or a change of state leaves behind are made by hand: what is in tmp/, the
+ * uidlists and the logs of each side.
+ */
+#ifndef TESTS_UNIT_RECOVERY_H
+#define TESTS_UNIT_RECOVERY_H
+
+#include "tests/unit/test.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lda/store/barrier.h"
+#include "lda/store/mailbox.h"
+#include "lda/transaction.h"
+#include "maps/base/clock.h"
+#include "maps/transition.h"
+
+static char dir[] = "/tmp/mfrecover.XXXXXX";
+static struct conf *conf;
+
+/* Runs in the test's directory; true: it ended with status 0. */
+static bool PRINTF(1, 2)
+holds(const char *fmt, ...)
+{
+	char cmd[900];
+	va_list ap;
+	pid_t pid;
+	int status;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(cmd, sizeof(cmd), fmt, ap);
+	va_end(ap);
+	pid = fork();
+	if (pid == 0) {
+		if (chdir(dir) == 0)
+			(void)execl("/bin/sh", "sh", "-c", cmd, (char *)NULL);
+		_exit(127);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status == 0;
+}
+
+#define shell(...) assert_true(holds(__VA_ARGS__))
+
+static struct map *
+open_map(void)
+{
+	struct map *map = NULL;
+	struct err err;
+
+	if (map_open(NULL, conf, MAP_OWNER | MAP_CREATE, &map, &err) != ST_OK)
+		fail_msg("%s", err.text);
+	return map;
+}
+
+static const struct change_by by = { "t", 0, "" };
+
+static void
+begin(enum state state)
+{
+	static const char *no_address[] = { NULL };
+	struct record rec = { .user = "u", .uid = -1, .state = state,
+	    .version = 1, .address = no_address, .by = "", .why = "",
+	    .unknown = "" };
+	struct map *map;
+	struct err err;
+
+	shell("rm -rf old new map; mkdir -m 700 old new map");
+	map = open_map();
+	if (map_replace(map, NULL, &rec, &by, NULL, &err) != ST_OK)
+		fail_msg("%s", err.text);
+	talloc_free(map);
+}
+
+static struct record *
+record_of(struct map *map)
+{
+	struct record *rec = NULL;
+	struct err err;
+
+	if (map_get(map, conf, "u", NULL, time(NULL), &rec, &err) != ST_OK)
+		fail_msg("%s", err.text);
+	return rec;
+}
+
+static struct record *
+record(void)
+{
+	struct map *map = open_map();
+	struct record *rec = record_of(map);
+
+	talloc_free(map);
+	return rec;
+}
+
+/* A step, and its barrier, as the command does it. */
+static void
+step(enum state to)
+{
+	struct record *was = record(), *is = NULL;
+	struct map *map;
+	struct floor *floors;
+	struct err err;
+	size_t n;
+
+	if (transition_step(conf, was, to, 0, 0, 0, &is, &err) != ST_OK)
+		fail_msg("%s", err.text);
+	map = open_map();
+	if (map_replace(map, was, is, &by, NULL, &err) != ST_OK)
+		fail_msg("%s", err.text);
+	talloc_free(map);
+	if (barrier(conf, record(), conf, SIDE_NONE, NULL, &floors, &n,
+	    &err) != ST_OK)
+		fail_msg("%s", err.text);
+}
+
+static char *
+mail(int n)
+{
+	return talloc_asprintf(conf, "Received: by mx.x.test (Postfix)\n"
+	    "\tid 4XYZ%06d; Mon\nSubject: %d\n\nbody %d\n", n, n, n);
+}
+
+static struct message *
+message(TALLOC_CTX *ctx, int n)
+{
+	struct envelope env = { .sender = "s@x.test" };
+	struct message *msg = NULL;
+	FILE *in = tmpfile();
+	struct err err;
+
+	assert_non_null(in);
+	(void)fputs(mail(n), in);
+	(void)fflush(in);
+	(void)lseek(fileno(in), 0, SEEK_SET);
+	if (message_begin(ctx, &env, fileno(in), &msg, &err) != ST_OK)
+		fail_msg("%s", err.text);
+	(void)fclose(in);		/* it is whole */
+	return msg;
+}
+
+/* Deliver message n; true: it was known. */
+static bool
+send_to(const char *folder, int n)
+{
+	TALLOC_CTX *ctx = talloc_new(NULL);
+	struct record *rec = record();
+	struct delivery dv = { .ctx = ctx, .map = open_map(), .conf = conf,
+	    .user = "u", .recipient = "u@x.test", .folder = folder,
+	    .uids = true, .until = clock_ms() + 100000 };
+	struct err err;
+	bool known;
+
+	if (deliver(&dv, rec, message(ctx, n), &err) != ST_OK)
+		fail_msg("%s", err.text);
+	(void)alarm(0);
+	known = dv.known;
+	talloc_free(dv.map);
+	talloc_free(ctx);
+	return known;
+}
+
+enum left { LINE = 1, INTENT = 2, LANDED = 4 };
+
+/*
+ * What is left of a delivery of message n to BOX ("old/u"): its line, its intent,
+ * `seconds` old, its file in `where` ("tmp", "new" or NULL: nowhere).
+ */
+static void
+leave(const char *box, int n, uint32_t uid, const char *where, int left,
+    long seconds)
+{
+	size_t size = strlen(mail(n));
+	struct intent in = { .uid = uid, .at = time(NULL) - seconds };
+	const char *folder = strstr(box, "/.");
+	struct deliveries log;
+	struct err err;
+	char path[200], tmp[64];
+	int fd;
+
+	(void)snprintf(tmp, sizeof(tmp), "1700000000.M1P1Q%dR0badcafe.host", n);
+	(void)snprintf(in.name, sizeof(in.name), "%s,S=%zu,W=%zu", tmp, size,
+	    size + 5);
+	message_key(message(conf, n), "u@x.test", folder == NULL ? "INBOX" :
+	    folder + 2, 0, in.key);
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, box);
+	fd = open(path, O_RDONLY | O_DIRECTORY);
+	assert_int_not_equal(fd, -1);
+	if (left & INTENT) {
+		assert_int_equal(deliveries_open(&log, fd, &err), ST_OK);
+		assert_int_equal(deliveries_intend(&log, &in, &err), ST_OK);
+		if (left & LANDED)
+			assert_int_equal(deliveries_landed(&log, &in, &err), ST_OK);
+		deliveries_close(&log);
+	}
+	(void)close(fd);
+	if (left & LINE)
+		shell("echo '%u :%s' >>%s/dovecot-uidlist", uid, in.name, box);
+	if (where != NULL)
+		shell("printf '%%s' '%s' >'%s/%s/%s'", mail(n), box, where,
+		    strcmp(where, "tmp") == 0 ? tmp : in.name);
+}
+
+/* The Subjects of a mailbox, by UID: "1=1 2=7 ", `-` where there is no line. */
+static bool
+has(const char *box, const char *want)
+{
+	return holds("top=$PWD; cd %s && for f in new/* cur/*; do [ -f \"$f\" ] || continue; "
+	    "b=${f#*/}; b=${b%%%%:*}; u=$(grep -F \" :$b\" dovecot-uidlist | "
+	    "cut -d' ' -f1 | tail -n 1); echo \"${u:--}=$(sed -n 's/Subject: //p; "
+	    "s/^appended/a/p' \"$f\" | head -n 1)\"; done | sort -n | tr '\\n' ' ' "
+	    ">$top/got; [ \"$(cat $top/got)\" = '%s' ] || "
+	    "{ echo \"# %s: $(cat $top/got)\" >&2; exit 1; }", box, want, box);
+}
+
+static void
+both(const char *want)
+{
+	bool old = has("old/u", want), new = has("new/u", want);
+
+	assert_true(old && new);
+}
+
+/* Runs the tests in a new directory. */
+static int
+run_recovery(const struct CMUnitTest *tests, size_t n)
+{
+	char text[400];
+	struct err err;
+	int rc;
+
+	if (mkdtemp(dir) == NULL)
+		return 1;
+	(void)snprintf(text, sizeof(text), "map = tdb:%s/map/map.tdb\n"
+	    "old_mail = %s/old/%%u\nnew_mail = %s/new/%%u\nlog = none\n", dir, dir,
+	    dir);
+	if (conf_parse(NULL, "test", text, strlen(text), &conf, &err) != ST_OK)
+		return 1;
+	rc = _cmocka_run_group_tests("recovery", tests, n, NULL, NULL);
+	if (!holds("rm -rf %s", dir))
+		rc = 1;
+	talloc_free(conf);
+	return rc;
+}
+
+#endif
