@@ -68,27 +68,42 @@ squeeze(TALLOC_CTX *ctx, const char *text)
 	return out;
 }
 
-/* Put in what ^TO_ and its like stand for, but behind a backslash (quoted: before
- * the whole).  FROM_DAEMON knows no case. */
+/* Put in what a macro stands for, as far as the first one behind a backslash (quoted:
+ * before the whole). */
+static char *
+with_macro(TALLOC_CTX *ctx, const char *expr, const struct macro *macro,
+    bool quoted, bool *no_case)
+{
+	size_t name = strlen(macro->name), len = strlen(macro->expr), n = 0;
+	const char *hit, *end = expr;
+	char *out, *to;
+
+	while ((hit = strstr(end, macro->name)) != NULL &&
+	    !(hit > expr ? hit[-1] == '\\' : quoted)) {
+		n++;
+		end = hit + name;
+	}
+	*no_case = *no_case || (n > 0 && macro->no_case);
+	out = to = must(talloc_size(ctx, strlen(expr) + n * len + 1));
+	for (; n > 0; n--) {
+		hit = strstr(expr, macro->name);
+		to = mempcpy(mempcpy(to, expr, (size_t)(hit - expr)),
+		    macro->expr, len);
+		expr = hit + name;
+	}
+	strcpy(to, expr);
+	return out;
+}
+
+/* The same with all of them.  FROM_DAEMON knows no case. */
 static char *
 with_macros(TALLOC_CTX *ctx, char *expr, bool quoted, bool *no_case)
 {
-	char *hit, *new;
-	size_t i = 0;
+	size_t i;
 
-	while (i < MACROS) {
-		hit = strstr(expr, macros[i].name);
-		if (hit == NULL || (hit > expr ? hit[-1] == '\\' : quoted)) {
-			i++;
-			continue;
-		}
-		new = must(talloc_asprintf(ctx, "%.*s%s%s", (int)(hit - expr),
-		    expr, macros[i].expr, hit + strlen(macros[i].name)));
-		talloc_free(expr);
-		expr = new;
-		*no_case = *no_case || macros[i].no_case;
-		i = 0;
-	}
+	for (i = 0; i < MACROS; i++)
+		if (strstr(expr, macros[i].name) != NULL)
+			expr = with_macro(ctx, expr, &macros[i], quoted, no_case);
 	return expr;
 }
 
@@ -171,6 +186,11 @@ by_regex(struct condition *c, const char *text, bool quoted)
 	c->shown = expr;
 	if (*expr == '\0' && !c->weighted) {
 		c->holds = !c->negate;
+		return;
+	}
+	if (strlen(expr) > LINEBUF_MOST) {	/* of macros, which are long */
+		overflowed(c->e);
+		c->holds = false;
 		return;
 	}
 	re = regex_compile(c->e->ctx, expr, no_case, &broken);

@@ -3,9 +3,8 @@
  *
  * A parse tree, then Thompson's automaton built from the end to the beginning:
  * each piece is given the state that comes after it, so that `^^` can see
- * whether anything does.  What remains are positions (the states that take a
- * byte, or end the match) and for each of them the set of positions that may
- * come next; regex_match.c walks them.
+ * whether anything does.  The states that take a byte, or end the match, are
+ * positions; regex_match.c walks from position to position.
  */
 #include "lda/recipe/regex_prog.h"
 
@@ -21,13 +20,14 @@ enum kind { K_EMPTY, K_BYTE, K_ANY, K_SET, K_EDGE, K_SPLIT, K_CAT, K_ALT,
 struct piece {				/* of the parse tree */
 	enum kind	 kind;
 	unsigned char	 byte;
-	struct set	*set;
+	unsigned	 set;		/* which of the sets */
 	struct piece	*sub;		/* first of a list, linked by `next` */
 	struct piece	*next;
 };
 
 struct parser {
 	TALLOC_CTX	*ctx;
+	struct regex	*re;		/* has the sets */
 	struct piece	*made;		/* of which so many are left */
 	unsigned	 left;
 	const unsigned char *p;
@@ -69,32 +69,48 @@ set_both_cases(const struct parser *ps, struct set *set, unsigned c, bool on)
 		set_put(set, c - ('a' - 'A'), on);
 }
 
+/* What is in the set is yet to be said, before the next one is made. */
+static struct piece *
+set_piece(struct parser *ps, struct set **set)
+{
+	struct piece *pc = piece(ps, K_SET);
+	struct regex *re = ps->re;
+
+	if ((re->nset & (re->nset - 1)) == 0)	/* full: twice the room */
+		re->set = must(talloc_realloc(re, re->set, struct set,
+		    re->nset == 0 ? 1 : re->nset * 2));
+	pc->set = re->nset++;
+	*set = &re->set[pc->set];
+	memset(*set, 0, sizeof(**set));
+	return pc;
+}
+
 /* `[...]`: no backslash, no named class; `]` or `-` first are themselves. */
 static struct piece *
 parse_set(struct parser *ps)
 {
-	struct piece *pc = piece(ps, K_SET);
+	struct set *set;
+	struct piece *pc = set_piece(ps, &set);
 	bool in = *ps->p != '^';
 	unsigned last = 0, c;
 
-	pc->set = must(talloc_zero(ps->ctx, struct set));
 	if (!in) {
 		ps->p++;
-		memset(pc->set->bits, 0xff, sizeof(pc->set->bits));
-		set_put(pc->set, '\n', false);
+		memset(set->bits, 0xff, sizeof(set->bits));
+		set_put(set, '\n', false);
 	}
 	if (*ps->p == ']' || *ps->p == '-') {
 		last = *ps->p++;
-		set_put(pc->set, last, in);
+		set_put(set, last, in);
 	}
 	for (; *ps->p != ']' && *ps->p != '\0'; ps->p++) {
 		if (*ps->p == '-' && ps->p[1] != '\0' && ps->p[1] != ']') {
 			ps->p++;
 			for (c = last + 1; c < *ps->p; c++)
-				set_both_cases(ps, pc->set, c, in);
+				set_both_cases(ps, set, c, in);
 		}
 		last = *ps->p;
-		set_both_cases(ps, pc->set, last, in);
+		set_both_cases(ps, set, last, in);
 	}
 	if (*ps->p == ']')
 		ps->p++;
@@ -105,18 +121,18 @@ parse_set(struct parser *ps)
 static struct piece *
 no_word(struct parser *ps)
 {
-	struct piece *pc = piece(ps, K_SET);
+	struct set *set;
+	struct piece *pc = set_piece(ps, &set);
 	unsigned c;
 
-	pc->set = must(talloc_zero(ps->ctx, struct set));
-	memset(pc->set->bits, 0xff, sizeof(pc->set->bits));
+	memset(set->bits, 0xff, sizeof(set->bits));
 	for (c = 'a'; c <= 'z'; c++) {
-		set_put(pc->set, c, false);
-		set_put(pc->set, c - ('a' - 'A'), false);
+		set_put(set, c, false);
+		set_put(set, c - ('a' - 'A'), false);
 	}
 	for (c = '0'; c <= '9'; c++)
-		set_put(pc->set, c, false);
-	set_put(pc->set, '_', false);
+		set_put(set, c, false);
+	set_put(set, '_', false);
 	return pc;
 }
 
@@ -250,7 +266,8 @@ new_state(struct builder *b, enum op op, unsigned x, unsigned y)
 		re->state = must(talloc_realloc(re, re->state, struct state,
 		    (unsigned)b->room));
 	}
-	re->state[re->nstate] = (struct state){ .op = op, .x = x, .y = y };
+	re->state[re->nstate] = (struct state){ .op = (unsigned char)op,
+	    .x = x, .y = y };
 	return re->nstate++;
 }
 
@@ -314,9 +331,7 @@ build(struct builder *b, const struct piece *pc, unsigned next)
 	case K_ANY:
 		return new_state(b, OP_ANY, next, 0);
 	case K_SET:
-		s = new_state(b, OP_SET, next, 0);
-		b->re->state[s].set = *pc->set;
-		return s;
+		return new_state(b, OP_SET, next, pc->set);
 	case K_EDGE:			/* state 0 is the end of the match */
 		return new_state(b, next == 0 ? OP_END_OF_TEXT : OP_BEGIN_OF_TEXT,
 		    next, 0);
@@ -398,9 +413,8 @@ make_classes(struct regex *re)
 			alone[re->state[re->pos[i]].byte] = 1;
 	for (c = 0; c < 256; c++)
 		re->class[c] = alone[c] ? (unsigned char)next++ : 0;
-	for (i = 0; i < re->npos && !full; i++)
-		if (re->state[re->pos[i]].op == OP_SET)
-			full = !cut_classes(re, &re->state[re->pos[i]].set, &next);
+	for (i = 0; i < re->nset && !full; i++)
+		full = !cut_classes(re, &re->set[i], &next);
 	for (c = 0; c < 256 && full; c++)	/* each byte by itself */
 		re->class[c] = (unsigned char)c;
 	if (full)
@@ -418,7 +432,7 @@ struct regex *
 regex_compile(TALLOC_CTX *ctx, const char *expr, bool fold, bool *broken)
 {
 	struct regex *re = must(talloc_zero(ctx, struct regex));
-	struct parser ps = { .fold = fold,
+	struct parser ps = { .re = re, .fold = fold,
 	    .p = (const unsigned char *)expr };
 	struct builder b = { .re = re, .room = 64 };
 	struct piece *tree;

@@ -8,6 +8,7 @@
  */
 #include "lda/recipe/regex_prog.h"
 
+#include <limits.h>
 #include <string.h>
 
 #define DFA_BYTES	(256 * 1024)	/* of transitions before all are forgotten */
@@ -25,15 +26,15 @@ struct dfa {
 };
 
 static bool
-takes(const struct state *st, unsigned char c)
+takes(const struct regex *re, const struct state *st, unsigned char c)
 {
-	switch (st->op) {
+	switch ((enum op)st->op) {
 	case OP_BYTE:
 		return st->byte == c;
 	case OP_ANY:
 		return c != '\n';
 	case OP_SET:
-		return set_has(&st->set, c);
+		return set_has(&re->set[st->y], c);
 	case OP_MATCH: case OP_BEGIN_OF_TEXT: case OP_END_OF_TEXT:
 	case OP_FORK: case OP_EXTRACT:
 		break;
@@ -54,64 +55,54 @@ has(const uint64_t *set, unsigned pos)
 	return (set[pos / 64] >> pos % 64 & 1) != 0;
 }
 
-/* Positions reached from a state without taking a byte.  An explicit stack:
- * expressions nest. */
+/* A state is looked at once in a round. */
 static void
-close_over(const struct regex *re, unsigned from, uint64_t *plain,
-    uint64_t *cut)
+new_round(struct regex *re)
 {
-	unsigned char *seen = must(talloc_zero_size(NULL, re->nstate));
-	unsigned *stack = must(talloc_array(seen, unsigned, 4 * re->nstate + 4));
-	unsigned n = 0, s, i, bit;
-
-	stack[n++] = from << 1;
-	while (n > 0) {
-		s = stack[--n];
-		bit = 1 + (s & 1);
-		i = s >> 1;
-		if ((seen[i] & bit) != 0)
-			continue;
-		seen[i] |= (unsigned char)bit;
-		if (re->state[i].op == OP_FORK) {
-			stack[n++] = re->state[i].x << 1 | (s & 1);
-			stack[n++] = re->state[i].y << 1 | (s & 1);
-		} else if (re->state[i].op == OP_EXTRACT)
-			stack[n++] = re->state[i].x << 1 | 1;
-		else {
-			uint64_t *set = (s & 1) != 0 ? cut : plain;
-			unsigned pos = re->state[i].pos;
-
-			set[pos / 64] |= (uint64_t)1 << pos % 64;
-		}
+	if (re->round > UINT_MAX - 4) {
+		memset(re->seen, 0, re->nstate * sizeof(re->seen[0]));
+		re->round = 0;
 	}
-	talloc_free(seen);
+	re->round += 2;			/* two marks of it: Pike's way needs both */
 }
 
-static uint64_t *
-empty_set(struct regex *re)
+static void
+look_later(struct regex *re, unsigned state, unsigned *n)
 {
-	return must(talloc_zero_array(re, uint64_t, re->words));
+	if (re->seen[state] >= re->round)
+		return;
+	re->seen[state] = re->round;
+	re->stack[(*n)++] = state;
+}
+
+/* Add the positions reached from a state without taking a byte, but for those of
+ * this round.  An explicit stack: expressions nest. */
+static void
+reach(struct regex *re, unsigned from, uint64_t *set)
+{
+	const struct state *st;
+	unsigned n = 0;
+
+	look_later(re, from, &n);
+	while (n > 0) {
+		st = &re->state[re->stack[--n]];
+		if (st->op == OP_FORK || st->op == OP_EXTRACT)
+			look_later(re, st->x, &n);
+		if (st->op == OP_FORK)
+			look_later(re, st->y, &n);
+		if (st->op != OP_FORK && st->op != OP_EXTRACT)
+			set[st->pos / 64] |= (uint64_t)1 << st->pos % 64;
+	}
 }
 
 void
 regex_prepare(struct regex *re)
 {
-	re->init = empty_set(re);
-	re->init_cut = empty_set(re);
-	re->follow = must(talloc_zero_array(re, uint64_t *, re->npos));
-	re->follow_cut = must(talloc_zero_array(re, uint64_t *, re->npos));
-	close_over(re, re->first, re->init, re->init_cut);
-}
-
-static void
-need_follow(struct regex *re, unsigned pos)
-{
-	if (re->follow[pos] != NULL)
-		return;
-	re->follow[pos] = empty_set(re);
-	re->follow_cut[pos] = empty_set(re);
-	close_over(re, re->state[re->pos[pos]].x, re->follow[pos],
-	    re->follow_cut[pos]);
+	re->init = must(talloc_zero_array(re, uint64_t, re->words));
+	re->seen = must(talloc_zero_array(re, unsigned, re->nstate));
+	re->stack = must(talloc_array(re, unsigned, re->nstate));
+	new_round(re);
+	reach(re, re->first, re->init);
 }
 
 /* to |= what follows the positions of `from` that take c. */
@@ -119,19 +110,17 @@ static void
 step(struct regex *re, const uint64_t *from, unsigned char c, bool at_begin,
     uint64_t *to)
 {
-	unsigned w, pos, i;
+	const struct state *st;
 	uint64_t bits;
+	unsigned w;
 
+	new_round(re);
 	for (w = 0; w < re->words; w++)
 		for (bits = from[w]; bits != 0; bits &= bits - 1) {
-			pos = w * 64 + (unsigned)__builtin_ctzll(bits);
-			if (!takes(&re->state[re->pos[pos]], c) && !(at_begin &&
-			    is_edge(&re->state[re->pos[pos]])))
-				continue;
-			need_follow(re, pos);
-			for (i = 0; i < re->words; i++)
-				to[i] |= re->follow[pos][i] |
-				    re->follow_cut[pos][i];
+			st = &re->state[re->pos[w * 64 +
+			    (unsigned)__builtin_ctzll(bits)]];
+			if (takes(re, st, c) || (at_begin && is_edge(st)))
+				reach(re, st->x, to);
 		}
 }
 
@@ -230,7 +219,7 @@ state_of(struct regex *re, const uint64_t *set)
 /* What a search goes by, beside the automaton. */
 struct search {
 	struct regex	*re;
-	uint64_t	*init;		/* may begin anew at each byte; all zero: no */
+	const uint64_t	*init;		/* may begin anew at each byte */
 	bool		 dead;		/* nothing can begin any more */
 	uint64_t	*from, *to;	/* scratch */
 	int		 only;		/* the one byte that a match begins with; -1 */
@@ -363,14 +352,11 @@ regex_search(struct regex *re, const char *text, size_t len, size_t from)
 	struct search s = { .re = re };
 	ssize_t end = REGEX_NO_MATCH;
 	uint64_t *scratch;
-	unsigned i;
 
-	scratch = must(talloc_zero_array(re, uint64_t, 3 * re->words));
-	s.init = scratch;
-	s.from = scratch + re->words;
-	s.to = scratch + 2 * re->words;
-	for (i = 0; i < re->words; i++)
-		s.init[i] = re->init[i] | re->init_cut[i];
+	scratch = must(talloc_zero_array(re, uint64_t, 2 * re->words));
+	s.init = re->init;
+	s.from = scratch;
+	s.to = scratch + re->words;
 	dfa_begin(re);
 	re->idle_at = from;
 	if (from == 0 || text[from - 1] == '\n') {
@@ -399,119 +385,141 @@ out:
 
 /* Pike's way. */
 
+#define NOWHERE		((ssize_t)1 << 62)	/* no extract begun */
+
+struct thread {				/* a position alive */
+	unsigned	 pos;
+	ssize_t		 start;		/* of its extract, or NOWHERE */
+};
+
+enum { LATER = 2 };
+
 struct pike {
 	struct regex	*re;
-	ssize_t		*start[2];	/* by position; NOWHERE: not alive */
-	unsigned	*list[2];	/* positions alive */
-	unsigned	 n[2];
+	struct thread	*list[3];	/* now, then, and LATER; earlier starts first */
+	unsigned	 n[3];
 	int		 now;
+	unsigned	*cut, ncut;	/* states behind a `\/` that this byte crossed */
 	bool		 found;
 	bool		 plain;		/* by an alternative without an extract */
 	ssize_t		 begin, end;	/* of the extract */
 };
 
-#define NOWHERE		((ssize_t)1 << 62)	/* no extract begun */
-#define NOT_ALIVE	(NOWHERE + 1)
-
-static void
-wake(struct pike *pk, int where, unsigned pos, ssize_t start)
-{
-	if (pk->start[where][pos] == NOT_ALIVE)
-		pk->list[where][pk->n[where]++] = pos;
-	if (start < pk->start[where][pos])
-		pk->start[where][pos] = start;
-}
-
-static void
-wake_set(struct pike *pk, int where, const uint64_t *set, ssize_t start)
-{
-	uint64_t bits;
-	unsigned w;
-
-	for (w = 0; w < pk->re->words; w++)
-		for (bits = set[w]; bits != 0; bits &= bits - 1)
-			wake(pk, where, w * 64 + (unsigned)__builtin_ctzll(bits),
-			    start);
-}
-
 /* Those who began later than the extract that was found are out of the race. */
 static void
 drop_later(struct pike *pk)
 {
-	unsigned i, n = 0, pos;
-
-	for (i = 0; i < pk->n[pk->now]; i++) {
-		pos = pk->list[pk->now][i];
-		if (pk->start[pk->now][pos] <= pk->begin)
-			pk->list[pk->now][n++] = pos;
-		else
-			pk->start[pk->now][pos] = NOT_ALIVE;
-	}
-	pk->n[pk->now] = n;
+	while (pk->n[pk->now] > 0 &&
+	    pk->list[pk->now][pk->n[pk->now] - 1].start > pk->begin)
+		pk->n[pk->now]--;
 }
 
 /* Is there a match at `at`?  true: it is over, as one without an extract is. */
 static bool
 look(struct pike *pk, ssize_t at, bool at_end)
 {
-	ssize_t least = NOT_ALIVE, start;
-	unsigned i, pos;
-	enum op op;
+	const struct thread *t = pk->list[pk->now], *end = t + pk->n[pk->now];
+	unsigned op;
 
-	for (i = 0; i < pk->n[pk->now]; i++) {
-		pos = pk->list[pk->now][i];
-		op = pk->re->state[pk->re->pos[pos]].op;
-		start = pk->start[pk->now][pos];
-		if ((op == OP_MATCH || (op == OP_END_OF_TEXT && at_end)) &&
-		    start < least)
-			least = start;
+	for (; t < end; t++) {
+		op = pk->re->state[pk->re->pos[t->pos]].op;
+		if (op == OP_MATCH || (op == OP_END_OF_TEXT && at_end))
+			break;
 	}
-	if (least == NOT_ALIVE)
+	if (t == end)
 		return false;
-	if (least == NOWHERE) {
+	if (t->start == NOWHERE) {
 		pk->plain = !pk->found;
 		pk->found = true;
 		return true;
 	}
 	pk->found = true;
-	pk->begin = least;
+	pk->begin = t->start;
 	pk->end = at;
 	drop_later(pk);
 	return false;
 }
 
-/* Take a byte at `at` (-1: the newline before the text). */
+/* A thread of that start goes on from a state, to all it reaches without a byte where
+ * no other one of the round was.  Past a `\/` a new extract begins, unless one was
+ * found: that is for later. */
 static void
-advance(struct pike *pk, unsigned char c, ssize_t at)
+spread(struct pike *pk, unsigned from, ssize_t start, int list)
 {
-	int then = !pk->now;
 	struct regex *re = pk->re;
-	unsigned i, pos;
-	ssize_t start;
+	const struct state *st;
+	unsigned n = 0;
 
-	for (i = 0; i < pk->n[pk->now]; i++) {
-		pos = pk->list[pk->now][i];
-		start = pk->start[pk->now][pos];
-		pk->start[pk->now][pos] = NOT_ALIVE;
-		if (!takes(&re->state[re->pos[pos]], c) && !(at == -1 &&
-		    is_edge(&re->state[re->pos[pos]])))
-			continue;
-		need_follow(re, pos);
-		wake_set(pk, then, re->follow[pos], start);
-		wake_set(pk, then, re->follow_cut[pos],
-		    pk->found ? start : at + 1);
+	look_later(re, from, &n);
+	while (n > 0) {
+		st = &re->state[re->stack[--n]];
+		switch ((enum op)st->op) {
+		case OP_EXTRACT:
+			if (pk->found)
+				look_later(re, st->x, &n);
+			else
+				pk->cut[pk->ncut++] = st->x;
+			break;
+		case OP_FORK:
+			look_later(re, st->x, &n);
+			look_later(re, st->y, &n);
+			break;
+		case OP_MATCH: case OP_BYTE: case OP_ANY: case OP_SET:
+		case OP_BEGIN_OF_TEXT: case OP_END_OF_TEXT:
+			pk->list[list][pk->n[list]++] = (struct thread){
+			    .pos = st->pos, .start = start };
+			break;
+		}
 	}
-	pk->n[pk->now] = 0;
-	pk->now = then;
 }
 
+/*
+ * Take a byte at `at` (-1: the newline before the text); anew: a match may begin after
+ * it.  Where several threads come to one state the earliest start is the one that
+ * counts, so they go on in that order: extracts begun before, those that begin here,
+ * and last whoever has none; but these cross most of the `\/`, and run before, with
+ * the lesser mark, which does not keep others away.
+ */
 static void
-begin_anew(struct pike *pk, ssize_t at)
+advance(struct pike *pk, unsigned char c, ssize_t at, bool anew)
 {
-	if (pk->found)
-		return;
-	wake_set(pk, pk->now, pk->re->init, NOWHERE);
-	wake_set(pk, pk->now, pk->re->init_cut, at);
+	struct regex *re = pk->re;
+	const struct thread *t = pk->list[pk->now], *end = t + pk->n[pk->now];
+	const struct state *st;
+	int list = !pk->now;
+	unsigned i;
+
+	new_round(re);
+	re->round++;
+	pk->n[list] = pk->n[LATER] = pk->ncut = 0;
+	for (; t < end; t++) {
+		if (t->start == NOWHERE && list != LATER) {
+			re->round--;
+			list = LATER;
+		}
+		st = &re->state[re->pos[t->pos]];
+		if (takes(re, st, c) || (at == -1 && is_edge(st)))
+			spread(pk, st->x, t->start, list);
+	}
+	if (list != LATER)
+		re->round--;
+	if (anew)
+		spread(pk, re->first, NOWHERE, LATER);
+	re->round++;
+	pk->now = list = !pk->now;
+	for (i = 0; i < pk->ncut; i++)
+		spread(pk, pk->cut[i], at + 1, list);
+	for (i = 0, t = pk->list[LATER]; i < pk->n[LATER]; i++, t++)
+		if (re->seen[re->pos[t->pos]] < re->round)
+			pk->list[list][pk->n[list]++] = *t;
+}
+
+/* A match may begin at `at`: nothing is alive yet. */
+static void
+begin(struct pike *pk, ssize_t at)
+{
+	pk->n[pk->now] = 0;
+	advance(pk, '\0', at - 1, true);
 }
 
 /* skip: nothing that matters began before that byte; where that is `from` itself,
@@ -525,23 +533,23 @@ run_pike(struct pike *pk, const char *text, size_t len, size_t from,
 	size_t i;
 
 	if (skip == from && (from == 0 || text[from - 1] == '\n')) {
-		begin_anew(pk, before);
+		begin(pk, before);
 		if (look(pk, before, false))
 			return true;
-		advance(pk, '\n', before);
-	}
+		advance(pk, '\n', before, skip < len && !pk->found);
+	} else if (skip < len)
+		begin(pk, (ssize_t)skip);
 	for (i = skip; i < len; i++) {
-		begin_anew(pk, (ssize_t)i);
 		if (look(pk, (ssize_t)i, false) || pk->n[pk->now] == 0)
 			return pk->found;
 		c = (unsigned char)text[i];
 		if (pk->re->fold && c >= 'A' && c <= 'Z')
 			c = (unsigned char)(c + 'a' - 'A');
-		advance(pk, c, (ssize_t)i);
+		advance(pk, c, (ssize_t)i, i + 1 < len && !pk->found);
 	}
 	if (look(pk, (ssize_t)len, true))
 		return true;
-	advance(pk, '\n', (ssize_t)len);
+	advance(pk, '\n', (ssize_t)len, false);
 	(void)look(pk, (ssize_t)len + 1, false);
 	return pk->found;
 }
@@ -551,24 +559,19 @@ regex_extract(struct regex *re, const char *text, size_t len, size_t from,
     ssize_t *start, ssize_t *end)
 {
 	struct pike pk = { .re = re };
+	TALLOC_CTX *ctx;
 	bool found;
-	unsigned i;
-	int side;
+	int i;
 
 	/* The automaton says for little whether it is worth the trouble. */
 	if (regex_search(re, text, len, from) == REGEX_NO_MATCH)
 		return false;
-	for (side = 0; side < 2; side++) {
-		pk.start[side] = must(talloc_array(re, ssize_t, re->npos));
-		pk.list[side] = must(talloc_array(re, unsigned, re->npos));
-		for (i = 0; i < re->npos; i++)
-			pk.start[side][i] = NOT_ALIVE;
-	}
+	ctx = must(talloc_new(NULL));
+	for (i = 0; i < 3; i++)
+		pk.list[i] = must(talloc_array(ctx, struct thread, re->npos));
+	pk.cut = must(talloc_array(ctx, unsigned, 2 * re->nstate));
 	found = run_pike(&pk, text, len, from, re->idle_at);
-	for (side = 0; side < 2; side++) {
-		talloc_free(pk.start[side]);
-		talloc_free(pk.list[side]);
-	}
+	talloc_free(ctx);
 	if (!found)
 		return false;
 	*start = pk.plain ? -1 : pk.begin < 0 ? 0 : pk.begin;

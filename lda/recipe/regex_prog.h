@@ -28,11 +28,11 @@ enum op {
 };
 
 struct state {
-	enum op		 op;
-	unsigned	 x, y;
-	unsigned	 pos;
+	unsigned char	 op;
 	unsigned char	 byte;
-	struct set	 set;
+	unsigned	 x;
+	unsigned	 y;		/* OP_SET: which of the sets */
+	unsigned	 pos;
 };
 
 struct dfa;
@@ -40,20 +40,22 @@ struct dfa;
 struct regex {
 	struct state	*state;
 	unsigned	 nstate, first;
+	struct set	*set;
+	unsigned	 nset;
 	bool		 fold, extracts;
 	unsigned	*pos;		/* position -> state */
 	unsigned	 npos, words;	/* words: of a set of positions */
 	unsigned char	 class[256], of_class[256];
 	unsigned	 nclass;
-	uint64_t	*init;		/* positions at the start: reached without */
-	uint64_t	*init_cut;	/* and with crossing a `\/` */
-	uint64_t       **follow;	/* by position, NULL until needed: the same */
-	uint64_t       **follow_cut;
+	uint64_t	*init;		/* positions at the start */
+	unsigned	*seen;		/* by state: the round that looked at it last */
+	unsigned	 round;
+	unsigned	*stack;		/* of states still to be looked at */
 	struct dfa	*dfa;
 	size_t		 idle_at;	/* of the last search: nothing was alive here */
 };
 
-/* Sets of positions and the start of an automaton. */
+/* What a walk needs, once positions are numbered. */
 void		regex_prepare(struct regex *re);
 
 #endif

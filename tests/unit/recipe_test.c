@@ -98,6 +98,29 @@ case_and_broken(void **state)
 	talloc_free(re);
 }
 
+/* As many places at once as the expression is long: a step for each, and no more
+ * memory than for the expression itself. */
+static void
+many_places(void **state)
+{
+	enum { N = 8000 };
+	char *expr = malloc(N + 1), *text = malloc(N);
+	struct regex *re;
+	bool broken;
+
+	(void)state;
+	memset(expr, 'a', N);
+	expr[N] = '\0';
+	memset(text, 'a', N);
+	re = regex_compile(NULL, expr, false, &broken);
+	assert_int_equal(regex_search(re, text, N - 1, 0), NO);
+	assert_int_equal(regex_search(re, text, N, 0), N);
+	assert_in_range(talloc_total_size(re), 1, 1024 * 1024);
+	talloc_free(re);
+	free(text);
+	free(expr);
+}
+
 /* More states than are kept: a text of megabytes all the same. */
 static void
 many_states(void **state)
@@ -284,6 +307,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(expressions),
 		cmocka_unit_test(case_and_broken),
+		cmocka_unit_test(many_places),
 		cmocka_unit_test(many_states),
 		cmocka_unit_test(words),
 		cmocka_unit_test(too_long),
