@@ -14,6 +14,8 @@
 #define LINEBUF_MIN	128
 #define LINEBUF_DEFAULT	2048
 #define LINEBUF_MOST	(1024 * 1024)
+#define POOL_RUN	(1024 * 1024)	/* bytes that malloc() is asked for at once: */
+#define POOL_STATEMENT	(64 * 1024)	/* musl's maps a few pages for each piece */
 #define RC_SIZE_MAX	(4 * 1024 * 1024)	/* bytes of one rc file */
 #define RC_DEPTH_MAX	64			/* INCLUDERC in each other */
 #define RC_OPENED_MAX	1000			/* rc files opened in a run */
@@ -41,6 +43,7 @@ struct block {				/* entered: restored when it closes */
 
 struct engine {
 	TALLOC_CTX	*ctx;
+	TALLOC_CTX	*pool;		/* of what a statement needs */
 	const struct recipe_setup *su;
 	struct recipe_result *result;
 	struct mail	*mail;

@@ -393,7 +393,7 @@ struct rcfile *
 rcfile_parse(TALLOC_CTX *ctx, const char *name, const char *data, size_t len)
 {
 	struct rcfile *rc = must(talloc_zero(ctx, struct rcfile));
-	struct parsing *ps = must(talloc_zero(NULL, struct parsing));
+	struct parsing *ps = must(talloc_zero(ctx, struct parsing));
 
 	rc->name = must(talloc_strdup(rc, name));
 	rc->data = data;

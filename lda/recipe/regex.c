@@ -437,8 +437,7 @@ regex_compile(TALLOC_CTX *ctx, const char *expr, bool fold, bool *broken)
 	struct builder b = { .re = re, .room = 64 };
 	struct piece *tree;
 
-	/* One block for the tree: it is gone in a moment. */
-	ps.ctx = must(talloc_pool(NULL, 16384));
+	ps.ctx = must(talloc_new(ctx));
 	tree = parse_alternatives(&ps);
 	if (*ps.p != '\0')
 		ps.broken = true;

@@ -332,7 +332,7 @@ run_files(struct engine *e)
 			continue;
 		}
 		/* What a statement needs is gone with it. */
-		e->ctx = must(talloc_new(e));
+		e->ctx = must(talloc_new(e->pool));
 		delivered = run_statement(e, f, &f->rc->statement[f->at++],
 		    &give_up);
 		if (e->ctx != outer)

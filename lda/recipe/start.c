@@ -281,9 +281,12 @@ begin(TALLOC_CTX *ctx, const struct recipe_setup *setup,
     struct recipe_result *result)
 {
 	const struct envelope *env = setup->env;
-	struct engine *e = must(talloc_zero(ctx, struct engine));
+	struct engine *e = must(talloc_pooled_object(ctx, struct engine, 1,
+	    POOL_RUN));
 
+	memset(e, 0, sizeof(*e));
 	e->ctx = e;
+	e->pool = must(talloc_pool(e, POOL_STATEMENT));
 	e->su = setup;
 	e->result = result;
 	e->mail = setup->mail;

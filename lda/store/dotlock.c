@@ -29,8 +29,8 @@
 #define LINE_LOOK	50000L		/* ... in line, between two looks ahead */
 #define LINE_HELD	1000		/* ms that its head has the lock, at most ... */
 #define LINE_IDLE	50		/* ... and has not: else on with a file of our own */
-#define LINE_GAP	5000L		/* ... left for others, every */
-#define LINE_BUSY	250		/* ms */
+#define LINE_GAP	5000L		/* microseconds that are left to others, once in */
+#define LINE_BUSY	250000L		/* such that the lock was held */
 
 struct taking {				/* one dotlock_take() */
 	struct dotlock	*lk;
@@ -43,16 +43,23 @@ struct taking {				/* one dotlock_take() */
 	long long	 asked;		/* asked: CLOCK_MONOTONIC, milliseconds */
 };
 
+const char *
+dotlock_host(void)
+{
+	static struct utsname uts;
+
+	if (uts.nodename[0] == '\0' && (uname(&uts) == -1 ||
+	    uts.nodename[0] == '\0'))
+		(void)snprintf(uts.nodename, sizeof(uts.nodename), "localhost");
+	return uts.nodename;
+}
+
 static const char *
 fill_content(char content[CONTENT])
 {
-	static struct utsname uts;
-	int len;
+	int len = snprintf(content, CONTENT, "%ld:", (long)getpid());
 
-	if (uts.nodename[0] == '\0' && uname(&uts) == -1)
-		(void)snprintf(uts.nodename, sizeof(uts.nodename), "localhost");
-	len = snprintf(content, CONTENT, "%ld:", (long)getpid());
-	(void)snprintf(content + len, CONTENT - (size_t)len, "%s", uts.nodename);
+	(void)snprintf(content + len, CONTENT - (size_t)len, "%s", dotlock_host());
 	return content + len;
 }
 
@@ -77,6 +84,13 @@ same_time(const struct statx_timestamp *a, const struct statx_timestamp *b)
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
+/* A number that another process will not have: chance enough for who waits. */
+static long
+any_below(long most)
+{
+	return (long)((clock_us() ^ getpid()) % most);
+}
+
 /*
  * Between two looks at a lock that is held: a part of the time that was waited
  * already, so at first shorter than a delivery holds it, and at last what spares a
@@ -89,7 +103,7 @@ nap(long long waited)
 	struct timespec ts = { 0, 0 };
 
 	us = us < NAP_MIN ? NAP_MIN : us > NAP_MAX ? NAP_MAX : us;
-	ts.tv_nsec = (us / 2 + (clock_us() ^ getpid()) % (us / 2 + 1)) * 1000L;
+	ts.tv_nsec = (us / 2 + any_below(us / 2 + 1)) * 1000L;
 	(void)nanosleep(&ts, NULL);
 }
 
@@ -123,20 +137,27 @@ ms_since(const struct statx_timestamp *then)
 	return ms < 0 ? LLONG_MAX : ms;
 }
 
+/* Microseconds that the last one had the lock: he wrote into the file before, and
+ * took its name away at last. */
+static long long
+was_held(const struct statx *file)
+{
+	return (file->stx_ctime.tv_sec - file->stx_mtime.tv_sec) * 1000000LL +
+	    ((long)file->stx_ctime.tv_nsec - (long)file->stx_mtime.tv_nsec) / 1000;
+}
+
 /*
  * Who had to wait leaves a gap now and then: for those who stand in no line (Dovecot, a
- * barrier, other hosts) there would be none.  The file's atime is that of the last.
+ * barrier, other hosts) there would be none.  The chance is the time that the last one
+ * had the lock, of LINE_BUSY: one gap in that time, however many and fast we are.
  */
 static void
-leave_gap(int fd, const struct statx *file)
+leave_gap(const struct statx *file)
 {
-	struct timespec gap = { 0, LINE_GAP * 1000 },
-	    ts[2] = { { 0, UTIME_NOW }, { 0, UTIME_OMIT } };
+	struct timespec gap = { 0, LINE_GAP * 1000 };
 
-	if (ms_since(&file->stx_atime) < LINE_BUSY)
-		return;
-	(void)futimens(fd, ts);
-	(void)nanosleep(&gap, NULL);
+	if (any_below(LINE_BUSY) < was_held(file))
+		(void)nanosleep(&gap, NULL);
 }
 
 /* Does somebody sleep at the head of the line?  He has neither taken nor dropped the
@@ -166,7 +187,7 @@ stand_in_line(int fd, const char *name, int dirfd, long wait)
 		    clock_us() - begin >= wait * 1000LL))
 			return false;
 		if (first && look != 0 && !is_lock)
-			leave_gap(fd, &file);
+			leave_gap(&file);
 		look = LINE_LOOK;
 	} while (!first);
 	return S_ISREG(file.stx_mode) && file.stx_nlink == 1 && !is_lock;

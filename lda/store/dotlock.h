@@ -61,6 +61,9 @@ enum status	dotlock_keep(struct dotlock *lk, struct err *err) MUST_CHECK;
 /* Does somebody stand in line behind us? */
 bool		dotlock_awaited(const struct dotlock *lk);
 
+/* The name of this host, as locks have it.  Static. */
+const char     *dotlock_host(void);
+
 /* Remove it where it is still ours.  Does nothing where it is not held. */
 void		dotlock_drop(struct dotlock *lk);
 

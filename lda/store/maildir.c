@@ -8,10 +8,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "lda/store/dotlock.h"
 #include "maps/base/file.h"
 
 #define HOST_MAX 80			/* leaves room for ,S= and ,W= */
@@ -21,14 +21,11 @@ maildir_unique(TALLOC_CTX *ctx)
 {
 	static unsigned count;
 	char host[HOST_MAX + 8], *out = host;
-	struct utsname uts;
 	struct timespec ts;
 	unsigned random;
 	const char *p;
 
-	if (uname(&uts) == -1 || uts.nodename[0] == '\0')
-		(void)snprintf(uts.nodename, sizeof(uts.nodename), "localhost");
-	for (p = uts.nodename; *p != '\0' && out < host + HOST_MAX; p++) {
+	for (p = dotlock_host(); *p != '\0' && out < host + HOST_MAX; p++) {
 		if (*p == '/' || *p == ':' || *p == ',' || *p <= ' ')
 			out += snprintf(out, 8, "\\%03o", (unsigned char)*p);
 		else

@@ -19,7 +19,8 @@ struct maildir {
 	const char	*path;		/* of the mailbox, for messages; talloc */
 	const char	*folder;
 	int		 root;		/* the Maildir itself (inbox) */
-	int		 dir;		/* the mailbox */
+	int		 dir;		/* the mailbox; of these four some may be one
+					   and the same descriptor */
 	int		 tmp, new, cur;
 	int		 ctl;		/* where dovecot-uidlist belongs */
 	int		 idx;		/* where the index files belong; -1: nowhere */

@@ -40,8 +40,9 @@ filer_check(const char *filer, struct err *err)
 static int
 maildir_destroy(struct maildir *md)
 {
-	const int fds[] = { md->root, md->dir, md->tmp, md->new, md->cur, md->ctl,
-	    md->idx };
+	const int fds[] = { md->root, md->tmp, md->new, md->cur,
+	    md->dir == md->root ? -1 : md->dir, md->ctl == md->dir ? -1 : md->ctl,
+	    md->idx == md->ctl ? -1 : md->idx };
 	size_t i;
 
 	for (i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
@@ -144,7 +145,7 @@ open_root(const char *path, const char *filer, bool make, int *fd,
 {
 	enum status st;
 
-	*fd = open(path, DIR_FLAGS);
+	*fd = openat(AT_FDCWD, path, DIR_FLAGS);
 	if (*fd != -1)
 		return ST_OK;
 	if (errno != ENOENT)
@@ -152,7 +153,7 @@ open_root(const char *path, const char *filer, bool make, int *fd,
 	if (!make)
 		return ST_NONE;
 	st = make_path(path, filer, err);
-	if (st == ST_OK && (*fd = open(path, DIR_FLAGS)) == -1)
+	if (st == ST_OK && (*fd = openat(AT_FDCWD, path, DIR_FLAGS)) == -1)
 		st = err_sys(err, "open %s", path);
 	return st;
 }
@@ -166,8 +167,8 @@ open_beside(const struct maildir *md, const char *base, const char *filer,
 	int root = -1;
 
 	if (base == NULL) {
-		*fd = fcntl(otherwise, F_DUPFD_CLOEXEC, 3);
-		return *fd == -1 ? err_sys(err, "dup") : ST_OK;
+		*fd = otherwise;
+		return ST_OK;
 	}
 	st = open_root(base, filer, make, &root, err);
 	if (st == ST_OK)
@@ -233,8 +234,8 @@ open_folder(struct maildir *md, bool make, struct err *err)
 	int fd;
 
 	if (md->folder[0] == '\0') {
-		md->dir = fcntl(md->root, F_DUPFD_CLOEXEC, 3);
-		return md->dir == -1 ? err_sys(err, "dup") : ST_OK;
+		md->dir = md->root;
+		return ST_OK;
 	}
 	md->made = make && faccessat(md->root, md->folder, F_OK,
 	    AT_SYMLINK_NOFOLLOW) == -1;
