@@ -229,6 +229,18 @@ set_alarm(const struct delivery *dv, unsigned most)
 	    most);
 }
 
+/* What no process but this one would clear away, should it have no memory left. */
+static struct commit *under_way;
+
+static void
+leave(void)
+{
+	if (under_way == NULL)
+		return;
+	commit_clean(under_way);
+	mailboxes_unlock(&under_way->set);
+}
+
 /*
  * Once around.  SIGALRM's default action is the fence of a process that was
  * stopped, or of a filer that hangs, while it holds locks: it dies before it
@@ -242,6 +254,8 @@ attempt(struct delivery *dv, const struct plan *plan, const struct record *rec,
 	struct commit *c = must(talloc_zero(NULL, struct commit));
 	enum status st;
 
+	under_way = c;
+	must_clean(leave);
 	commit_init(c, dv);
 	st = open_sides(c, dv, rec, plan, err);
 	if (st == ST_OK)
@@ -268,6 +282,7 @@ attempt(struct delivery *dv, const struct plan *plan, const struct record *rec,
 	if (st == ST_OK && !c->known)
 		dv->name = must(talloc_strdup(dv->ctx, c->intent.name));
 	source_keep(src, c);
+	under_way = NULL;
 	talloc_free(c);
 	return st;
 }

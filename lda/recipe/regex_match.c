@@ -440,7 +440,7 @@ look(struct pike *pk, ssize_t at, bool at_end)
 	return false;
 }
 
-/* A thread of that start goes on from a state, to all it reaches without a byte where
+/* A thread of that start goes from a state to all it reaches without a byte where
  * no other one of the round was.  Past a `\/` a new extract begins, unless one was
  * found: that is for later. */
 static void
@@ -473,45 +473,49 @@ spread(struct pike *pk, unsigned from, ssize_t start, int list)
 	}
 }
 
+/* Where a thread goes with a byte at `at` (-1: the newline before the text). */
+static void
+go_on(struct pike *pk, const struct thread *t, unsigned char c, ssize_t at,
+    int list)
+{
+	struct regex *re = pk->re;
+	const struct state *st = &re->state[re->pos[t->pos]];
+
+	if (takes(re, st, c) || (at == -1 && is_edge(st)))
+		spread(pk, st->x, t->start, list);
+}
+
 /*
- * Take a byte at `at` (-1: the newline before the text); anew: a match may begin after
- * it.  Where several threads come to one state the earliest start is the one that
- * counts, so they go on in that order: extracts begun before, those that begin here,
- * and last whoever has none; but these cross most of the `\/`, and run before, with
- * the lesser mark, which does not keep others away.
+ * Take a byte; anew: a match may begin after it.  Where several threads come to one
+ * state the earliest start is the one that counts, so they go on in that order:
+ * extracts begun before, those that begin here, and last who has none.  But these
+ * cross most of the `\/`, and run before, with a lesser mark, which keeps nobody away.
  */
 static void
 advance(struct pike *pk, unsigned char c, ssize_t at, bool anew)
 {
 	struct regex *re = pk->re;
 	const struct thread *t = pk->list[pk->now], *end = t + pk->n[pk->now];
-	const struct state *st;
-	int list = !pk->now;
+	int then = !pk->now;
 	unsigned i;
 
 	new_round(re);
+	pk->n[then] = pk->n[LATER] = pk->ncut = 0;
 	re->round++;
-	pk->n[list] = pk->n[LATER] = pk->ncut = 0;
-	for (; t < end; t++) {
-		if (t->start == NOWHERE && list != LATER) {
-			re->round--;
-			list = LATER;
-		}
-		st = &re->state[re->pos[t->pos]];
-		if (takes(re, st, c) || (at == -1 && is_edge(st)))
-			spread(pk, st->x, t->start, list);
-	}
-	if (list != LATER)
-		re->round--;
+	for (; t < end && t->start != NOWHERE; t++)
+		go_on(pk, t, c, at, then);
+	re->round--;
+	for (; t < end; t++)
+		go_on(pk, t, c, at, LATER);
 	if (anew)
 		spread(pk, re->first, NOWHERE, LATER);
 	re->round++;
-	pk->now = list = !pk->now;
 	for (i = 0; i < pk->ncut; i++)
-		spread(pk, pk->cut[i], at + 1, list);
+		spread(pk, pk->cut[i], at + 1, then);
 	for (i = 0, t = pk->list[LATER]; i < pk->n[LATER]; i++, t++)
 		if (re->seen[re->pos[t->pos]] < re->round)
-			pk->list[list][pk->n[list]++] = *t;
+			pk->list[then][pk->n[then]++] = *t;
+	pk->now = then;
 }
 
 /* A match may begin at `at`: nothing is alive yet. */

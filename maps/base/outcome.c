@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 static int oom_status = 75;		/* EX_TEMPFAIL: the LDA must never bounce */
+static void (*oom_clean)(void);
 
 /* One line, whatever was put into it: a log and an SMTP reply have no second. */
 static void
@@ -118,6 +119,12 @@ must_exit(int status)
 	oom_status = status;
 }
 
+void
+must_clean(void (*fn)(void))
+{
+	oom_clean = fn;
+}
+
 void *
 must_(void *p)
 {
@@ -125,6 +132,8 @@ must_(void *p)
 
 	if (p == NULL) {
 		(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+		if (oom_clean != NULL)
+			oom_clean();
 		_exit(oom_status);
 	}
 	return p;

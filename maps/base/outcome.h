@@ -57,10 +57,12 @@ const char     *status_name(enum status st);
 
 /*
  * Out of memory is not an outcome.  must() returns its argument, or ends the
- * process with the status set by must_exit() (at first 75, EX_TEMPFAIL).
+ * process with the status set by must_exit() (at first 75, EX_TEMPFAIL), after
+ * a call of what must_clean() was given: it needs no memory.
  */
 void	       *must_(void *p);
 #define must(p) ((__typeof__(p))must_((void *)(p)))
 void		must_exit(int status);
+void		must_clean(void (*fn)(void));
 
 #endif
