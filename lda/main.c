@@ -29,6 +29,7 @@
 
 #ifndef VERSION
 #define VERSION "0.1"
+#define POOL	(64 * 1024)	/* bytes that malloc() is asked for at once */
 #endif
 
 extern char **environ;
@@ -556,12 +557,13 @@ int
 main(int argc, char **argv)
 {
 	struct run r = { .mapped = false };
+	TALLOC_CTX *ctx = must(talloc_pool(NULL, POOL));
 	struct err err;
 
 	file_standard();
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)umask(077);
-	if (envelope_read(NULL, argc, argv, environ, &r.env, &err) != ST_OK) {
+	if (envelope_read(ctx, argc, argv, environ, &r.env, &err) != ST_OK) {
 		r.mapped = output_is_postfix();
 		return defer(&r, "4.3.5", &err);
 	}

@@ -1,10 +1,17 @@
 /*
- * musl.h - what musl 1.2.3 lacks of Linux; included before everything else
+ * musl.h - what musl 1.2.3 has not, or other than glibc; included before everything else
  */
 #ifndef LDA_MUSL_H
 #define LDA_MUSL_H
 
 #include <sys/stat.h>
+#include <time.h>
+
+/* With the daylight saving time that glibc, and so procmail, gives TZ=EST5EDT. */
+struct tm      *musl_localtime_r(const time_t *when, struct tm *tm);
+char	       *musl_ctime_r(const time_t *when, char *buf);
+#define localtime_r musl_localtime_r
+#define ctime_r musl_ctime_r
 
 #ifndef STATX_BASIC_STATS
 #include <linux/stat.h>

@@ -157,9 +157,10 @@ set_up(posix_spawn_file_actions_t *fa, int in, int out, int log)
 	return posix_spawn_file_actions_adddup2(fa, log, STDERR_FILENO);
 }
 
-/* With argv[0] /bin/sh, which is used where the program cannot be executed. */
+/* With argv[0] /bin/sh, which is used where the program cannot be executed: on the file
+ * that was found, a script without `#!` perhaps, or else on the name. */
 static pid_t
-spawn(struct engine *e, const char *const *argv, int in, int out)
+spawn(struct engine *e, const char **argv, int in, int out)
 {
 	char *const *args = (char *const *)(uintptr_t)(argv + 1);
 	char *const *with_sh = (char *const *)(uintptr_t)argv;
@@ -185,6 +186,8 @@ spawn(struct engine *e, const char *const *argv, int in, int out)
 		if (path != NULL)
 			rc = posix_spawn(&pid, path, &fa, &attr, args,
 			    vars_environ(e->vars));
+		if (rc == ENOEXEC)
+			argv[1] = path;
 		if (rc != 0)
 			rc = posix_spawn(&pid, "/bin/sh", &fa, &attr, with_sh,
 			    vars_environ(e->vars));

@@ -161,6 +161,31 @@ rm -f "/var/mail/${user}2"; userdel ${user}2 2>/dev/null
 [ $? -eq 75 ] && [ "$(grep -c '^Subject' "/var/mail/$user")" -eq 4 ]
 ok $? "-d with one who is no user: deferred"
 
+# The From_ line's local time, whichever libc the LDA has; asked twice where the minute is over
+# in between.
+when()		# NAME COMMAND...
+{
+	name=$1
+	shift
+	as TZ="$tz" "$@" -f joe DEFAULT="$t/home/$name.zone" /dev/null <no-from
+	sed -n '1s/:[0-9][0-9] / /p' "$t/home/$name.zone" >"$t/$name.zone"
+	rm -f "$t/home/$name.zone"
+	[ -s "$t/$name.zone" ]
+}
+agree()
+{
+	when procmail /usr/bin/procmail -t && when ours "$BUILD/lda/mailferry-lda" --config "$t/conf" &&
+		cmp "$t/procmail.zone" "$t/ours.zone" >>"$t/out" 2>&1
+}
+agreed=0
+: >"$t/out"
+for tz in EST5EDT CST6CDT CET-1CEST GMT0BST NZST-12NZDT AEST-10AEDT EST+5EDT 'AAA+5:30BBB' '<ABC>5<CDE>' '<+03>-3' \
+	FOO3BAR FOO3 UTC '' XYZ Europe/Berlin :Europe/Berlin America/New_York EST5EDT,M3.2.0,M11.1.0 \
+	CET-1CEST,M3.5.0,M10.5.0/3 ../../../etc/passwd5AAA 'no zone' "$(printf 'A%.0s' $(seq 300))5BBB"; do
+	agree || agree || { echo "TZ=$tz: $(cat "$t/procmail.zone" "$t/ours.zone")" >>"$t/out"; agreed=1; }
+done
+ok $agreed "local time by TZ"
+
 # A full disk: what was written is taken back.
 if mkdir "$t/small" && mount -t tmpfs -o size=64k tmpfs "$t/small" 2>/dev/null; then
 	echo before >"$t/small/box" && chown $user "$t/small" "$t/small/box"
