@@ -233,16 +233,26 @@ uidnext()	# USER SIDE: as the file says
 		$1 >= n { n = $1 + 1 } END { print n }' "$t/$2/$1/Maildir/dovecot-uidlist"
 }
 
-# UID, size and hash of every message of a side, flags apart.
+# UID, size and hash of every message of a side, flags apart; anew where Dovecot moves one
+# meanwhile.
 messages()	# USER SIDE
 {
 	d=$t/$2/$1/Maildir
+	until each_message >"$t/messages" 2>/dev/null; do :; done
+	sort -n "$t/messages"
+}
+
+each_message()
+{
 	for f in "$d"/new/* "$d"/cur/*; do
-		[ -f "$f" ] || continue
-		b=$(basename "$f")
+		b=${f##*/}
+		[ "$b" != '*' ] || continue
 		b=${b%%:*}
-		echo "$(grep -F " :$b" "$d/dovecot-uidlist" | head -n 1 | cut -d' ' -f1) $b $(md5sum <"$f" | cut -c1-32) $(stat -c %Y "$f")"
-	done | sort -n
+		is=$(md5sum <"$f" && stat -c %Y "$f") || return 1
+		# shellcheck disable=SC2086
+		set -- $is
+		echo "$(grep -F " :$b" "$d/dovecot-uidlist" | head -n 1 | cut -d' ' -f1) $b $1 $3"
+	done
 }
 
 same_messages()	# USER
