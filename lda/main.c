@@ -29,8 +29,8 @@
 
 #ifndef VERSION
 #define VERSION "0.1"
-#define POOL	(64 * 1024)	/* bytes that malloc() is asked for at once */
 #endif
+#define POOL	(64 * 1024)	/* bytes that malloc() is asked for at once */
 
 extern char **environ;
 

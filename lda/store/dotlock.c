@@ -29,8 +29,8 @@
 #define LINE_LOOK	50000L		/* ... in line, between two looks ahead */
 #define LINE_HELD	1000		/* ms that its head has the lock, at most ... */
 #define LINE_IDLE	50		/* ... and has not: else on with a file of our own */
-#define LINE_GAP	5000L		/* microseconds that are left to others, once in */
-#define LINE_BUSY	250000L		/* such that the lock was held */
+#define LINE_GAP	5000L		/* microseconds left to others, a gap for every ... */
+#define LINE_BUSY	250000L		/* ... that the lock was held */
 
 struct taking {				/* one dotlock_take() */
 	struct dotlock	*lk;
