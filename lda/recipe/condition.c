@@ -91,7 +91,7 @@ with_macro(TALLOC_CTX *ctx, const char *expr, const struct macro *macro,
 		    macro->expr, len);
 		expr = hit + name;
 	}
-	strcpy(to, expr);
+	memcpy(to, expr, strlen(expr) + 1);
 	return out;
 }
 
