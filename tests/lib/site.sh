@@ -238,7 +238,11 @@ uidnext()	# USER SIDE: as the file says
 messages()	# USER SIDE
 {
 	d=$t/$2/$1/Maildir
-	until each_message >"$t/messages" 2>/dev/null; do :; done
+	tries=0
+	until each_message >"$t/messages" 2>"$t/unread"; do
+		tries=$((tries + 1))
+		[ $tries -lt 100 ] || { cat "$t/unread" >>"$t/out"; return 1; }
+	done
 	sort -n "$t/messages"
 }
 

@@ -80,23 +80,32 @@ lock_is_given_back(void **state)
 	assert_int_equal(faccessat(dfd, UIDLIST_LOCK, F_OK, 0), -1);
 }
 
+/* What a lock says whose holder died: on this host, whose name may get a prefix. */
+static void
+of_the_dead(char text[300], const char *prefix)
+{
+	char host[200];
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(gethostname(host, sizeof(host)), 0);
+	(void)snprintf(text, 300, "%ld:%s%s", (long)pid, prefix, host);
+}
+
 /* Who breaks a lock removes what other takers left who died: not what is young. */
 static void
 leavings_are_swept(void **state)
 {
 	static const char dead[] = UIDLIST_LOCK ".here.7.1",
 	    alive[] = UIDLIST_LOCK ".there.7.1";
-	char text[300], host[200];
 	struct dotlock lk;
 	struct err err;
-	pid_t pid = fork();
+	char text[300];
 
 	(void)state;
-	if (pid == 0)
-		_exit(0);
-	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	assert_int_equal(gethostname(host, sizeof(host)), 0);
-	(void)snprintf(text, sizeof(text), "%ld:%s", (long)pid, host);
+	of_the_dead(text, "");
 	put(dead, text);
 	put(UIDLIST_LOCK, text);
 	put(alive, "7:there");
@@ -111,22 +120,17 @@ leavings_are_swept(void **state)
 static void
 stale_locks(void **state)
 {
-	char text[300], host[200];
 	struct dotlock lk;
 	struct err err;
-	pid_t pid = fork();
+	char text[300];
 
 	(void)state;
-	if (pid == 0)
-		_exit(0);
-	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	assert_int_equal(gethostname(host, sizeof(host)), 0);
-	(void)snprintf(text, sizeof(text), "%ld:%s", (long)pid, host);
+	of_the_dead(text, "");
 	put(UIDLIST_LOCK, text);
 	assert_int_equal(take(&lk, 0, &err), ST_AGAIN);
 	assert_int_equal(take(&lk, 10000, &err), ST_OK);
 	dotlock_drop(&lk);
-	(void)snprintf(text, sizeof(text), "%ld:not-%s", (long)pid, host);
+	of_the_dead(text, "not-");
 	put(UIDLIST_LOCK, text);
 	assert_int_equal(take(&lk, 3000, &err), ST_AGAIN);
 	assert_int_equal(unlinkat(dfd, UIDLIST_LOCK, 0), 0);
