@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "admin/admin.h"
-#include "admin/form.h"
+#include "admin/record_json.h"
 #include "maps/location.h"
 
 #define NAMED	5			/* users told by name */

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "admin/admin.h"
-#include "admin/form.h"
-#include "admin/look.h"
+#include "admin/record_json.h"
+#include "admin/pending.h"
 #include "maps/route.h"
 #include "maps/transition.h"
 

@@ -15,11 +15,11 @@
 #include <unistd.h>
 
 #include "admin/admin.h"
-#include "admin/form.h"
-#include "admin/lines.h"
+#include "admin/record_json.h"
+#include "admin/rows.h"
 #include "admin/tables.h"
-#include "maps/map_ldap_conf.h"
-#include "maps/map_ldap_form.h"
+#include "maps/ldap/conf.h"
+#include "maps/ldap/ldif.h"
 
 #define ERRORS_MAX	20		/* told before we give up */
 #define ADDED		"added"

@@ -12,7 +12,7 @@
 #include "admin/lint.h"
 #include "lda/recipe/parser.h"
 #include "lda/recipe/regex.h"
-#include "lda/recipe/vars.h"
+#include "lda/recipe/variables.h"
 #include "lda/resolve.h"
 #include "maps/base/file.h"
 

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "admin/admin.h"
-#include "admin/form.h"
+#include "admin/record_json.h"
 #include "maps/base/file.h"
 
 #define PATIENCE	10		/* seconds for mapd's numbers */

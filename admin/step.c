@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "admin/admin.h"
-#include "admin/form.h"
+#include "admin/record_json.h"
 #include "lda/store/barrier.h"
 #include "maps/transition.h"
 

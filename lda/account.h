@@ -11,7 +11,7 @@
 #include <sys/types.h>
 #include <talloc.h>
 
-#include "maps/base/outcome.h"
+#include "maps/base/err.h"
 
 struct account {
 	const char	*name, *home, *shell;

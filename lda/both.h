@@ -4,7 +4,7 @@
 #ifndef LDA_BOTH_H
 #define LDA_BOTH_H
 
-#include "maps/base/outcome.h"
+#include "maps/base/err.h"
 
 /* Waits and writes only; talloc is not for two threads. */
 typedef enum status both_fn(void *arg, struct err *err);

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <talloc.h>
 
-#include "maps/base/outcome.h"
+#include "maps/base/err.h"
 
 enum from_line {
 	FROM_KEEP,		/* -f absent, or -Y alone */

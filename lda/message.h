@@ -14,7 +14,7 @@
 #include <talloc.h>
 
 #include "lda/envelope.h"
-#include "maps/base/outcome.h"
+#include "maps/base/err.h"
 
 #define MESSAGE_BUFFER	(128 * 1024)	/* bytes; most mail fits one buffer */
 #define MESSAGE_DIGEST	16		/* bytes */

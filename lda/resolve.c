@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "maps/base/outcome.h"
+#include "maps/base/err.h"
 
 #define LINKS_MAX	40
 #define LINK_SIZE	4096

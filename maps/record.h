@@ -14,7 +14,7 @@
 #include <time.h>
 
 #include "maps/base/conf.h"
-#include "maps/base/outcome.h"
+#include "maps/base/err.h"
 
 /* Where the map's own default is kept; no user can have this name. */
 #define RECORD_DEFAULT	"*"

@@ -39,7 +39,7 @@
 #ifndef MAPS_WIRE_H
 #define MAPS_WIRE_H
 
-#include "maps/protocol.h"
+#include "maps/mapd/protocol.h"
 
 #define WIRE_REQUEST_MAX (RECORD_TEXT_MAX + 4096)	/* bytes */
 #define WIRE_LATE	 " late"

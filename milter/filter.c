@@ -11,7 +11,7 @@
 
 #include "maps/base/clock.h"
 #include "maps/base/log.h"
-#include "milter/decide.h"
+#include "milter/verdict.h"
 
 #define TELL_MS		60000	/* between two lines about a map that is away */
 

@@ -19,7 +19,7 @@
 #include "maps/base/daemon.h"
 #include "maps/base/log.h"
 #include "maps/base/notify.h"
-#include "milter/decide.h"
+#include "milter/verdict.h"
 #include "milter/filter.h"
 #include "milter/follow.h"
 

@@ -14,7 +14,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "maps/base/outcome.h"
+#include "maps/base/err.h"
 
 #define SLOTS		32768u		/* of 80 bytes */
 #define STRIPES		64u		/* locks */

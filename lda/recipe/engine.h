@@ -9,7 +9,7 @@
 
 #include "lda/recipe/parser.h"
 #include "lda/recipe/recipe.h"
-#include "lda/recipe/vars.h"
+#include "lda/recipe/variables.h"
 
 #define LINEBUF_MIN	128
 #define LINEBUF_DEFAULT	2048

@@ -12,7 +12,7 @@
 #include <talloc.h>
 
 #include "lda/envelope.h"
-#include "maps/base/outcome.h"
+#include "maps/base/err.h"
 
 /* Bytes that grow: pages of their own, which move without being copied. */
 struct bytes {

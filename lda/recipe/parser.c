@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "maps/base/outcome.h"
+#include "maps/base/err.h"
 
 #define UNLIMITED	((size_t)1 << 40)
 #define NESTING		1000		/* blocks in each other that are told apart */

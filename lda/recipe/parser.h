@@ -9,7 +9,7 @@
 #ifndef LDA_RECIPE_PARSER_H
 #define LDA_RECIPE_PARSER_H
 
-#include "lda/recipe/words.h"
+#include "lda/recipe/lexer.h"
 
 enum statement_kind {
 	S_RECIPE,

@@ -15,7 +15,7 @@
 #include <sys/types.h>
 #include <talloc.h>
 
-#include "maps/base/outcome.h"
+#include "maps/base/err.h"
 
 struct regex;
 

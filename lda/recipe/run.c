@@ -6,7 +6,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "lda/recipe/action.h"
+#include "lda/recipe/actions.h"
 #include "lda/recipe/engine.h"
 
 static volatile sig_atomic_t caught;

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "maps/base/outcome.h"
+#include "maps/base/err.h"
 
 enum dest_kind {
 	DEST_MAILDIR,		/* PATH/ */

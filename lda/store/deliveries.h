@@ -24,7 +24,7 @@
 #include <time.h>
 
 #include "lda/store/maildir.h"
-#include "maps/base/outcome.h"
+#include "maps/base/err.h"
 
 #define DELIVERIES_NAME	 "mailferry-deliveries"
 #define DELIVERIES_KEY	 16		/* bytes of a digest */

@@ -9,7 +9,7 @@
 #include <endian.h>
 
 #include "lda/store/deliveries.h"
-#include "maps/seal.h"
+#include "maps/tdb/seal.h"
 
 #define PAGE		4096
 #define SECTOR		512

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lda/store/line.h"
+#include "lda/store/waiters.h"
 #include "maps/base/clock.h"
 #include "maps/base/file.h"
 

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-#include "maps/base/outcome.h"
+#include "maps/base/err.h"
 
 #define DOTLOCK_STALE	120	/* seconds without a change: nobody's any more */
 #define DOTLOCK_TOUCH	10	/* seconds after which a holder touches it */

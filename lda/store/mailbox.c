@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lda/store/line.h"
+#include "lda/store/waiters.h"
 #include "maps/base/clock.h"
 
 #define SECOND_WAIT	1000L		/* ms for the second lock */

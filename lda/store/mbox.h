@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <talloc.h>
 
-#include "maps/base/outcome.h"
+#include "maps/base/err.h"
 
 struct mbox;
 

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <talloc.h>
 
-#include "maps/base/outcome.h"
+#include "maps/base/err.h"
 
 /* A site has two sides; everything that comes in pairs is indexed by them. */
 enum side { OLD, NEW, SIDE_NONE };

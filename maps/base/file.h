@@ -12,7 +12,7 @@
 #include <sys/types.h>
 #include <talloc.h>
 
-#include "maps/base/outcome.h"
+#include "maps/base/err.h"
 
 /*
  * Write all of buf, whatever write(2) takes at once, EINTR or not.  On failure

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <talloc.h>
 
-#include "maps/base/outcome.h"
+#include "maps/base/err.h"
 
 struct keys {
 	const char	*path;		/* the file, for messages */

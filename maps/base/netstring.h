@@ -6,7 +6,7 @@
 #ifndef MAPS_BASE_NETSTRING_H
 #define MAPS_BASE_NETSTRING_H
 
-#include "maps/base/outcome.h"
+#include "maps/base/err.h"
 
 /* Digits, colon and comma around any payload that fits a size_t. */
 #define NETSTRING_OVERHEAD 22

@@ -8,7 +8,7 @@
 
 #include <jansson.h>
 
-#include "maps/dict.h"
+#include "maps/mapd/dict.h"
 
 static const char userdb[] = "Lshared/userdb/", passdb[] = "Lshared/passdb/";
 

@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <talloc.h>
 
-#include "maps/base/outcome.h"
+#include "maps/base/err.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

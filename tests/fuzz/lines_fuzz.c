@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "admin/admin.h"
-#include "admin/form.h"
-#include "admin/lines.h"
+#include "admin/record_json.h"
+#include "admin/rows.h"
 
 #define NAME "import"
 

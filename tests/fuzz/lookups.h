@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "maps/backend.h"
-#include "maps/protocol.h"
+#include "maps/mapd/protocol.h"
 #include "maps/transition.h"
 #include "tests/fuzz/fuzz.h"
 

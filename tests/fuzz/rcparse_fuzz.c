@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "lda/recipe/parser.h"
-#include "maps/base/outcome.h"
+#include "maps/base/err.h"
 
 #define LIMIT	300			/* a LINEBUF that is soon too short */
 

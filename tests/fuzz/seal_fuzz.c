@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "maps/seal.h"
+#include "maps/tdb/seal.h"
 
 static void
 open_damaged(const char *key, char *sealed, size_t slen, size_t at)

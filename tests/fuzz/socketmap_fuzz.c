@@ -7,7 +7,7 @@
 
 #include <ctype.h>
 
-#include "maps/socketmap.h"
+#include "maps/mapd/socketmap.h"
 
 /* Does the address, folded, name this user: NAME, then what may follow one? */
 static bool

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "admin/admin.h"
-#include "admin/form.h"
+#include "admin/record_json.h"
 
 #define NOW 1700000000
 

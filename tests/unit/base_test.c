@@ -8,7 +8,7 @@
 #include <talloc.h>
 
 #include "maps/base/netstring.h"
-#include "maps/seal.h"
+#include "maps/tdb/seal.h"
 
 static void
 errno_becomes_an_outcome(void **state)

@@ -6,7 +6,7 @@
 
 #include "tests/unit/recovery.h"
 
-#include "lda/store/line.h"
+#include "lda/store/waiters.h"
 
 /* Slots of a side's log that are free. */
 static int

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 
 #include "lda/store/dotlock.h"
-#include "lda/store/line.h"
+#include "lda/store/waiters.h"
 #include "lda/store/uidlist.h"
 
 #define LINE "a-line"

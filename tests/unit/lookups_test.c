@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "maps/backend.h"
-#include "maps/dict.h"
-#include "maps/socketmap.h"
+#include "maps/mapd/dict.h"
+#include "maps/mapd/socketmap.h"
 #include "maps/transition.h"
 
 static char dir[] = "/tmp/mflook.XXXXXX";

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "maps/map_cache.h"
+#include "maps/mapd/cache.h"
 
 static struct conf *conf;
 

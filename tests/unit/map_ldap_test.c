@@ -10,7 +10,7 @@
 
 #ifdef WITH_LDAP
 #include "maps/base/clock.h"
-#include "maps/map_ldap.h"
+#include "maps/ldap/backend.h"
 
 static const char *no_address[] = { NULL };
 

@@ -11,7 +11,7 @@
 
 #include "maps/base/clock.h"
 #include "milter/recent.h"
-#include "milter/decide.h"
+#include "milter/verdict.h"
 #include "milter/pool.h"
 #include "milter/reply.h"
 #include "milter/windows.h"

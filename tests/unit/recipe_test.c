@@ -9,7 +9,7 @@
 #include "lda/recipe/parser.h"
 #include "lda/recipe/regex.h"
 #include "lda/resolve.h"
-#include "maps/base/outcome.h"
+#include "maps/base/err.h"
 
 #define NO	REGEX_NO_MATCH
 

@@ -1,0 +1,523 @@
+/*
+ * import.c - many changes at once in a directory that has no transactions
+ *
+ * Each record of the import is staged on its own entry: mailferryStaged, under an
+ * assertion on the version it replaces, and mailferryImport, which says by whom and
+ * makes everybody else's compare-and-swap of that record fail.  The import has an
+ * entry of its own; one modify of that, from `open` to `decided`, is the moment of all
+ * or nothing.  From there on whoever meets a staged record brings it to its place
+ * first, on any host, and the rest follows in batches.  Somebody who changes a
+ * staged record sets the import from `open` to `broken` before: of that and the
+ * decision one comes first, and the other fails.
+ *
+ * Of two imports one begins: the map's entry has one place, mailferryImport.
+ */
+#include "maps/ldap/backend.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "maps/base/clock.h"
+
+#define BATCH		64		/* entries */
+#define COMMIT_MS	1000		/* one answer's work */
+
+char *
+ldapm_run_dn(TALLOC_CTX *ctx, const struct ldapmap *lm, const char *id)
+{
+	char *rdn = must(talloc_asprintf(ctx, "cn=%s", ldap_escape_dn(ctx, id)));
+
+	return ldapm_below(ctx, lm, rdn, "imports");
+}
+
+static char **
+values(TALLOC_CTX *ctx, LDAP *ld, LDAPMessage *e, const char *attr)
+{
+	struct berval **v = ldap_get_values_len(ld, e, attr);
+	unsigned n = (unsigned)ldap_count_values_len(v), i;
+	char **list = must(talloc_zero_array(ctx, char *, n + 1));
+
+	for (i = 0; i < n; i++)
+		list[i] = must(talloc_strndup(list, v[i]->bv_val, v[i]->bv_len));
+	ldap_value_free_len(v);
+	return list;
+}
+
+enum status
+ldapm_run_read(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id, struct ldaprun *run,
+    struct err *err)
+{
+	static const char *const attrs[] = { "mailferryState", "mailferryAt",
+	    "mailferryLeft", "mailferryTaken", NULL };
+	LDAPMessage *res, *e;
+	enum status st;
+
+	st = ldapm_search(lm, ldapm_run_dn(ctx, lm, id), LDAP_SCOPE_BASE,
+	    "(objectClass=mailferryImportRun)", attrs, 0, &res, err);
+	if (st != ST_OK)
+		return st;
+	e = ldap_first_entry(lm->ld, res);
+	if (e != NULL) {
+		run->state = ldapm_value(ctx, lm->ld, e, "mailferryState", NULL);
+		run->at = (time_t)ldapm_number(lm->ld, e, "mailferryAt");
+		run->left = ldapm_number(lm->ld, e, "mailferryLeft");
+		run->taken = values(ctx, lm->ld, e, "mailferryTaken");
+	}
+	(void)ldap_msgfree(res);
+	return e == NULL || run->state == NULL ? ST_NONE : ST_OK;
+}
+
+bool
+ldapm_run_is(const struct ldaprun *run, const char *state)
+{
+	return strcmp(run->state, state) == 0;
+}
+
+static bool
+is_over(const struct ldaprun *run)
+{
+	return ldapm_run_is(run, "done") || ldapm_run_is(run, "gone");
+}
+
+enum status
+ldapm_run_set(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id, const char *from,
+    const char *to, uint64_t left, struct err *err)
+{
+	struct ldapmods m = { .ctx = ctx };
+	char *assertion = must(talloc_asprintf(ctx, "(mailferryState=%s)", from));
+
+	ldapm_mod(&m, LDAP_MOD_REPLACE, "mailferryState", to);
+	ldapm_mod_number(&m, LDAP_MOD_REPLACE, "mailferryAt",
+	    (uint64_t)time(NULL));
+	ldapm_mod_number(&m, LDAP_MOD_REPLACE, "mailferryLeft", left);
+	return ldapm_modify(lm, ldapm_run_dn(ctx, lm, id), &m, assertion, NULL, NULL,
+	    err);
+}
+
+enum status
+ldapm_import_break(struct ldapmap *lm, const char *id, const char *user,
+    struct err *err)
+{
+	TALLOC_CTX *ctx = must(talloc_new(NULL));
+	enum status st;
+
+	st = ldapm_run_set(lm, ctx, id, "open", "broken", 0, err);
+	talloc_free(ctx);
+	/* Broken or ended already; was it decided the record is another by now. */
+	(void)user;
+	return st == ST_NONE ? ST_OK : st;
+}
+
+enum status
+ldapm_import_stands(struct ldapmap *lm, TALLOC_CTX *ctx,
+    const struct ldapentry *ent, const char *user, struct record **is,
+    struct err *err)
+{
+	struct change_by by;
+	struct ldaprun run;
+	enum status st;
+
+	st = ldapm_run_read(lm, ctx, ent->import, &run, err);
+	if (st == ST_OK && !ldapm_run_is(&run, "decided"))
+		st = ST_NONE;
+	return st == ST_OK ? ldapm_staged_parse(ctx, ent, user, is, &by, err) : st;
+}
+
+static void
+tell(struct map *map, const struct change *ch)
+{
+	struct err err;
+
+	if (map->changed != NULL)
+		(void)!map->changed(ch, map->changed_arg, &err);
+}
+
+/* One of a decided import.  ST_NONE: somebody else brought it there. */
+static enum status
+apply(struct map *map, TALLOC_CTX *ctx, struct ldapentry *ent, const char *user,
+    uint64_t seq, struct err *err)
+{
+	struct ldapmap *lm = map->handle;
+	struct record *is = NULL;
+	struct change_by by;
+	struct change ch;
+	enum status st;
+
+	st = ldapm_staged_parse(ctx, ent, user, &is, &by, err);
+	if (st == ST_OK)
+		st = ldapm_change(lm, ctx, ent, user, is, &by, seq, true, &ch, err);
+	if (st == ST_OK)
+		tell(map, &ch);
+	return st;
+}
+
+enum status
+ldapm_import_settle(struct map *map, TALLOC_CTX *ctx, struct ldapentry *ent,
+    const char *user, struct err *err)
+{
+	struct ldapmap *lm = map->handle;
+	struct ldaprun run;
+	uint64_t seq = 0;
+	enum status st;
+	struct err raced;
+
+	st = ldapm_run_read(lm, ctx, ent->import, &run, err);
+	if (st == ST_OK && !ldapm_run_is(&run, "decided"))
+		st = ST_NONE;
+	if (st == ST_OK)
+		st = ldapm_sequence(lm, 1, &seq, err);
+	if (st != ST_OK)
+		return st;
+	/* Whoever was first, the caller looks again. */
+	st = apply(map, ctx, ent, user, seq, &raced);
+	if (st == ST_NEVER)
+		*err = raced;
+	return st == ST_NEVER ? st : ST_OK;
+}
+
+/* Up to BATCH entries that are staged for an import. */
+static enum status
+staged_batch(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id,
+    struct ldapentry *ent, char **user, unsigned *n, struct err *err)
+{
+	char *filter = must(talloc_asprintf(ctx, "(&(objectClass=mailferryRecord)"
+	    "(mailferryImport=%s))", ldapm_escape(ctx, id)));
+	LDAPMessage *res, *e;
+	enum status st;
+
+	*n = 0;
+	st = ldapm_search(lm, lm->conf->base, LDAP_SCOPE_SUBTREE, filter,
+	    ldapm_entry_attrs, BATCH, &res, err);
+	if (st != ST_OK)
+		return st;
+	for (e = ldap_first_entry(lm->ld, res); e != NULL && st == ST_OK &&
+	    *n < BATCH; e = ldap_next_entry(lm->ld, e)) {
+		user[*n] = ldapm_value(ctx, lm->ld, e, "mailferryUser", NULL);
+		st = ldapm_entry_read(lm, ctx, e, NULL, &ent[*n], err);
+		++*n;
+	}
+	(void)ldap_msgfree(res);
+	return st;
+}
+
+/* The map's place for an import; from NULL: it was free, to NULL: it is. */
+static enum status
+take_place(struct ldapmap *lm, TALLOC_CTX *ctx, const char *from,
+    const char *to, struct err *err)
+{
+	struct ldapmods m = { .ctx = ctx };
+	char *assertion = from == NULL ?
+	    must(talloc_strdup(ctx, "(!(mailferryImport=*))")) :
+	    must(talloc_asprintf(ctx, "(mailferryImport=%s)",
+	    ldapm_escape(ctx, from)));
+
+	ldapm_mod(&m, LDAP_MOD_REPLACE, "mailferryImport", to);
+	return ldapm_modify(lm, lm->conf->map_entry, &m, assertion, NULL, NULL,
+	    err);
+}
+
+static enum status
+in_place(struct ldapmap *lm, TALLOC_CTX *ctx, char **id, struct err *err)
+{
+	static const char *const attrs[] = { "mailferryImport",
+	    "mailferrySequence", NULL };
+	LDAPMessage *res, *e;
+	enum status st;
+
+	*id = NULL;
+	st = ldapm_search(lm, lm->conf->map_entry, LDAP_SCOPE_BASE,
+	    "(objectClass=*)", attrs, 0, &res, err);
+	if (st != ST_OK)
+		return st;
+	e = ldap_first_entry(lm->ld, res);
+	if (e != NULL)
+		*id = ldapm_value(ctx, lm->ld, e, "mailferryImport", NULL);
+	(void)ldap_msgfree(res);
+	return *id == NULL ? ST_NONE : ST_OK;
+}
+
+/* A batch of an import that does not stand.  ST_NONE: no mark is left. */
+static enum status
+clean(struct ldapmap *lm, const char *id, struct err *err)
+{
+	TALLOC_CTX *ctx = must(talloc_new(NULL));
+	struct ldapentry ent[BATCH];
+	char *user[BATCH];
+	enum status st;
+	unsigned n = 0, i;
+
+	st = staged_batch(lm, ctx, id, ent, user, &n, err);
+	for (i = 0; i < n && (st == ST_OK || st == ST_NONE); i++)
+		st = ldapm_unstage(lm, ctx, &ent[i], err);
+	if ((st == ST_OK || st == ST_NONE) && n == 0) {
+		st = ldapm_run_set(lm, ctx, id, "broken", "gone", 0, err);
+		if (st == ST_OK || st == ST_NONE)
+			st = take_place(lm, ctx, id, NULL, err);
+		if (st == ST_OK)
+			st = ST_NONE;
+	} else if (st == ST_NONE)
+		st = ST_OK;
+	talloc_free(ctx);
+	return st;
+}
+
+/* A batch of one that stands.  ST_NONE: all is in its place. */
+static enum status
+roll(struct map *map, const char *id, struct err *err)
+{
+	struct ldapmap *lm = map->handle;
+	TALLOC_CTX *ctx = must(talloc_new(NULL));
+	struct ldapentry ent[BATCH];
+	struct ldapmods m = { .ctx = ctx };
+	char *user[BATCH];
+	uint64_t seq = 0, left;
+	enum status st;
+	unsigned n = 0, i, done = 0;
+
+	st = staged_batch(lm, ctx, id, ent, user, &n, err);
+	if (st == ST_OK && n > 0)
+		st = ldapm_sequence(lm, n, &seq, err);
+	for (i = 0; i < n && st == ST_OK; i++) {
+		st = apply(map, ctx, &ent[i], user[i], seq - n + 1 + i, err);
+		done += st == ST_OK;
+		if (st == ST_AGAIN && lm->ld != NULL)	/* others roll, too */
+			st = ST_OK;
+	}
+	if (st == ST_OK && n == 0) {
+		st = ldapm_run_set(lm, ctx, id, "decided", "done", 0, err);
+		if (st == ST_OK || st == ST_NONE)
+			st = take_place(lm, ctx, id, NULL, err);
+		if (st == ST_OK)
+			st = ST_NONE;
+	} else if (st == ST_OK && done > 0) {
+		ldapm_mod(&m, LDAP_MOD_INCREMENT, "mailferryLeft",
+		    must(talloc_asprintf(ctx, "-%u", done)));
+		st = ldapm_modify(lm, ldapm_run_dn(ctx, lm, id), &m,
+		    "(mailferryState=decided)", "mailferryLeft", &left, err);
+		if (st == ST_NONE)
+			st = ST_OK;
+	}
+	talloc_free(ctx);
+	return st;
+}
+
+enum status
+ldapm_import_roll(struct map *map, struct err *err)
+{
+	struct ldapmap *lm = map->handle;
+	TALLOC_CTX *ctx = must(talloc_new(NULL));
+	char *id = NULL;
+	struct ldaprun run;
+	enum status st;
+
+	st = in_place(lm, ctx, &id, err);
+	if (st == ST_OK)
+		st = ldapm_run_read(lm, ctx, id, &run, err);
+	if (st == ST_OK) {
+		if (ldapm_run_is(&run, "decided"))
+			st = roll(map, id, err);
+		else if (ldapm_run_is(&run, "broken"))
+			st = clean(lm, id, err);
+		else if (is_over(&run))
+			st = take_place(lm, ctx, id, NULL, err);
+		else
+			st = ST_NONE;
+	}
+	talloc_free(ctx);
+	return st;
+}
+
+/* Who has the place goes, if he can: then the caller may try again. */
+static enum status
+make_room(struct ldapmap *lm, TALLOC_CTX *ctx, struct err *err)
+{
+	char *id = NULL;
+	struct ldaprun run;
+	enum status st;
+
+	st = in_place(lm, ctx, &id, err);
+	if (st != ST_OK)
+		return st == ST_NONE ? ST_OK : st;
+	st = ldapm_run_read(lm, ctx, id, &run, err);
+	if (st == ST_NONE || (st == ST_OK && is_over(&run))) {
+		st = take_place(lm, ctx, id, NULL, err);
+		return st == ST_NONE ? ST_OK : st;
+	}
+	if (st != ST_OK)
+		return st;
+	if (ldapm_run_is(&run, "decided"))
+		return err_set(err, ST_AGAIN,
+		    "an import is being written: once more in a few seconds");
+	if (ldapm_run_is(&run, "open") && run.at + IMPORT_IDLE > time(NULL))
+		return err_set(err, ST_AGAIN, "another import is under way");
+	if (ldapm_run_is(&run, "open")) {
+		st = ldapm_run_set(lm, ctx, id, "open", "broken", 0, err);
+		if (st != ST_OK)
+			return st == ST_NONE ? ST_OK : st;
+	}
+	do
+		st = clean(lm, id, err);
+	while (st == ST_OK);
+	return st == ST_NONE ? ST_OK : st;
+}
+
+enum status
+ldapm_import_begin(struct map *map, TALLOC_CTX *ctx, char **out, struct err *err)
+{
+	struct ldapmap *lm = map->handle;
+	TALLOC_CTX *mine = must(talloc_new(NULL));
+	struct ldapmods m = { .ctx = mine };
+	char host[HOST_NAME_MAX + 1] = "", *id;
+	enum status st;
+
+	(void)gethostname(host, sizeof(host) - 1);
+	id = must(talloc_asprintf(mine, "%s.%lld.%lld.%ld", host,
+	    (long long)time(NULL), clock_ms(), (long)getpid()));
+	ldapm_mod(&m, LDAP_MOD_ADD, "objectClass", "mailferryImportRun");
+	ldapm_mod(&m, LDAP_MOD_ADD, "cn", id);
+	ldapm_mod(&m, LDAP_MOD_ADD, "mailferryState", "open");
+	ldapm_mod_number(&m, LDAP_MOD_ADD, "mailferryAt", (uint64_t)time(NULL));
+	st = make_room(lm, mine, err);
+	if (st == ST_OK)
+		st = ldapm_add(lm, ldapm_run_dn(mine, lm, id), &m, err);
+	if (st == ST_OK)
+		st = take_place(lm, mine, NULL, id, err);
+	if (st == ST_NONE)
+		st = err_set(err, ST_AGAIN, "another import is under way");
+	if (st == ST_OK)
+		*out = must(talloc_strdup(ctx, id));
+	talloc_free(mine);
+	return st;
+}
+
+/* Each address that was another's is given up by him in this import. */
+static enum status
+check_taken(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id,
+    const struct ldaprun *run, struct err *err)
+{
+	struct ldapentry ent;
+	struct change_by by;
+	struct record *is;
+	char **a, *owner = NULL;
+	enum status st;
+
+	for (a = run->taken; *a != NULL; a++) {
+		st = ldapm_claim_owner(lm, ctx, *a, &owner, err);
+		if (st == ST_OK)
+			st = ldapm_entry(lm, ctx, owner, false, &ent, err);
+		if (st == ST_NONE)
+			continue;
+		if (st != ST_OK)
+			return st;
+		if (ent.import == NULL || strcmp(ent.import, id) != 0)
+			is = ent.rec;
+		else if ((st = ldapm_staged_parse(ctx, &ent, owner, &is, &by, err)) !=
+		    ST_OK)
+			return st;
+		if (record_has_address(is, *a))
+			return err_set(err, ST_NEVER, "the address %s is %s's", *a,
+			    owner);
+	}
+	return ST_OK;
+}
+
+static enum status
+count_staged(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id,
+    uint64_t *n, struct err *err)
+{
+	static const char *const none[] = { LDAP_NO_ATTRS, NULL };
+	char *filter = must(talloc_asprintf(ctx, "(&(objectClass=mailferryRecord)"
+	    "(mailferryImport=%s))", ldapm_escape(ctx, id)));
+	LDAPMessage *res;
+	enum status st;
+
+	st = ldapm_search(lm, lm->conf->base, LDAP_SCOPE_SUBTREE, filter, none, 0,
+	    &res, err);
+	if (st == ST_OK)
+		*n = (uint64_t)ldap_count_entries(lm->ld, res);
+	(void)ldap_msgfree(res);
+	return st;
+}
+
+static enum status
+decide(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id,
+    const struct ldaprun *run, uint64_t *left, struct err *err)
+{
+	struct err other;
+	enum status st;
+
+	st = check_taken(lm, ctx, id, run, err);
+	if (st == ST_OK)
+		st = count_staged(lm, ctx, id, left, err);
+	if (st == ST_OK)
+		st = ldapm_run_set(lm, ctx, id, "open", "decided", *left, err);
+	if (st == ST_NONE)
+		return err_set(err, ST_AGAIN, "one of the records was changed "
+		    "meanwhile: nothing was imported, try again");
+	if (st != ST_OK && !lm->unsure)
+		(void)!ldapm_run_set(lm, ctx, id, "open", "broken", 0, &other);
+	return st;
+}
+
+/* Said again of an import that stands it goes on with the work. */
+static enum status
+commit(struct map *map, TALLOC_CTX *ctx, const char *id, uint64_t *left,
+    struct err *err)
+{
+	struct ldapmap *lm = map->handle;
+	long long end = clock_ms() + COMMIT_MS;
+	struct ldaprun run;
+	enum status st;
+
+	st = ldapm_run_read(lm, ctx, id, &run, err);
+	if (st == ST_NONE || (st == ST_OK && (ldapm_run_is(&run, "broken") ||
+	    ldapm_run_is(&run, "gone"))))
+		return err_set(err, ST_AGAIN, "the import was given up (it paused "
+		    "for %d seconds, or one of its records was changed "
+		    "meanwhile): nothing of it was done", IMPORT_IDLE);
+	if (st != ST_OK)
+		return st;
+	*left = 0;
+	if (ldapm_run_is(&run, "done"))
+		return ST_OK;
+	if (ldapm_run_is(&run, "open"))
+		return decide(lm, ctx, id, &run, left, err);
+	do
+		st = roll(map, id, err);
+	while (st == ST_OK && clock_ms() < end);
+	if (st == ST_OK)
+		st = ldapm_run_read(lm, ctx, id, &run, err);
+	if (st == ST_OK)		/* never 0 before the last one is there */
+		*left = run.left == 0 ? 1 : run.left;
+	return st == ST_NONE ? ST_OK : st;
+}
+
+enum status
+ldapm_import_commit(struct map *map, const char *id, uint64_t *left,
+    struct err *err)
+{
+	TALLOC_CTX *ctx = must(talloc_new(NULL));
+	enum status st = commit(map, ctx, id, left, err);
+
+	talloc_free(ctx);
+	return st;
+}
+
+enum status
+ldapm_import_abort(struct map *map, const char *id, struct err *err)
+{
+	struct ldapmap *lm = map->handle;
+	TALLOC_CTX *ctx = must(talloc_new(NULL));
+	enum status st;
+
+	st = ldapm_run_set(lm, ctx, id, "open", "broken", 0, err);
+	if (st == ST_OK)
+		do
+			st = clean(lm, id, err);
+		while (st == ST_OK);
+	talloc_free(ctx);
+	return st == ST_NONE ? ST_OK : st;
+}

@@ -1,0 +1,33 @@
+/*
+ * peer.h - who is at the other end of a unix socket, and what he may ask
+ */
+#ifndef MAPS_MAPD_PEER_H
+#define MAPS_MAPD_PEER_H
+
+#include "maps/base/conf.h"
+#include "maps/wire.h"
+
+struct peer_rules {			/* resolved once: NSS may hang later */
+	gid_t		 admin_gid;	/* (gid_t)-1: there is no such group */
+	uid_t		*trusted;
+	size_t		 ntrusted;
+	uid_t		*dict;		/* who is Dovecot */
+	size_t		 ndict;
+};
+
+/*
+ * Resolve admin_group, dict_users and trusted_users.  An unknown group is no error
+ * (nobody is in it), nor is an unknown user of dict_users; rules is a talloc child of ctx.
+ * ST_NEVER  a trusted user that does not exist: err names it.
+ */
+enum status	peer_rules(TALLOC_CTX *ctx, const struct conf *conf,
+		    struct peer_rules **rules, struct err *err) MUST_CHECK;
+
+/*
+ * Ask the kernel (SO_PEERCRED, SO_PEERGROUPS) who has connected `fd`.  Root, our
+ * own uid and the members of admin_group are admins.
+ */
+enum status	peer_of(int fd, const struct peer_rules *rules,
+		    struct wire_peer *peer, struct err *err) MUST_CHECK;
+
+#endif

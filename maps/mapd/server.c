@@ -1,0 +1,458 @@
+/*
+ * server.c - one event loop between clients and the map, blocking on neither
+ *
+ * It listens at a socket for each protocol, accepts, and does what the time
+ * demands; what a client asks and hears is client.c's.
+ */
+#include "maps/mapd/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "maps/backend.h"
+#include "maps/base/clock.h"
+#include "maps/base/log.h"
+#include "maps/base/netstring.h"
+#include "maps/base/notify.h"
+#include "maps/mapd/client.h"
+#include "maps/mapd/metrics.h"
+#include "maps/mapd/peer.h"
+#include "maps/wire.h"
+#include "maps/mapd/workers.h"
+
+#define BACKLOG		1024
+#define EMFILE_REST	100		/* ms without accepting */
+#define USER_CLIENTS	50		/* of one ordinary user: nobody takes all */
+#define ACCEPTS		64		/* at a turn */
+#define LISTENERS	4
+
+struct listener {
+	struct server		*srv;
+	const struct protocol	*pr;
+	struct event		*ready;
+	int			 fd;
+	char			*path;
+};
+
+struct server {
+	const struct conf	*conf;
+	struct map		*map;
+	struct peer_rules	*rules;
+	struct event_base	*base;
+	struct event		*each_second, *resting, *working;
+	struct event		*on_term, *on_int, *on_hup;
+	struct listener		 listener[LISTENERS];
+	int			 nlisteners;
+	struct clients		 clients;
+	struct workers		*workers;	/* NULL: the map does not block */
+	long long		 told;	/* when "too many" was last logged */
+	server_reload_fn	*reload;
+	void			*reload_arg;
+};
+
+static void
+tell_full(struct server *srv, const char *why)
+{
+	if (srv->told != 0 && clock_ms() - srv->told < 60000)
+		return;
+	srv->told = clock_ms();
+	log_why(LOG_WARNING, "full", why);
+}
+
+/* Too many: a clear word and the door.  An LDA that waited in the backlog would
+ * defer as well, but later. */
+static void
+turn_away(const struct listener *ls, int fd, const char *why)
+{
+	const char *busy = ls->pr->busy;
+	char text[200];
+	int len;
+
+	len = ls->pr->netstrings ? snprintf(text, sizeof(text), "%zu:%s,",
+	    strlen(busy), busy) : snprintf(text, sizeof(text), "%s", busy);
+	metrics_add(M_REFUSED, 1);
+	tell_full(ls->srv, why);
+	(void)!send(fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)close(fd);
+}
+
+static void
+welcome(const struct listener *ls, int fd)
+{
+	struct wire_peer peer;
+	struct err err;
+
+	if (peer_of(fd, ls->srv->rules, &peer, &err) != ST_OK)
+		(void)close(fd);
+	else if (!peer.admin && !peer.trusted && ls->pr == &protocol_map &&
+	    client_count(&ls->srv->clients, ls->pr, peer.uid) >= USER_CLIENTS)
+		turn_away(ls, fd, "a user has more than his connections: his "
+		    "other deliveries are told to come again");
+	else
+		client_welcome(&ls->srv->clients, fd, ls->pr, &peer);
+}
+
+static void
+listen_again(struct server *srv, bool yes)
+{
+	int i;
+
+	for (i = 0; i < srv->nlisteners; i++)
+		if (yes)
+			(void)event_add(srv->listener[i].ready, NULL);
+		else
+			(void)event_del(srv->listener[i].ready);
+}
+
+static void
+on_listening(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval rest = { 0, EMFILE_REST * 1000 };
+	const struct listener *ls = arg;
+	struct server *srv = ls->srv;
+	int i, new;
+
+	(void)what;
+	for (i = 0; i < ACCEPTS; i++) {
+		new = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (new == -1 && (errno == EMFILE || errno == ENFILE ||
+		    errno == ENOMEM || errno == ENOBUFS)) {
+			tell_full(srv, "no descriptors left: raise LimitNOFILE");
+			listen_again(srv, false);
+			(void)event_add(srv->resting, &rest);
+		}
+		if (new == -1)
+			return;
+		if (srv->clients.n >= srv->conf->max_connections)
+			turn_away(ls, new, "max_connections reached: clients "
+			    "are told to come again");
+		else
+			welcome(ls, new);
+	}
+}
+
+static void
+on_rested(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *srv = arg;
+
+	(void)fd;
+	(void)what;
+	listen_again(srv, true);
+}
+
+/* A batch of the map's waiting work, then whoever asks, then the next. */
+static void
+on_working(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval breath = { 0, 200 };
+	struct server *srv = arg;
+	enum status st = ST_NONE;
+	struct err err;
+
+	(void)fd;
+	(void)what;
+	if (srv->map->ops->tick != NULL && srv->workers == NULL)
+		st = srv->map->ops->tick(srv->map, &err);
+	if (st == ST_OK)
+		(void)event_add(srv->working, &breath);
+	else if (st != ST_NONE)		/* on_second tries again */
+		log_why(LOG_ERR, "unfinished", err.text);
+}
+
+/* The list is in the order of activity: only the silent are looked at. */
+static void
+on_second(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *srv = arg;
+	long long now = clock_ms();
+	struct client *cl, *next;
+
+	notify_alive();
+	on_working(fd, what, srv);
+	if (srv->workers != NULL)
+		workers_second(srv->workers);
+	for (cl = TAILQ_FIRST(&srv->clients.list); cl != NULL; cl = next) {
+		next = TAILQ_NEXT(cl, entry);
+		if (now - cl->seen < srv->conf->idle_timeout * 1000LL)
+			break;
+		if (!cl->busy && (!cl->watching || cl->out.len > cl->out.at))
+			client_drop(cl);
+	}
+}
+
+static void
+log_change(const struct change *ch)
+{
+	struct logline l;
+
+	log_begin(&l, LOG_INFO, ch->is == NULL ? "deleted" : "changed");
+	log_str(&l, "user", ch->user);
+	log_str(&l, "from", ch->was == NULL ? "none" : state_name(ch->was->state));
+	if (ch->is != NULL) {
+		log_str(&l, "to", state_name(ch->is->state));
+		log_num(&l, "version", (long long)ch->is->version);
+	}
+	log_str(&l, "by", ch->by.by);
+	log_str(&l, "why", ch->by.why);
+	log_end(&l);
+}
+
+/* Every change is a line of the log, and news for who watches. */
+static enum status
+on_change(const struct change *ch, void *arg, struct err *err)
+{
+	struct server *srv = arg;
+	struct client *cl, *next;
+	size_t alen;
+	TALLOC_CTX *ctx = must(talloc_new(NULL));	/* it has more than one child */
+	char *answer = wire_change(ctx, ch, &alen);
+
+	(void)err;
+	metrics_add(M_CHANGES, 1);
+	if (srv->workers == NULL)	/* else who follows the map counts */
+		metrics_user(ch->was, ch->is);
+	if (!ch->imported)		/* there may be 100,000 of those */
+		log_change(ch);
+	for (cl = TAILQ_FIRST(&srv->clients.list); cl != NULL; cl = next) {
+		next = TAILQ_NEXT(cl, entry);
+		if (cl->watching)
+			client_tell(cl, answer, alen);
+	}
+	talloc_free(ctx);
+	return ST_OK;
+}
+
+static void
+on_end(evutil_socket_t sig, short what, void *arg)
+{
+	struct server *srv = arg;
+
+	(void)sig;
+	(void)what;
+	(void)event_base_loopbreak(srv->base);
+}
+
+static void
+on_hup(evutil_socket_t sig, short what, void *arg)
+{
+	struct server *srv = arg;
+	const struct conf *conf;
+	struct peer_rules *rules;
+	struct err err;
+
+	(void)sig;
+	(void)what;
+	conf = srv->reload == NULL ? NULL : srv->reload(srv->reload_arg);
+	if (conf == NULL)
+		return;
+	if (peer_rules(srv, conf, &rules, &err) != ST_OK) {
+		log_why(LOG_ERR, "reload", err.text);
+		return;
+	}
+	talloc_free(srv->rules);
+	srv->rules = rules;
+	srv->conf = srv->map->conf = conf;
+	if (srv->workers != NULL)
+		workers_renew(srv->workers);
+	log_why(LOG_INFO, "reloaded", conf->path);
+	notify_reloaded();
+}
+
+/* A socket that nobody answers at is left from a crash. */
+static bool
+is_answered(const struct sockaddr_un *addr)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool yes;
+
+	if (fd == -1)
+		return true;
+	yes = connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0 ||
+	    errno == EAGAIN;
+	(void)close(fd);
+	return yes;
+}
+
+static enum status
+listen_at(struct listener *ls, const char *path, mode_t mode, struct err *err)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	char *copy = must(talloc_strdup(ls->srv, path));
+	const char *dir = dirname(copy);
+
+	if (mkdir(dir, 0755) == -1 && errno != EEXIST)
+		return err_sys(err, "mkdir %s", dir);
+	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	ls->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (ls->fd == -1)
+		return err_sys(err, "socket");
+	if (is_answered(&addr))
+		return err_set(err, ST_AGAIN, "%s: another mailferry-mapd answers "
+		    "there", path);
+	(void)unlink(path);
+	if (bind(ls->fd, (struct sockaddr *)&addr, sizeof(addr)) == -1)
+		return err_sys(err, "bind %s", path);
+	ls->path = must(talloc_strdup(ls->srv, path));
+	if (chmod(path, mode) == -1 || listen(ls->fd, BACKLOG) == -1)
+		return err_sys(err, "listen at %s", path);
+	return ST_OK;
+}
+
+static void
+close_listener(struct listener *ls)
+{
+	if (ls->path != NULL)
+		(void)unlink(ls->path);
+	if (ls->ready != NULL)
+		event_free(ls->ready);
+	if (ls->fd != -1)
+		(void)close(ls->fd);
+}
+
+static int
+server_destroy(struct server *srv)
+{
+	struct event **const all[] = { &srv->each_second, &srv->resting,
+	    &srv->working, &srv->on_term, &srv->on_int, &srv->on_hup };
+	size_t i;
+
+	srv->map->changed = NULL;
+	for (i = 0; i < LISTENERS; i++)
+		close_listener(&srv->listener[i]);
+	while (!TAILQ_EMPTY(&srv->clients.list))
+		client_drop(TAILQ_FIRST(&srv->clients.list));
+	talloc_free(srv->workers);
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (*all[i] != NULL)
+			event_free(*all[i]);
+	if (srv->base != NULL)
+		event_base_free(srv->base);
+	return 0;
+}
+
+static void
+make_events(struct server *srv)
+{
+	static const struct timeval second = { 1, 0 };
+
+	srv->base = srv->clients.base = must(event_base_new());
+	srv->resting = must(evtimer_new(srv->base, on_rested, srv));
+	srv->working = must(evtimer_new(srv->base, on_working, srv));
+	srv->each_second = must(event_new(srv->base, -1, EV_PERSIST, on_second,
+	    srv));
+	srv->on_term = must(evsignal_new(srv->base, SIGTERM, on_end, srv));
+	srv->on_int = must(evsignal_new(srv->base, SIGINT, on_end, srv));
+	srv->on_hup = must(evsignal_new(srv->base, SIGHUP, on_hup, srv));
+	(void)event_add(srv->each_second, &second);
+	(void)event_add(srv->on_term, NULL);
+	(void)event_add(srv->on_int, NULL);
+	(void)event_add(srv->on_hup, NULL);
+}
+
+/* From here on each change is told. */
+static enum status
+count_user(const struct record *rec, void *arg, struct err *err)
+{
+	(void)arg;
+	(void)err;
+	metrics_user(NULL, rec);
+	return ST_OK;
+}
+
+enum status
+server_new(TALLOC_CTX *ctx, const struct conf *conf, struct map *map,
+    struct server **out, struct err *err)
+{
+	struct server *srv = must(talloc_zero(ctx, struct server));
+	enum status st;
+	int i;
+
+	srv->conf = conf;
+	srv->map = srv->clients.map = map;
+	TAILQ_INIT(&srv->clients.list);
+	for (i = 0; i < LISTENERS; i++)
+		srv->listener[i].fd = -1;
+	talloc_set_destructor(srv, server_destroy);
+	st = peer_rules(srv, conf, &srv->rules, err);
+	if (st != ST_OK) {
+		talloc_free(srv);
+		return st;
+	}
+	/* A map that cannot be listed is told of by every answer. */
+	metrics_set(M_WHOLE, map->ops->workers != NULL ||
+	    map_each(map, count_user, NULL, err) == ST_OK);
+	make_events(srv);
+	map->changed = on_change;
+	map->changed_arg = srv;
+	if (map->ops->workers != NULL) {
+		st = workers_new(srv, srv->base, map, on_change, srv,
+		    &srv->workers, err);
+		srv->clients.workers = srv->workers;
+	}
+	if (st != ST_OK)
+		talloc_free(srv);
+	else
+		*out = srv;
+	return st;
+}
+
+enum status
+server_listen(struct server *srv, const struct protocol *pr, const char *path,
+    mode_t mode, struct err *err)
+{
+	struct listener *ls = &srv->listener[srv->nlisteners];
+	enum status st;
+
+	ls->srv = srv;
+	ls->pr = pr;
+	st = listen_at(ls, path, mode, err);
+	if (st != ST_OK)
+		return st;
+	srv->nlisteners++;
+	ls->ready = must(event_new(srv->base, ls->fd, EV_READ | EV_PERSIST,
+	    on_listening, ls));
+	(void)event_add(ls->ready, NULL);
+	return ST_OK;
+}
+
+/* What was read is answered, as far as it goes without waiting. */
+static void
+last_answers(struct server *srv)
+{
+	struct client *cl, *next;
+
+	for (cl = TAILQ_FIRST(&srv->clients.list); cl != NULL; cl = next) {
+		next = TAILQ_NEXT(cl, entry);
+		(void)client_flush(cl);
+	}
+}
+
+enum status
+server_run(struct server *srv, server_reload_fn *reload, void *arg,
+    struct err *err)
+{
+	int rc = 0;
+
+	srv->reload = reload;
+	srv->reload_arg = arg;
+	srv->map->rests = true;
+	while (rc == 0 && !event_base_got_break(srv->base)) {
+		rc = event_base_loop(srv->base, EVLOOP_ONCE);
+		map_rest(srv->map);
+	}
+	srv->map->rests = false;
+	if (rc == -1)
+		return err_set(err, ST_AGAIN, "the event loop failed");
+	last_answers(srv);
+	return ST_OK;
+}

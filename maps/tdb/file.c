@@ -1,0 +1,113 @@
+/*
+ * file.c - who may open the files of a map, and as whom
+ */
+#include "maps/tdb/backend.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LOCK_TRIES	100		/* two seconds */
+#define LOCK_REST	20		/* ms */
+
+/*
+ * Root opens a map's files as the owner of their directory: what he creates must be
+ * mailferry-mapd's, and whatever its user put there leads no further than its user gets.
+ */
+static bool
+put_on(const char *path)
+{
+	char *copy = must(talloc_strdup(NULL, path));
+	struct stat sb;
+	bool on;
+
+	on = geteuid() == 0 && stat(dirname(copy), &sb) == 0 && sb.st_uid != 0 &&
+	    setegid(sb.st_gid) == 0;
+	if (on && seteuid(sb.st_uid) == -1) {
+		(void)setegid(0);
+		on = false;
+	}
+	talloc_free(copy);
+	return on;
+}
+
+static void
+take_off(bool on)
+{
+	int was = errno;
+
+	if (on && (seteuid(0) == -1 || setegid(0) == -1))
+		abort();		/* nothing else is right any more */
+	errno = was;
+}
+
+struct tdb_context *
+tdbm_open(const char *path, int hash_size, int tdb_flags, int open_flags)
+{
+	struct tdb_context *tdb;
+	bool on = put_on(path);
+
+	/* Somebody's environment must not turn durability off. */
+	(void)unsetenv("TDB_NO_FSYNC");
+	tdb = tdb_open(path, hash_size, TDB_INCOMPATIBLE_HASH | tdb_flags,
+	    open_flags, 0600);
+	take_off(on);
+	return tdb;
+}
+
+/* The directory is the lock of the door: who can read a tdb can block it. */
+static enum status
+check_directory(const char *path, struct err *err)
+{
+	char *copy = must(talloc_strdup(NULL, path)), *dir = dirname(copy);
+	enum status st = ST_OK;
+	struct stat sb;
+
+	if (stat(dir, &sb) == -1)
+		st = err_sys(err, "%s", dir);
+	else if ((sb.st_mode & 077) != 0)
+		st = err_set(err, ST_NEVER, "%s: others may enter it: chmod 700 "
+		    "the directory of the map", dir);
+	else if (sb.st_uid != geteuid() && geteuid() != 0)
+		st = err_set(err, ST_NEVER, "%s: belongs to uid %ld, not to us",
+		    dir, (long)sb.st_uid);
+	talloc_free(copy);
+	return st;
+}
+
+/* One owner: a second mapd, or a command beside it, must not open the file. */
+static enum status
+lock_owner(struct tdbmap *tm, struct err *err)
+{
+	char *name = must(talloc_asprintf(tm, "%s.lock", tm->path));
+	bool on = put_on(name);
+	int tries = 0;
+
+	tm->lock = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	take_off(on);
+	if (tm->lock == -1)
+		return err_sys(err, "open %s", name);
+	/* A command that repairs, or the mapd that ends, may have it a moment. */
+	while (flock(tm->lock, LOCK_EX | LOCK_NB) == -1 && tries++ < LOCK_TRIES)
+		(void)poll(NULL, 0, LOCK_REST);
+	if (tries <= LOCK_TRIES)
+		return ST_OK;
+	return errno == EWOULDBLOCK ? err_set(err, ST_AGAIN,
+	    "%s: mailferry-mapd (or another command) has it open", tm->path) :
+	    err_sys(err, "lock %s", name);
+}
+
+enum status
+tdbm_own(struct tdbmap *tm, struct err *err)
+{
+	enum status st = check_directory(tm->path, err);
+
+	return st == ST_OK ? lock_owner(tm, err) : st;
+}
