@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * admin.h - what the verbs of the `mailferry` command share
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * default.c - what a user without a record has
  *

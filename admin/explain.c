@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * explain.c - one user in plain words: where his mail goes now, why, what next
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * lint_rc.c - what an rc file says, without running it
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * lint_verb.c - mailferry lint: users' rc files, before anybody is moved
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * main.c - mailferry: the admin's hand on the map
  */
@@ -9,10 +10,6 @@
 #include <unistd.h>
 
 #include "admin/admin.h"
-
-#ifndef VERSION
-#define VERSION "0.1"
-#endif
 
 static const struct verb {
 	const char	*name;

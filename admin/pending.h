@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * pending.h - what is pending in a user's mailboxes, seen without a lock
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * record_json.c - a record as JSON, for people's tools and for import and export
  */

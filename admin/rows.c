@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * rows.c - the files that import reads: JSON Lines and CSV
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * status.c - how far the migration is, and what mailferry-mapd counts
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * step.c - one step of a user, and the wait until everybody follows it
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * tables.c - what the map says now, as tables for hosts without mapd
  *

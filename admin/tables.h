@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * tables.h - what the map says now, as tables for hosts without a mailferry-mapd
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * verbs.c - add, delete, undo: a record begins and ends, and goes back
  */

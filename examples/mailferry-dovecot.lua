@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: ISC
 -- mailferry-dovecot.lua - Dovecot's passdb and userdb of driver lua ask mailferry-mapd
 --
 -- For Dovecot 2.4, which has no dict userdb any more; see mailferry-dovecot(5).  Needs

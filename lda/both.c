@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * both.c - wait for two filers at once
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * both.h - wait for two filers at once
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * effects.h - what a message has done already, beside being delivered
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * envelope.c - for whom, from whom, how: the command line and the environment
  */

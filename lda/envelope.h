@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * envelope.h - for whom, from whom, how: the command line and the environment
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * main.c - mailferry-lda: one message from the mail system to its mailbox
  *
@@ -27,9 +28,6 @@
 #include "maps/base/file.h"
 #include "maps/base/log.h"
 
-#ifndef VERSION
-#define VERSION "0.1"
-#endif
 #define POOL	(64 * 1024)	/* bytes that malloc() is asked for at once */
 
 extern char **environ;

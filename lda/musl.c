@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * musl.c - mailferry-lda with musl: what it and Debian's libtalloc.a call beyond it
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * musl.h - what musl 1.2.3 has not, or other than glibc; included before everything else
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * place.c - in procmail's place: where a message goes without a map
  */

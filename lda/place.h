@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * place.h - in procmail's place: where a message goes without a map
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * plan_sink.c - the mailboxes of the plan, for rc files
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * plan_sink.h - the mailboxes of the plan, for rc files
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * resolve.c - what a path means: links followed, also where they lead nowhere yet
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * rules.c - a user's rc files between the message and its mailboxes
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * rules.h - a user's rc files between the message and its mailboxes
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * transaction.c - one message into one mailbox of every side, with one UID
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * transaction.h - one message into one mailbox of every side, with one UID
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * change.c - the text form of one change of the map
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * change.h - the text form of one change of the map
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * location.c - location templates of the configuration, filled for a user
  */

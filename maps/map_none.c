@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * map_none.c - no map: nobody migrates, everybody's mail is where it was
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * map_socket.c - the map, asked of mailferry-mapd
  *

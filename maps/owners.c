@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * owners.c - the maps that mailferry-mapd and the command can own
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * owners_none.c - no map of its own: the LDA and the milter only ask
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * record_format.c - what the map knows of one user: its text form written
  *

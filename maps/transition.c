@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * transition.c - which change of a record is legal
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * wire.c - what mailferry-mapd answers to LDA, milter and command
  */

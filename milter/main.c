@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * main.c - mailferry-milter: SMTP waits for who is being moved, for nobody else
  */

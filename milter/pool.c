@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * pool.c - kept connections to mailferry-mapd, for many threads
  */

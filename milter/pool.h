@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * pool.h - kept connections to mailferry-mapd, for many threads
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * recent.c - addresses that had no window a moment ago
  *

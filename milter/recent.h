@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * recent.h - addresses that had no window a moment ago
  *

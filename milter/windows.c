@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * windows.c - who has a window, planned or open
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * windows.h - who has a window, planned or open
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * doctor.c - what an admin gets wrong, told with its mend
  */

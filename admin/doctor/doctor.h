@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * doctor.h - what the parts of `mailferry doctor` share
  *

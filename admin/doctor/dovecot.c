@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * dovecot.c - Dovecot's settings, as doveconf(1) tells them
  */

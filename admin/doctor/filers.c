@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * filers.c - the filers: their markers, made and looked at; their clocks
  *

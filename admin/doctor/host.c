@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * host.c - this host: configuration, sockets, the map behind them
  */

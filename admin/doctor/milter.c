@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * milter.c - our milter among those that each smtpd(8) asks
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * postfix.c - main.cf and master.cf, as postconf(1) tells them
  */

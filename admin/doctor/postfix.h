@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * postfix.h - what Postfix's parts of the doctor share
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * served.c - does Dovecot serve users from where the map says?
  *

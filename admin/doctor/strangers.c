@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * strangers.c - who delivers past the LDA to users on both sides
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * actions.c - what a recipe does once its conditions hold
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * comsat.c - COMSAT: a word to biff(1) that mail has come
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * conditions.c - does a recipe apply?  Conditions, and weighted scores
  *

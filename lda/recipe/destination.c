@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * destination.c - a folder that a recipe names: one of the plan, or the engine's to write
  */

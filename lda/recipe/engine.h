@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * engine.h - one run of rc files: what its parts share; private to lda/recipe
  */

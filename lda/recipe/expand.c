@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * expand.c - what a `$` and a backquote stand for
  */

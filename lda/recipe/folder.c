@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * folder.c - folders outside of the migration: mbox, directory, MH, Maildir
  *

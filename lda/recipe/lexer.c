@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * lexer.c - words, quotes and substitutions of an rc file
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * locks.c - lockfiles, as other programs of the user take them
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * log.c - LOGFILE: diagnostics, LOG, and an abstract of each delivery
  *

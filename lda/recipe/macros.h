@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * macros.h - what ^TO_, ^TO, ^FROM_DAEMON and ^FROM_MAILER stand for
  *

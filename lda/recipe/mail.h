@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * mail.h - the message that an rc file works on, in memory
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * parser.c - an rc file as a list of statements
  */

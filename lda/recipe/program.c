@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * program.c - programs: started, fed, listened to, waited for
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * rcfile.c - rc files: may they be run, and which is being run
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * regex.c - procmail's regular expressions: from text to positions
  *

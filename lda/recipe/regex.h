@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * regex.h - procmail's regular expressions, in linear time
  *

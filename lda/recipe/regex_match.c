@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * regex_match.c - procmail's regular expressions: walking a text
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * regex_prog.h - a compiled expression; private to regex.c and regex_match.c
  */

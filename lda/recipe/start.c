@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * start.c - which rc files are run, in which order, and how a run ends
  */

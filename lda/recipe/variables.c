@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * variables.c - the variables of a run, which are the environment of its programs
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * asuser.c - work on a user's mail as the user, in a child process
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * asuser.h - work on a user's mail as the user, in a child process
  *

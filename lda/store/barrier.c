@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * barrier.c - wait until nobody delivers by a former state any more
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * barrier.h - wait until nobody delivers by a former state any more
  *

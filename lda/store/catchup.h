@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * catchup.h - bring the follower up to the leader before a UID is given
  *

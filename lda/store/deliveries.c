@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * deliveries.c - the delivery log: what was begun, what came of it
  */

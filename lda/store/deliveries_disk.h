@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * deliveries_disk.h - the delivery log as it lies on the disk; for deliveries*.c alone
  *
@@ -9,7 +10,7 @@
 #include <endian.h>
 
 #include "lda/store/deliveries.h"
-#include "maps/tdb/seal.h"
+#include "maps/base/crc.h"
 
 #define PAGE		4096
 #define SECTOR		512

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * deliveries_slots.c - the intents of the delivery log: undecided, and as good as that
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * dotlock.c - NAME.lock, as Dovecot and everybody takes it
  */

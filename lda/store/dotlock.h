@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * dotlock.h - NAME.lock, as Dovecot and everybody takes it
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * mailbox.h - one mailbox on one side or both, locked, with nothing undecided
  *

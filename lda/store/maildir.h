@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * maildir.h - one Maildir of one side: its directories, its files, no UIDs
  *

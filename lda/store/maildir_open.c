@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * maildir_open.c - the directories of one mailbox: opened, or made as Dovecot would
  */

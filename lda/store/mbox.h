@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * mbox.h - one message more in an mbox file, as procmail does it
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * recover.c - what became of a delivery whose process is gone, or asleep
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * subscribe.c - a new mailbox among those that clients show
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * uidlist.c - dovecot-uidlist, the authority for UIDs: reading and appending
  */

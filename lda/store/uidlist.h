@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * uidlist.h - dovecot-uidlist, the authority for UIDs
  *

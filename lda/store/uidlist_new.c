@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * uidlist_new.c - dovecot-uidlist as a new file: made, raised, a line dropped
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * waiters.h - a file at which the processes of this host stand in line
  */

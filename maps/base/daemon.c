@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * daemon.c - how the daemons are called, and how they say that they cannot begin
  */
@@ -7,10 +8,6 @@
 #include <stdio.h>
 
 #include "maps/base/log.h"
-
-#ifndef VERSION
-#define VERSION "0.1"
-#endif
 
 static int
 usage(const struct daemon *d, FILE *to)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * daemon.h - how the daemons are called, and how they say that they cannot begin
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * err.c - what a call can come to, and what is told when it went wrong
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * err.h - what a call can come to, and what is told when it went wrong
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * file.h - whole files, whole writes, directories that are synced
  *

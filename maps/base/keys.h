@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * keys.h - `key = value` lines as in main.cf, and the nearest key to a wrong one
  *

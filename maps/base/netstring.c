@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * netstring.c - `LENGTH:BYTES,`, the framing of every protocol here
  */

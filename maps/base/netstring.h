@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * netstring.h - `LENGTH:BYTES,`, the framing of every protocol here
  *

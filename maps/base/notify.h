@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * notify.h - tell systemd how a daemon is, where it was built with libsystemd
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * change.c - one change of a record, and whose an address is
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * entry.c - from an entry of the directory to a record, and back
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * ldif.c - how records are called in a directory, and as LDIF
  */
@@ -7,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "maps/tdb/seal.h"
+#include "maps/base/crc.h"
 
 unsigned
 ldap_shelf(const char *user)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * ldif.h - how records are called in a directory, and as LDIF
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * stage.c - a record that is staged for an import, on its own entry
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * sync.c - every record and its changes, as they come (RFC 4533)
  *

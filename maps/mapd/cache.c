@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * cache.c - all records as they were a moment ago, for who may be late
  */
@@ -7,7 +8,7 @@
 #include <string.h>
 
 #include "maps/base/clock.h"
-#include "maps/tdb/seal.h"
+#include "maps/base/crc.h"
 
 #define BUCKETS	131072			/* for 100,000 users: short chains */
 

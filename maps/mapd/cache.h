@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * cache.h - all records as they were a moment ago, for who may be late
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * client.h - one connection of mailferry-mapd: its buffers, its turns
  *

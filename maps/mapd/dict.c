@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * dict.c - what mailferry-mapd answers to Dovecot
  */

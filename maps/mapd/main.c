@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * main.c - mailferry-mapd: owns the map, answers for it
  */

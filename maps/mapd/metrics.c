@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * metrics.c - what mailferry-mapd counts, as Prometheus text
  *

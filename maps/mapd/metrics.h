@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * metrics.h - what mailferry-mapd counts, as Prometheus text
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * peer.c - who is at the other end of a unix socket, and what he may ask
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * peer.h - who is at the other end of a unix socket, and what he may ask
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * protocol.h - what a protocol of mailferry-mapd is: from a request to its answer
  *

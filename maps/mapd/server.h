@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * server.h - one event loop between clients and the map, blocking on neither
  */

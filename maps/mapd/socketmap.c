@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * socketmap.c - what mailferry-mapd answers to Postfix
  */

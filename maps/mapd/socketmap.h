@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * socketmap.h - what mailferry-mapd answers to Postfix
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * worker.h - one of the processes that answer in the loop's place, and its words
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * workers.h - processes that answer in the loop's place, where answering may block
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * seal.h - a text that proves it is whole and stands where it belongs
  *
@@ -12,9 +13,6 @@
 #include <talloc.h>
 
 #include "maps/base/err.h"
-
-/* CRC-32 (IEEE 802.3, as zlib's) of data, going on from `crc` (first 0). */
-uint32_t	crc32_of(uint32_t crc, const void *data, size_t len);
 
 /* The sealed form, talloc child of ctx; *slen its length without the NUL. */
 char	       *seal(TALLOC_CTX *ctx, const char *key, const char *text,

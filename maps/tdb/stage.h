@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * stage.h - what an import has staged, in the file PATH.import
  *

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """failed.py [all] - every system call of the real LDA fails once
 
 Exit status 0 with everything whole, or 75 with one line and nothing half visible; then

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """ferry.py - one user's mailbox on both sides, and a real LDA that is let go wrong
 
 What the tests beside it share.  They run below a site of tests/lib/site.sh; its

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * inject.c - run a program, and let one of its system calls go wrong
  *

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """killed.py [all] - killed at every system call, then what a client does, then the retry
 
 The LDA is killed before its 1st, 2nd, ... system call.  Wherever that left another state

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """steps.py [ROUNDS] - a user goes through all states while several LDAs deliver
 
 Each round is another user and half a minute: some hundred steps.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """stopped.py [all] - asleep for three minutes at every system call, its lock broken meanwhile
 
 The LDA that delivers message 2 is stopped before its 1st, 2nd, ... call; to the others its

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * change_fuzz.c - entries of the history: what was read is written the same
  */

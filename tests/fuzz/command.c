@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * command.c - what the verbs of the command need of admin/main.c, main() under
  * another name

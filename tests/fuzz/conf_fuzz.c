@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * conf_fuzz.c - a configuration that was accepted is one to work with
  */

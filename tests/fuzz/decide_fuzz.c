@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * decide_fuzz.c - undecided intents of any content never reach beyond tmp/
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * deliveries_fuzz.c - a delivery log of any content, and deliveries after it
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * dict_fuzz.c - what Dovecot may send: an answer for each look-up, and never the
  * mailbox of somebody else

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * dotlock_fuzz.c - a lock file of others, whatever is in it, is theirs
  *

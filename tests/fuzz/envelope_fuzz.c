@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * envelope_fuzz.c - the command line, the environment, and where they lead
  *

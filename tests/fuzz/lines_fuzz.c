@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * lines_fuzz.c - import files, JSON Lines and CSV: what passes is stored as it
  * was read

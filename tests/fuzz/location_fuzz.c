@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * location_fuzz.c - location templates never lead out of where they begin
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * lookups.h - the map that the targets of the look-ups ask
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * mbox_fuzz.c - a message more in an mbox is one message more to whoever reads it
  *

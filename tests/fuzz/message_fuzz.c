@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * message_fuzz.c - a message from standard input: bytes are bytes
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * milter_reply_fuzz.c - any argument of RCPT, any window_text
  *

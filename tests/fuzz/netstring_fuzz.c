@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * netstring_fuzz.c - netstring_parse() on a stream that comes byte by byte
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * passwd_fuzz.c - lines of /etc/passwd and of getent(1)
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * rcparse_fuzz.c - any bytes are an rc file: words, statements, and where they end
  */

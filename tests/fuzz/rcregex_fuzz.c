@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * rcregex_fuzz.c - an expression (the first line) and a text: two ways of walking agree
  */

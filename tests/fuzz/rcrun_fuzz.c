@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * rcrun_fuzz.c - an rc file and a message, NUL between them: a whole run
  *

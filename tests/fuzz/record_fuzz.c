@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * record_fuzz.c - records: what was read is written the same, and every step of
  * it is one that can be read again

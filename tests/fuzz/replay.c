@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * replay.c - run a fuzz target once over files, without a fuzzer
  *

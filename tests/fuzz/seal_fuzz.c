@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * seal_fuzz.c - sealed values: what was sealed opens, what was damaged does not
  *

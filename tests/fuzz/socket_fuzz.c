@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * socket_fuzz.c - answers of a mailferry-mapd that is out of its mind
  *

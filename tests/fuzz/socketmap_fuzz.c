@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * socketmap_fuzz.c - what Postfix may ask: one answer, and never somebody else's
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * subscribe_fuzz.c - a line more in a subscriptions file of any content
  *

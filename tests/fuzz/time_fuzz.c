@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * time_fuzz.c - times that people write: RFC 3339, +SECONDS, seconds
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * uidlist_fuzz.c - dovecot-uidlist of any content: read, mended, changed
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * wire_fuzz.c - requests to mailferry-mapd, answered from a real map
  *

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # addresses.sh - address extensions, virtual users by pipe(8), an MTA that dies
 set -u
 . "$(dirname "$0")/../lib/site.sh"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # deadline.sh - one delivery, one deadline, whatever it waits for
 #
 # Postfix bounces what takes longer than its own limit, also where only a child still

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # doctor.sh - what an admin gets wrong, told as the programs would meet it
 set -u
 . "$(dirname "$0")/../lib/site.sh"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # dovecot.sh - the real Dovecot asks the map at each login, in every state
 #
 # With examples/dovecot-dict.conf and mailferry-dict.conf.ext as they are, but for

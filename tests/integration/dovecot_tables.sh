@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # dovecot_tables.sh - the other ways for Dovecot: a passwd-file, Lua, LDAP
 #
 # With the files of examples/, but for paths, the passdb and the directory's base.

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # failed.sh [all] - every system call of the LDA fails once; tests/crash/failed.py has the story
 #
 # With `all` each errno in each kind of mailbox.

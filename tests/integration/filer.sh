@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # filer.sh - a filer that is not mounted, read-only, full or hung; locks of others
 #
 # Whatever is wrong the LDA exits 75 (or dies at its deadline), nothing can be seen half

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # hostile.sh - what a delivery may meet that nobody meant: closed descriptors, names,
 # links, uidlists and messages as no program of good faith makes them
 #

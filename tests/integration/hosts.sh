@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # hosts.sh - two mail hosts with a cable each to one directory: what both do to one user
 set -u
 . "$(dirname "$0")/../lib/site.sh"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # killed.sh [all] - the LDA killed at every system call; tests/crash/killed.py has the story
 #
 # With `all` the retry is killed from every state that the first death leaves.

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # ldap.sh - the map in a real slapd: the whole way of a message, and what can go wrong
 set -u
 . "$(dirname "$0")/../lib/site.sh"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # lint.sh - mailferry lint: what is said of rc files that cannot follow
 #
 # BUILD is the build directory.

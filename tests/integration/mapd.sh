@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # mapd.sh - mailferry-mapd among clients of all kinds, and maps that answer nonsense
 set -u
 . "$(dirname "$0")/../lib/site.sh"

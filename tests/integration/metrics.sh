@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # metrics.sh - what mailferry-mapd counts, read as Prometheus reads it
 set -u
 . "$(dirname "$0")/../lib/site.sh"

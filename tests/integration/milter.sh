@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # milter.sh - the real Postfix asks the milter: who waits, and that nobody else does
 set -u
 . "$(dirname "$0")/../lib/site.sh"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # modes.sh - what is made has the mode and the group of what it is made in
 set -u
 . "$(dirname "$0")/../lib/site.sh"

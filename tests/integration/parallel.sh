@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # parallel.sh - eight deliverers at once to both sides, beside two live IMAP sessions
 #
 # MESSAGES (default 400) of them in all; afterwards both sides must be one mailbox.

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # path.sh - mapd, the command and the LDA together: a user through all states
 #
 # BUILD is the build directory.  The LDA runs as `nobody`, as for local(8).

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # postfix.sh - the real Postfix asks the map: transports, and refusals in a window
 #
 # A second Postfix sends to it, as the world does.

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # procmail.sh - in procmail's place, without a map: the same bytes in the mailbox
 #
 # Each message and option goes through Debian's procmail and through mailferry-lda;

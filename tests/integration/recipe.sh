@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # recipe.sh - rc files: procmail and mailferry-lda side by side, without a map
 #
 # Each rc file is run by Debian's procmail and by mailferry-lda in the same HOME, on the

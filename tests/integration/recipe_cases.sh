@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # recipe_cases.sh - cases of rc files: as procmail, and on both sides beside a map
 #
 # The cases in tests/rc, and some that are generated (tests/fuzz/rcdiff), are run by Debian's

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # recipe_map.sh - rc files beside a map: each Maildir they name takes part in the migration
 #
 # BUILD is the build directory.

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # recipe_site.sh - the real Postfix, a user with a real rc file, in every state
 #
 # BUILD is the build directory.

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # site.sh - the real Postfix delivers, the real Dovecot serves, a user moves
 set -u
 . "$(dirname "$0")/../lib/site.sh"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # stopped.sh [all] - the LDA asleep at every system call; tests/crash/stopped.py has the story
 set -u
 . "$(dirname "$0")/../lib/site.sh"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # switch.sh - what other ways of moving do to a mailbox when its leader changes, and ours must not
 #
 # The faults reported of two-sided deliveries on Dovecot's mailing list: UIDNEXT shrinks,

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # systemd.sh - the units, and what a daemon tells systemd
 set -u
 . "$(dirname "$0")/../lib/site.sh"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # verbs.sh - the command's verbs, through mapd: what they say, refuse and change
 #
 # BUILD is the build directory.  USERS (2000) is how many users the import has.

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # virtual.sh - users without a uid of their own: the mail is one account's
 #
 # root's command works on it as that account.

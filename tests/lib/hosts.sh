@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # hosts.sh - mail hosts with networks and names of their own, one directory, two filers
 #
 # Sourced behind site.sh and slapd.sh, in tests/lib/box.  The slapds are at the hub, which

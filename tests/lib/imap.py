@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """imap.py PORT USER COMMAND... - one IMAP session of a test
 
 Commands, in order: status (prints UIDVALIDITY UIDNEXT MESSAGES), uids (UID and

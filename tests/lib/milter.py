@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """milter.py - one MTA's connection to a milter, spoken as smtpd(8) does
 
 m = Milter("/path/milter.sock") or Milter(("127.0.0.1", 8891)); m.rcpt("a@x.test") is the

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # nfs-worker.sh DIR USER HOST FIRST LAST - deliver, and retry as Postfix does
 #
 # As the user, on the host.  Messages HOST-FIRST ... HOST-LAST; in DIR/log a line for each

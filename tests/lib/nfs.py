@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """What both sides hold, as this host sees it.
 
 nfs.py watch DIR USER...   samples the next UID of every uidlist until DIR/stop is there;

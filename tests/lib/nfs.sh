@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # nfs.sh CASE PROTO - one case of tests/nfs, as root inside the lab; prints TAP
 #
 # Four users, one in each state with a delivery (old overlap settle new), get mail on

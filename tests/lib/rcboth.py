@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """rcboth.py [--jobs N] BUILD DIR... - cases of rc files beside a map, in overlap and in settle
 
 HOME is the user's mail root on the old filer, so that every Maildir that a case names, and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """rccase.py - rc files and messages in a room of their own, and what they leave behind
 
 A case is what one delivery agent is to do: rc files, arguments, messages.  A Room is a

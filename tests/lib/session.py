@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """session.py PORT USER NAME STOP - a live IMAP session until the file STOP exists
 
 Appends, copies, expunges what it appended itself, idles; exits 1 where UIDNEXT

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # site.sh - a throw-away site below one directory: mapd, Postfix, Dovecot
 #
 # Sourced by tests.  BUILD is the build directory; after site_begin:

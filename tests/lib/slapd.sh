@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # slapd.sh - throw-away slapds below $t, on loopback and ldapi
 #
 # Sourced by tests; $here is the source directory.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """stream.py PORT USER NAME LOG - mail for one user by SMTP, without a pause, until SIGTERM
 
 Each has a subject of its own, NAME-N, which goes into LOG when it was accepted.  What was

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """tally.py SITE USER SIDE SENT... - was anything lost, doubled or renumbered?
 
 SENT are the subjects that were accepted, SITE/snaps/N.SIDE the uidlists of the user as

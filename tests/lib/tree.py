@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """tree.py DIR - what lies below DIR, so that two runs can be compared
 
 A line for each directory, link and file with its mode, then the file's lines.  Unique

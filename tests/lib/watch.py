@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """watch.py PORT USER LOG - a mail client that stays: logs in, idles, comes back when sent away
 
 Writes what it is told, a line each, and the same line in a row once.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* ferry.pml - the delivery protocol: one user, one mailbox, two
  * sides, in Promela.  README.md says what is covered; run.sh checks it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * bare.c - a delivery's bare system calls, with the durability of a real one
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * many.c - how many deliveries a second, by several processes at once
  *

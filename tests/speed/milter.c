@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * milter.c - the least that can decide about a recipient: libmilter and one tdb_fetch
  *

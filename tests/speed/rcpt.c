@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * rcpt.c - recipients to a milter as fast as it answers
  *

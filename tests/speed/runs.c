@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * runs.c - run programs again and again, in turns, and say what they cost
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * server.c - the least that can answer from a tdb: epoll, netstrings, tdb_fetch
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * shuffle.h - candidates in another order each round
  *

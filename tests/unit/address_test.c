@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * address_test.c - addresses as senders write them, and whose they are
  */

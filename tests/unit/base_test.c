@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * base_test.c - outcomes, netstrings, seals
  */
@@ -8,6 +9,7 @@
 #include <talloc.h>
 
 #include "maps/base/netstring.h"
+#include "maps/base/crc.h"
 #include "maps/tdb/seal.h"
 
 static void

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * conf_test.c - mailferry.conf: what it means, and what it refuses
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * deliver_test.c - whole deliveries: a real map, two Maildirs, kills
  */

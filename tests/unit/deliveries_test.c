@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * deliveries_test.c - the delivery log on a real file
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * envelope_test.c - procmail's command line, Postfix's environment
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * landed_test.c - deliveries that give their locks back before new/ is synced
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * lock_test.c - dotlocks, and the line in front of them, in a real directory
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * lookups_test.c - what Postfix and Dovecot hear, asked with strings of a real map
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * map_backend_test.c - what every kind of map must do: one suite against all
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * map_cache_test.c - the copy of all records: what it says, and what it does not
  */

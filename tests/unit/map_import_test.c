@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * map_import_test.c - an import into the embedded map, whatever ends when; what it has
  * in common with others is in map_backend_test.c

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * map_ldap_test.c - the map in a directory: what is its own, and who dies when
  */

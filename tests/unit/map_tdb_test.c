@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * map_tdb_test.c - the embedded map on a real file: one owner, retention, kill -9,
  * damage; what it has in common with others is in map_backend_test.c

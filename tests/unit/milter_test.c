@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * milter_test.c - what a recipient is told, what of it is remembered
  */

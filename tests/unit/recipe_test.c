@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * recipe_test.c - the language of rc files: words, statements, expressions, paths
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * record_test.c - the text form of a record, its locations, and route()
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * recovery.h - what a delivery left that ended half-way, and the next one
  *

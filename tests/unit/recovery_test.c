@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * recovery_test.c - what a delivery finds when another one ended half-way
  */

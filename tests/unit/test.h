@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * test.h - cmocka with what it wants included before it
  */

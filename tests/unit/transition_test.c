@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * transition_test.c - every step of the table, and every pair that is not in it
  */
