@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: ISC
--- mailferry-dovecot.lua - Dovecot's passdb and userdb of driver lua ask mailferry-mapd
+-- mailferry-dovecot.lua - passdb and userdb of driver lua that ask mailferry-mapd
 --
 -- For Dovecot 2.4, which has no dict userdb any more; see mailferry-dovecot(5).  Needs
 -- LuaSocket (Debian: lua-socket).  The tests run it in 2.3.19, with `two_three = true`.
@@ -9,7 +9,7 @@ local seconds = 5
 
 local unix = require "socket.unix"
 
--- The answer's letter, and what is behind it; F where nobody answers.
+-- The answer's first letter and its rest; F where mailferry-mapd does not answer.
 local function ask(key)
   local s = (type(unix) == "table" and unix.stream or unix)()
   s:settimeout(seconds)
@@ -39,7 +39,7 @@ local function text(json, name)
   end
 end
 
--- maildir:PATH[:CONTROL=PATH][:INDEX=PATH]; a colon of a path is there twice.
+-- maildir:PATH[:CONTROL=PATH][:INDEX=PATH]; a colon within a path is doubled.
 local function location(mail)
   local fields, part = { mail_driver = "maildir" }, {}
   mail = mail:gsub("::", "\1")
