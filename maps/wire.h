@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * wire.h - what mailferry-mapd answers to LDA, milter and command
+ * wire.h - requests to mailferry-mapd and their results, for both ends
  *
  * Netstrings both ways on a unix stream socket, answers in the order of the
  * requests.  A request is a line of words, and for some a body behind its LF:
@@ -40,15 +40,14 @@
 #ifndef MAPS_WIRE_H
 #define MAPS_WIRE_H
 
-#include "maps/mapd/protocol.h"
+#include <stddef.h>
+
+#include "maps/base/err.h"
+#include "maps/record.h"
 
 #define WIRE_REQUEST_MAX (RECORD_TEXT_MAX + 4096)	/* bytes */
 #define WIRE_LATE	 " late"
 #define WIRE_ANSWER_MAX	 (1024 * 1024)			/* bytes */
-
-/* The answer that tells a watcher of a change; as above. */
-char	       *wire_change(TALLOC_CTX *ctx, const struct change *ch,
-		    size_t *alen);
 
 /*
  * Take an answer apart: its outcome, and with ST_OK its body in place.

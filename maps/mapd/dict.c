@@ -11,6 +11,7 @@
 #include "maps/address.h"
 #include "maps/backend.h"
 #include "maps/location.h"
+#include "maps/mapd/wire_answer.h"
 #include "maps/policy.h"
 #include "maps/route.h"
 

@@ -12,6 +12,7 @@
 #include "maps/mapd/metrics.h"
 #include "maps/mapd/server.h"
 #include "maps/mapd/socketmap.h"
+#include "maps/mapd/wire_answer.h"
 
 /* A configuration that is not right changes nothing. */
 static const struct conf *

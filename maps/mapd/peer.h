@@ -6,7 +6,7 @@
 #define MAPS_MAPD_PEER_H
 
 #include "maps/base/conf.h"
-#include "maps/wire.h"
+#include "maps/mapd/protocol.h"
 
 struct peer_rules {			/* resolved once: NSS may hang later */
 	gid_t		 admin_gid;	/* (gid_t)-1: there is no such group */

@@ -63,9 +63,4 @@ struct protocol {
 	const char	*busy;
 };
 
-/* A record's locations: whose are they?  Where there is no record, everybody's. */
-bool	wire_may_get(const struct wire_peer *peer, const struct record *rec);
-
-extern const struct protocol protocol_map;	/* maps/wire.c */
-
 #endif

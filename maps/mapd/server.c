@@ -27,7 +27,7 @@
 #include "maps/mapd/client.h"
 #include "maps/mapd/metrics.h"
 #include "maps/mapd/peer.h"
-#include "maps/wire.h"
+#include "maps/mapd/wire_answer.h"
 #include "maps/mapd/workers.h"
 
 #define BACKLOG		1024

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "maps/backend.h"
+#include "maps/mapd/wire_answer.h"
 #include "maps/wire.h"
 
 #define BREAK	"\n----\n"

@@ -11,6 +11,7 @@
 #include "maps/backend.h"
 #include "maps/mapd/dict.h"
 #include "maps/mapd/socketmap.h"
+#include "maps/mapd/wire_answer.h"
 #include "maps/transition.h"
 
 static char dir[] = "/tmp/mflook.XXXXXX";
