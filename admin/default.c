@@ -12,8 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "admin/admin.h"
+#include "admin/leader.h"
 #include "admin/record_json.h"
+#include "admin/show.h"
+#include "admin/verbs.h"
 #include "maps/location.h"
 
 #define NAMED	5			/* users told by name */
@@ -48,7 +50,7 @@ look_at(struct search *s, const char *user, const char *home, struct err *err)
 	enum status st = ST_OK;
 
 	if (record_user_valid(user) && location_expand(ctx, template, user, home,
-	    &loc.mail, &none) == ST_OK && admin_has_mail(&loc)) {
+	    &loc.mail, &none) == ST_OK && leader_has_mail(&loc)) {
 		st = map_get_stored(s->ad->map, ctx, user, &rec, err);
 		if (st == ST_NONE) {
 			st = ST_OK;
@@ -214,9 +216,9 @@ show(const struct admin *ad, struct record *rec)
 		rec->version = 0;
 	}
 	if (ad->json)
-		form_print(stdout, form_shown(rec, time(NULL)));
+		json_print(stdout, record_json_shown(rec, time(NULL)));
 	else
-		admin_show(rec, time(NULL));
+		show_record(rec, time(NULL));
 }
 
 int

@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "admin/admin.h"
-#include "admin/record_json.h"
 #include "admin/pending.h"
+#include "admin/record_json.h"
+#include "admin/times.h"
+#include "admin/verbs.h"
 #include "maps/route.h"
 #include "maps/transition.h"
 
@@ -91,7 +92,7 @@ say_record(TALLOC_CTX *ctx, const struct record *rec, time_t now)
 	    "made by %s at %s%s%s.", rec->user, state_name(rec->state),
 	    (unsigned long long)rec->version, *rec->by == '\0' ? "nobody knows whom" :
 	    rec->by, rec->at == 0 || rec->at > now ? "a time not known" :
-	    admin_time(ctx, rec->at), *rec->why == '\0' ? "" : ": ", rec->why));
+	    time_text(ctx, rec->at), *rec->why == '\0' ? "" : ": ", rec->why));
 }
 
 static char *
@@ -124,11 +125,11 @@ say_why(TALLOC_CTX *ctx, const struct record *rec, const struct plan *plan,
 	if (rec->state == STATE_CUTOVER)
 		return must(talloc_asprintf(ctx, "Its window is open for %s more, "
 		    "until %s; then it goes back to %s by itself.", duration(ctx,
-		    rec->end - now), admin_time(ctx, rec->end),
+		    rec->end - now), time_text(ctx, rec->end),
 		    state_name(rec->entered)));
 	if (rec->end > now)
 		return must(talloc_asprintf(ctx, "A window is planned, from %s to "
-		    "%s.", admin_time(ctx, rec->begin), admin_time(ctx, rec->end)));
+		    "%s.", time_text(ctx, rec->begin), time_text(ctx, rec->end)));
 	return must(talloc_asprintf(ctx, "No window is open or planned."));
 }
 
@@ -193,7 +194,7 @@ static json_t *
 explain(struct admin *ad, const struct record *rec, time_t now)
 {
 	TALLOC_CTX *ctx = must(talloc_new(NULL));
-	json_t *obj = form_shown(rec, now), *text = must(json_array()), *found;
+	json_t *obj = record_json_shown(rec, now), *text = must(json_array()), *found;
 	json_t *targets = must(json_array());
 	struct plan plan;
 	struct err err;
@@ -207,7 +208,7 @@ explain(struct admin *ad, const struct record *rec, time_t now)
 	add(text, say_serving(ctx, rec, &plan));
 	add(text, say_why(ctx, rec, &plan, now));
 	add(text, say_next(ctx, rec, now));
-	if (look(rec, ad->conf, &found, &err) != ST_OK)
+	if (pending_look(rec, ad->conf, &found, &err) != ST_OK)
 		add(text, must(talloc_asprintf(ctx, "The mailboxes: %s.", err.text)));
 	say_found(text, found);
 	(void)json_object_set_new(obj, "delivered_to", targets);
@@ -237,7 +238,7 @@ verb_explain(struct admin *ad, struct err *err)
 		return admin_status(st);
 	obj = explain(ad, rec, time(NULL));
 	if (ad->json) {
-		form_print(stdout, obj);
+		json_print(stdout, obj);
 		return EXIT_DONE;
 	}
 	json_array_foreach(json_object_get(obj, "text"), i, line)

@@ -1,26 +1,22 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * import.c - many records from a file, and all records into one
+ * import.c - many records from a file
  *
  * A line is what a record should be: keys it does not name stay as they are, and
  * a user without a record gets one as `add` would make it.  Nobody is deleted.
  * Every line is judged by the map while it is staged; the map takes all of them or
  * none.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "admin/admin.h"
+#include "admin/leader.h"
 #include "admin/record_json.h"
 #include "admin/rows.h"
-#include "admin/tables.h"
-#include "maps/ldap/conf.h"
-#include "maps/ldap/ldif.h"
+#include "admin/step.h"
+#include "admin/verbs.h"
 
 #define ERRORS_MAX	20		/* told before we give up */
 #define ADDED		"added"
@@ -115,7 +111,7 @@ make_record(struct importing *im, json_t *obj, TALLOC_CTX *ctx,
 
 	*is = was != NULL ? record_copy(ctx, was) :
 	    admin_record(ctx, user, &home);
-	st = form_apply(obj, *is, err);
+	st = record_json_apply(obj, *is, err);
 	if (st != ST_OK)
 		return st;
 	if (was == NULL || json_is_null(json_object_get(obj, "old")) ||
@@ -130,7 +126,7 @@ make_record(struct importing *im, json_t *obj, TALLOC_CTX *ctx,
 		st = admin_check(*is, err);
 	/* One that has led before was exported: it knows where its mail is. */
 	if (st == ST_OK && was == NULL && json_object_get(obj, "led") == NULL)
-		st = admin_hides_mail(im->leads, *is, err);
+		st = leader_hides_mail(im->leads, *is, err);
 	return st;
 }
 
@@ -214,13 +210,14 @@ static enum status
 wait_for_stepped(struct importing *im, struct err *err)
 {
 	struct record *rec;
+	const struct step quiet = { .progress = NULL };
 	enum status st = ST_OK, one;
 	unsigned i;
 
 	for (i = 0; i < im->nstepped; i++) {
 		one = admin_get(im->ad, im->stepped[i], &rec, err);
 		if (one == ST_OK)
-			one = admin_wait(im->ad, rec, err);
+			one = step_wait(im->ad, rec, &quiet, err);
 		if (one == ST_OK)
 			continue;
 		(void)fprintf(stderr, "mailferry: %s\n", err->text);
@@ -244,12 +241,12 @@ import(struct importing *im, enum format format, struct err *err)
 {
 	enum status st;
 
-	st = admin_default_leader(im->ad, &im->leads, err);
+	st = leader_default(im->ad, &im->leads, err);
 	if (st == ST_OK)
 		st = map_import_begin(im->ad->map, im->ad->conf, &im->id, err);
 	if (st != ST_OK)
 		return st;
-	st = lines_each(im->file, format, on_line, im, err);
+	st = rows_each(im->file, format, on_line, im, err);
 	if (st == ST_NONE || (st == ST_OK && im->wrong > 0))
 		st = err_set(err, im->st, "%s: %lu line%s wrong: nothing was "
 		    "imported", im->file, im->wrong, im->wrong == 1 ? " is" :
@@ -268,33 +265,23 @@ import(struct importing *im, enum format format, struct err *err)
 	return st;
 }
 
-/* A table is only written: an import has no place for one. */
-static bool
-parse_format(const char *name, enum format *format, const struct table **table)
-{
-	if (table != NULL && (*table = table_find(name)) != NULL)
-		return true;
-	return format_parse(name, format);
-}
-
 /* `--format F`, and else the name's ending; *file NULL where there is none. */
 static bool
-parse_words(const struct admin *ad, enum format *format,
-    const struct table **table, const char **file)
+parse_words(const struct admin *ad, enum format *format, const char **file)
 {
 	int i = 0;
 
 	*format = FORMAT_JSONL;
 	*file = NULL;
 	if (ad->argc >= 2 && strcmp(ad->argv[0], "--format") == 0) {
-		if (!parse_format(ad->argv[1], format, table))
+		if (!rows_format(ad->argv[1], format))
 			return false;
 		i = 2;
 	}
 	if (i < ad->argc)
 		*file = ad->argv[i++];
 	if (ad->argc >= i + 2 && strcmp(ad->argv[i], "--format") == 0) {
-		if (!parse_format(ad->argv[i + 1], format, table))
+		if (!rows_format(ad->argv[i + 1], format))
 			return false;
 		i += 2;
 	} else if (*file != NULL && i == 1 && strlen(*file) > 4 &&
@@ -309,159 +296,10 @@ verb_import(struct admin *ad, struct err *err)
 	struct importing im = { .ad = ad, .st = ST_OK };
 	enum format format;
 
-	if (!parse_words(ad, &format, NULL, &im.file) || im.file == NULL ||
+	if (!parse_words(ad, &format, &im.file) || im.file == NULL ||
 	    format == FORMAT_LDIF)
 		return EXIT_USAGE;
 	im.by = admin_by(ad->conf, ad);
 	im.terminal = isatty(STDERR_FILENO) == 1;
 	return admin_status(import(&im, format, err));
-}
-
-struct exporting {
-	FILE		*out;
-	enum format	 format;
-	const struct table *table;	/* NULL: the format */
-	const char	*map_entry;	/* of LDIF */
-};
-
-/* One field of a row: a list's members with its separator between them. */
-static void
-put_field(FILE *out, const json_t *v, char sep)
-{
-	char *text = must(talloc_strdup(NULL, ""));
-	size_t i;
-
-	if (json_is_integer(v))
-		text = must(talloc_asprintf_append_buffer(text, "%lld",
-		    (long long)json_integer_value(v)));
-	else if (json_is_string(v))
-		text = must(talloc_strdup_append_buffer(text,
-		    json_string_value(v)));
-	for (i = 0; i < json_array_size(v); i++)
-		text = must(talloc_asprintf_append_buffer(text, "%.*s%s",
-		    i == 0 ? 0 : 1, &sep,
-		    json_string_value(json_array_get(v, i))));
-	lines_put_csv(out, text);
-	talloc_free(text);
-}
-
-static enum status
-export_one(const struct record *rec, void *arg, struct err *err)
-{
-	struct exporting *ex = arg;
-	char *text;
-	json_t *obj;
-	int i;
-
-	if (ex->format == FORMAT_LDIF) {
-		text = ldif_record(NULL, ex->map_entry, rec);
-		(void)fputs(text, ex->out);
-		talloc_free(text);
-		return ferror(ex->out) ? err_sys(err, "write") : ST_OK;
-	}
-	obj = form_record(rec);
-	if (ex->format == FORMAT_JSONL)
-		form_print(ex->out, obj);
-	else {
-		for (i = 0; form_columns[i] != NULL; i++) {
-			if (i > 0)
-				(void)fputc(',', ex->out);
-			put_field(ex->out, json_object_get(obj, form_columns[i]),
-			    form_separator(form_columns[i]));
-		}
-		(void)fputc('\n', ex->out);
-		json_decref(obj);
-	}
-	return ferror(ex->out) ? err_sys(err, "write") : ST_OK;
-}
-
-static enum status
-export(struct admin *ad, struct exporting *ex, struct err *err)
-{
-	int i;
-
-	if (ex->table != NULL)
-		return table_write(ad, ex->table, ex->out, err);
-	if (ex->format == FORMAT_CSV)
-		for (i = 0; form_columns[i] != NULL; i++)
-			(void)fprintf(ex->out, "%s%c", form_columns[i],
-			    form_columns[i + 1] == NULL ? '\n' : ',');
-	if (ex->format == FORMAT_LDIF)
-		(void)fputs(ldif_map(ad->conf, ex->map_entry), ex->out);
-	return map_each(ad->map, export_one, ex, err);
-}
-
-/* A file is there whole, or as it was before. */
-static enum status
-export_to(struct admin *ad, struct exporting *ex, const char *file,
-    struct err *err)
-{
-	char *tmp = must(talloc_asprintf(ad->conf, "%s.tmp", file));
-	enum status st;
-
-	ex->out = fopen(tmp, "we");
-	if (ex->out == NULL)
-		return err_sys(err, "create %s", tmp);
-	st = export(ad, ex, err);
-	if (st == ST_OK && (fflush(ex->out) != 0 ||
-	    fsync(fileno(ex->out)) == -1))
-		st = err_sys(err, "write %s", tmp);
-	if (fclose(ex->out) != 0 && st == ST_OK)
-		st = err_sys(err, "write %s", tmp);
-	if (st == ST_OK && rename(tmp, file) == -1)
-		st = err_sys(err, "rename %s", tmp);
-	if (st != ST_OK)
-		(void)unlink(tmp);
-	return st;
-}
-
-/* `--map-entry DN` is taken out of the words. */
-static const char *
-take_map_entry(struct admin *ad)
-{
-	const char *dn = NULL;
-	int i, n = 0;
-
-	for (i = 0; i < ad->argc; i++) {
-		if (strcmp(ad->argv[i], "--map-entry") == 0 && i + 1 < ad->argc)
-			dn = ad->argv[++i];
-		else
-			ad->argv[n++] = ad->argv[i];
-	}
-	ad->argc = n;
-	return dn;
-}
-
-/* Below which entry: as told, else where the present map is. */
-static enum status
-find_map_entry(struct admin *ad, struct exporting *ex, struct err *err)
-{
-	struct ldapconf *lc = NULL;
-	enum status st;
-
-	if (ex->format != FORMAT_LDIF || ex->map_entry != NULL)
-		return ST_OK;
-	if (strncmp(ad->conf->map, "ldap:", 5) != 0)
-		return err_set(err, ST_NEVER, "LDIF for where? --map-entry "
-		    "cn=mailferry,BASE");
-	st = ldapconf_load(ad->conf, ad->conf->map + 5, &lc, err);
-	if (st == ST_OK)
-		ex->map_entry = lc->map_entry;
-	return st;
-}
-
-int
-verb_export(struct admin *ad, struct err *err)
-{
-	struct exporting ex = { .out = stdout, .map_entry = take_map_entry(ad) };
-	const char *file;
-	enum status st;
-
-	if (!parse_words(ad, &ex.format, &ex.table, &file))
-		return EXIT_USAGE;
-	st = find_map_entry(ad, &ex, err);
-	if (st != ST_OK)
-		return admin_status(st);
-	return admin_status(file == NULL || strcmp(file, "-") == 0 ?
-	    export(ad, &ex, err) : export_to(ad, &ex, file, err));
 }

@@ -5,12 +5,13 @@
  * The engine's own parser reads it; variables are followed as far as they are
  * plain text, programs are not run.
  */
+#include "admin/lint.h"
+
 #include <ctype.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "admin/lint.h"
 #include "lda/recipe/parser.h"
 #include "lda/recipe/regex.h"
 #include "lda/recipe/variables.h"

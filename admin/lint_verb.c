@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "admin/admin.h"
 #include "admin/lint.h"
+#include "admin/verbs.h"
 #include "lda/resolve.h"
 
 struct total {

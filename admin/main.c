@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * main.c - mailferry: the admin's hand on the map
+ * main.c - mailferry: the command's line, its verbs and its exit status
  */
-#include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "admin/admin.h"
+#include "admin/verbs.h"
 
 static const struct verb {
 	const char	*name;
@@ -47,51 +43,6 @@ usage(FILE *out)
 		    verbs[i].usage);
 }
 
-int
-admin_status(enum status st)
-{
-	switch (st) {
-	case ST_OK:
-		return EXIT_DONE;
-	case ST_AGAIN:
-		return EXIT_LATER;
-	case ST_NONE:
-	case ST_NEVER:
-		break;
-	}
-	return EXIT_REFUSED;
-}
-
-struct change_by
-admin_by(TALLOC_CTX *ctx, const struct admin *ad)
-{
-	const char *sudo = getenv("SUDO_USER");
-	struct passwd *pw = getpwuid(getuid());
-
-	return (struct change_by){ must(talloc_strdup(ctx, sudo != NULL &&
-	    getuid() == 0 ? sudo : pw != NULL ? pw->pw_name : "?")), time(NULL),
-	    ad->why };
-}
-
-const char *
-admin_home(TALLOC_CTX *ctx, const char *user, long *uid)
-{
-	struct passwd *pw = getpwnam(user);
-
-	*uid = pw == NULL ? -1 : (long)pw->pw_uid;
-	return pw == NULL ? NULL : must(talloc_strdup(ctx, pw->pw_dir));
-}
-
-enum status
-admin_get(struct admin *ad, const char *user, struct record **rec,
-    struct err *err)
-{
-	long uid;
-	const char *home = admin_home(ad->conf, user, &uid);
-
-	return map_get(ad->map, ad->conf, user, home, time(NULL), rec, err);
-}
-
 /* Options of all verbs are taken out of argv, wherever they stand. */
 static int
 common_options(struct admin *ad, int argc, char **argv, const char **config)
@@ -117,30 +68,6 @@ common_options(struct admin *ad, int argc, char **argv, const char **config)
 	return n;
 }
 
-/* Where no mapd answers and the file is ours the command opens it itself: for
- * the first set-up, and for repair. */
-static enum status
-open_map(struct admin *ad, struct err *err)
-{
-	struct record *probe;
-	struct map *own;
-	struct err first;
-	enum status st;
-
-	st = map_open(NULL, ad->conf, 0, &ad->map, err);
-	if (st != ST_OK || strncmp(ad->conf->map, "tdb:", 4) != 0)
-		return st;
-	st = map_get_stored(ad->map, ad->map, RECORD_DEFAULT, &probe, &first);
-	if (st == ST_OK || st == ST_NONE || geteuid() != 0)
-		return ST_OK;
-	if (map_open(NULL, ad->conf, MAP_OWNER | MAP_CREATE, &own, err) != ST_OK)
-		return ST_OK;		/* mapd's own error says more */
-	talloc_free(ad->map);
-	ad->map = own;
-	ad->owner = true;
-	return ST_OK;
-}
-
 static int
 run(struct admin *ad, const char *config, const struct verb *v)
 {
@@ -148,15 +75,13 @@ run(struct admin *ad, const char *config, const struct verb *v)
 	enum status st;
 	int rc;
 
-	st = conf_load(NULL, config, &ad->conf, &err);
-	if (st == ST_OK)
-		st = open_map(ad, &err);
+	st = admin_open(ad, config, &err);
 	rc = st == ST_OK ? v->run(ad, &err) : admin_status(st);
 	if (rc == EXIT_USAGE)
 		(void)fprintf(stderr, "usage: mailferry %s %s\n", v->name, v->usage);
 	else if (rc != EXIT_DONE)
 		(void)fprintf(stderr, "mailferry: %s\n", err.text);
-	talloc_free(ad->map);
+	admin_close(ad);
 	if (fflush(stdout) != 0 && rc == EXIT_DONE)
 		rc = EXIT_LATER;
 	return rc;

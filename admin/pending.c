@@ -184,7 +184,7 @@ on_line(const char *line, void *arg)
 }
 
 enum status
-look(const struct record *rec, const struct conf *conf, json_t **found,
+pending_look(const struct record *rec, const struct conf *conf, json_t **found,
     struct err *err)
 {
 	struct eye e = { rec, conf, -1 };

@@ -20,7 +20,7 @@
  * ST_AGAIN  a filer hangs, or does not let the user look; found has what was seen
  *         before.
  */
-enum status	look(const struct record *rec, const struct conf *conf,
+enum status	pending_look(const struct record *rec, const struct conf *conf,
 		    json_t **found, struct err *err) MUST_CHECK;
 
 #endif

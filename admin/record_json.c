@@ -8,20 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "admin/admin.h"
+#include "admin/times.h"
 #include "maps/route.h"
 
 #define VERSION_MAX	(1LL << 53)	/* what any JSON reader holds exactly; and
 					   the next one can be stored */
 
-const char *const form_columns[] = {
+const char *const record_json_columns[] = {
 	"user", "uid", "state", "entered", "begin", "end", "version", "led",
 	"old", "old_control", "old_index", "new", "new_control", "new_index",
 	"address", "floor", "unknown", NULL,
 };
 
 char
-form_separator(const char *column)
+record_json_separator(const char *column)
 {
 	return strcmp(column, "address") == 0 ? ' ' :
 	    strcmp(column, "floor") == 0 ? ';' :
@@ -44,7 +44,7 @@ set_number(json_t *obj, const char *key, long long n)
 static void
 set_time(json_t *obj, const char *key, time_t t)
 {
-	char *text = admin_time(NULL, t);
+	char *text = time_text(NULL, t);
 
 	set_text(obj, key, text);
 	talloc_free(text);
@@ -93,7 +93,7 @@ set_lists(json_t *obj, const struct record *rec)
 }
 
 json_t *
-form_record(const struct record *rec)
+record_json(const struct record *rec)
 {
 	json_t *obj = must(json_object());
 
@@ -117,13 +117,13 @@ form_record(const struct record *rec)
 }
 
 json_t *
-form_shown(const struct record *rec, time_t now)
+record_json_shown(const struct record *rec, time_t now)
 {
-	json_t *obj = form_record(rec);
+	json_t *obj = record_json(rec);
 
 	if (rec->is_default)
 		(void)json_object_set_new(obj, "default", json_true());
-	set_text(obj, "effective", state_name(admin_effective(rec, now)));
+	set_text(obj, "effective", state_name(route_effective(rec, now)));
 	set_text(obj, "leader", side_name(record_leader(rec)));
 	set_text(obj, "by", rec->by);
 	if (rec->at != 0)
@@ -133,7 +133,7 @@ form_shown(const struct record *rec, time_t now)
 }
 
 json_t *
-form_change(const struct change *ch)
+change_json(const struct change *ch)
 {
 	json_t *obj = must(json_object());
 
@@ -143,53 +143,18 @@ form_change(const struct change *ch)
 	set_time(obj, "at", ch->by.at);
 	set_text(obj, "why", ch->by.why);
 	(void)json_object_set_new(obj, "was", ch->was == NULL ? json_null() :
-	    form_record(ch->was));
+	    record_json(ch->was));
 	(void)json_object_set_new(obj, "is", ch->is == NULL ? json_null() :
-	    form_record(ch->is));
+	    record_json(ch->is));
 	return obj;
 }
 
 void
-form_print(FILE *out, json_t *json)
+json_print(FILE *out, json_t *json)
 {
 	(void)json_dumpf(json, out, JSON_COMPACT);
 	(void)fputc('\n', out);
 	json_decref(json);
-}
-
-static bool
-read_seconds(const char *text, time_t max, time_t *t)
-{
-	char *end;
-	long long n = strtoll(text, &end, 10);
-
-	*t = (time_t)n;
-	return end != text && *end == '\0' && n >= 0 && n <= max;
-}
-
-bool
-form_time(const char *text, time_t now, time_t *t)
-{
-	struct tm tm = { .tm_isdst = 0 };
-	const char *rest;
-	char *shown;
-	bool same;
-
-	if (*text == '+') {
-		if (!read_seconds(text + 1, RECORD_TIME_MAX - now, t))
-			return false;
-		*t += now;
-		return true;
-	}
-	rest = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-	if (rest != NULL && *rest == '\0') {
-		*t = timegm(&tm);	/* makes March 3 of February 31 */
-		shown = admin_time(NULL, *t);
-		same = strcmp(shown, text) == 0;
-		talloc_free(shown);
-		return same;
-	}
-	return read_seconds(text, RECORD_TIME_MAX, t);
 }
 
 static bool
@@ -218,7 +183,7 @@ read_time(const json_t *v, time_t *t)
 		return true;
 	}
 	if (json_is_string(v))
-		return form_time(json_string_value(v), time(NULL), t);
+		return time_parse(json_string_value(v), time(NULL), t);
 	if (!read_number(v, &n))
 		return false;
 	*t = (time_t)n;
@@ -369,9 +334,9 @@ not_known(const char *key, struct err *err)
 	char *all = must(talloc_strdup(NULL, ""));
 	int i;
 
-	for (i = 0; form_columns[i] != NULL; i++)
+	for (i = 0; record_json_columns[i] != NULL; i++)
 		all = must(talloc_asprintf_append_buffer(all, " %s",
-		    form_columns[i]));
+		    record_json_columns[i]));
 	(void)err_set(err, ST_NEVER, "%s is no key of a record (there are:%s)",
 	    key, all);
 	talloc_free(all);
@@ -423,7 +388,7 @@ apply(struct record *rec, const char *key, const json_t *v, bool *known)
 }
 
 enum status
-form_apply(json_t *obj, struct record *rec, struct err *err)
+record_json_apply(json_t *obj, struct record *rec, struct err *err)
 {
 	enum state state = STATE_NONE;
 	const char *key;

@@ -16,16 +16,16 @@
 #include "maps/map.h"
 
 /* What export writes: all but who changed it last.  A new reference. */
-json_t	       *form_record(const struct record *rec);
+json_t	       *record_json(const struct record *rec);
 
 /* What --json shows: `effective`, `leader`, `by`, `at` and `why` with it. */
-json_t	       *form_shown(const struct record *rec, time_t now);
+json_t	       *record_json_shown(const struct record *rec, time_t now);
 
 /* A change: `seq`, `user`, `by`, `at`, `why`, `was` and `is`. */
-json_t	       *form_change(const struct change *ch);
+json_t	       *change_json(const struct change *ch);
 
 /* Print in one line and give the reference back. */
-void		form_print(FILE *out, json_t *json);
+void		json_print(FILE *out, json_t *json);
 
 /*
  * Set what an object says in a record; what it does not name stays as it is, null
@@ -33,19 +33,15 @@ void		form_print(FILE *out, json_t *json);
  *
  * rec   new strings are its talloc children.
  * obj   where a text came from CSV, all values are strings: lists are then
- *       separated as form_columns says.
+ *       separated as record_json_columns says.
  * ST_NEVER  a key that is not known, or a value that is not valid.
  */
-enum status	form_apply(json_t *obj, struct record *rec, struct err *err)
+enum status	record_json_apply(json_t *obj, struct record *rec, struct err *err)
 		    MUST_CHECK;
 
 /* The columns of the CSV form, NULL-terminated, and what separates a list in
  * column i (0: no list). */
-extern const char *const form_columns[];
-char		form_separator(const char *column);
-
-/* Epoch seconds, `+SECONDS` from now, or RFC 3339 in UTC; a time that there is, not
- * later than RECORD_TIME_MAX. */
-bool		form_time(const char *text, time_t now, time_t *t);
+extern const char *const record_json_columns[];
+char		record_json_separator(const char *column);
 
 #endif

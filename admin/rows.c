@@ -2,18 +2,16 @@
 /*
  * rows.c - the files that import reads: JSON Lines and CSV
  */
+#include "admin/rows.h"
+
 #include <csv.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "admin/rows.h"
 
 struct reading {
 	const char	*file;
 	int		 line;
-	lines_fn	*fn;
+	rows_fn	*fn;
 	void		*arg;
 	struct err	*err;
 	enum status	 st;
@@ -25,7 +23,7 @@ struct reading {
 };
 
 bool
-format_parse(const char *name, enum format *format)
+rows_format(const char *name, enum format *format)
 {
 	*format = strcmp(name, "csv") == 0 ? FORMAT_CSV :
 	    strcmp(name, "ldif") == 0 ? FORMAT_LDIF : FORMAT_JSONL;
@@ -33,7 +31,7 @@ format_parse(const char *name, enum format *format)
 }
 
 void
-lines_put_csv(FILE *out, const char *text)
+rows_put_csv(FILE *out, const char *text)
 {
 	if (strpbrk(text, ",\"\r\n") == NULL && *text != ' ')
 		(void)fputs(text, out);
@@ -152,7 +150,7 @@ read_csv(struct reading *r, FILE *in)
 }
 
 enum status
-lines_each(const char *file, enum format format, lines_fn *fn, void *arg,
+rows_each(const char *file, enum format format, rows_fn *fn, void *arg,
     struct err *err)
 {
 	struct reading r = { .file = file, .fn = fn, .arg = arg, .err = err,

@@ -14,13 +14,13 @@
 enum format { FORMAT_JSONL, FORMAT_CSV, FORMAT_LDIF };
 
 /* "jsonl", "csv", "ldif" (for export only); false for any other word. */
-bool		format_parse(const char *name, enum format *format);
+bool		rows_format(const char *name, enum format *format);
 
 /*
  * One line's object, borrowed until the function returns; line counts from 1.  In
  * CSV an empty field is not there, and every value is a string.  ST_OK: go on.
  */
-typedef enum status lines_fn(json_t *obj, int line, void *arg, struct err *err);
+typedef enum status rows_fn(json_t *obj, int line, void *arg, struct err *err);
 
 /*
  * Read a file to its end, or until fn says otherwise: that is the result then.
@@ -28,10 +28,10 @@ typedef enum status lines_fn(json_t *obj, int line, void *arg, struct err *err);
  * file   "-" is the standard input.
  * ST_NEVER  it cannot be read: `err` names file and line.
  */
-enum status	lines_each(const char *file, enum format format, lines_fn *fn,
+enum status	rows_each(const char *file, enum format format, rows_fn *fn,
 		    void *arg, struct err *err) MUST_CHECK;
 
 /* One field, quoted where it must be. */
-void		lines_put_csv(FILE *out, const char *text);
+void		rows_put_csv(FILE *out, const char *text);
 
 #endif

@@ -2,36 +2,16 @@
 /*
  * show.c - show, list, history, watch: what the map says
  */
+#include "admin/show.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "admin/admin.h"
 #include "admin/record_json.h"
+#include "admin/times.h"
+#include "admin/verbs.h"
 #include "maps/route.h"
-
-char *
-admin_time(TALLOC_CTX *ctx, time_t t)
-{
-	char text[32];
-	struct tm tm;
-
-	/* What the history has from a clock gone mad. */
-	if (t < 0 || t > RECORD_TIME_MAX)
-		return must(talloc_asprintf(ctx, "%lld", (long long)t));
-	(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&t, &tm));
-	return must(talloc_strdup(ctx, text));
-}
-
-enum state
-admin_effective(const struct record *rec, time_t now)
-{
-	struct plan plan;
-
-	if (route(rec, now, &plan) == ST_AGAIN && plan.due != STATE_NONE)
-		return plan.due;
-	return rec->state;
-}
 
 static void
 put(const char *key, const char *value)
@@ -41,7 +21,7 @@ put(const char *key, const char *value)
 }
 
 void
-admin_show(const struct record *rec, time_t now)
+show_record(const struct record *rec, time_t now)
 {
 	TALLOC_CTX *ctx = must(talloc_new(NULL));
 	const char **a;
@@ -53,12 +33,12 @@ admin_show(const struct record *rec, time_t now)
 	if (rec->uid != -1)
 		(void)printf("uid %ld\n", rec->uid);
 	put("state", state_name(rec->state));
-	put("effective", state_name(admin_effective(rec, now)));
+	put("effective", state_name(route_effective(rec, now)));
 	put("leader", side_name(record_leader(rec)));
 	(void)printf("version %llu\n", (unsigned long long)rec->version);
 	if (rec->end != 0)
-		(void)printf("window %s %s\n", admin_time(ctx, rec->begin),
-		    admin_time(ctx, rec->end));
+		(void)printf("window %s %s\n", time_text(ctx, rec->begin),
+		    time_text(ctx, rec->end));
 	put("old", rec->side[OLD].mail);
 	put("old_control", rec->side[OLD].control);
 	put("old_index", rec->side[OLD].index);
@@ -73,7 +53,7 @@ admin_show(const struct record *rec, time_t now)
 		    (unsigned long)rec->floor[i].next);
 	put("by", rec->by);
 	if (rec->at != 0)
-		put("at", admin_time(ctx, rec->at));
+		put("at", time_text(ctx, rec->at));
 	put("why", rec->why);
 	talloc_free(ctx);
 }
@@ -88,9 +68,9 @@ verb_show(struct admin *ad, struct err *err)
 		return EXIT_USAGE;
 	st = admin_get(ad, ad->argv[0], &rec, err);
 	if (st == ST_OK && ad->json)
-		form_print(stdout, form_shown(rec, time(NULL)));
+		json_print(stdout, record_json_shown(rec, time(NULL)));
 	else if (st == ST_OK)
-		admin_show(rec, time(NULL));
+		show_record(rec, time(NULL));
 	return admin_status(st);
 }
 
@@ -106,13 +86,13 @@ list_one(const struct record *rec, void *arg, struct err *err)
 	time_t now = time(NULL);
 
 	(void)err;
-	if (l->only != STATE_NONE && admin_effective(rec, now) != l->only)
+	if (l->only != STATE_NONE && route_effective(rec, now) != l->only)
 		return ST_OK;
 	if (l->ad->json)
-		form_print(stdout, form_shown(rec, now));
+		json_print(stdout, record_json_shown(rec, now));
 	else
 		(void)printf("%s %s %s %llu\n", rec->user,
-		    state_name(admin_effective(rec, now)),
+		    state_name(route_effective(rec, now)),
 		    side_name(record_leader(rec)),
 		    (unsigned long long)rec->version);
 	return ST_OK;
@@ -139,10 +119,10 @@ show_change(const struct change *ch, void *arg, struct err *err)
 
 	(void)err;
 	if (ad->json) {
-		form_print(stdout, form_change(ch));
+		json_print(stdout, change_json(ch));
 		return ST_OK;
 	}
-	at = admin_time(NULL, ch->by.at);
+	at = time_text(NULL, ch->by.at);
 	(void)printf("%s %s %s -> %s by %s%s%s\n", at, ch->user,
 	    ch->was == NULL ? "none" : state_name(ch->was->state),
 	    ch->is == NULL ? "none" : state_name(ch->is->state), ch->by.by,

@@ -11,9 +11,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "admin/admin.h"
 #include "admin/record_json.h"
+#include "admin/verbs.h"
 #include "maps/base/file.h"
+#include "maps/route.h"
 
 #define PATIENCE	10		/* seconds for mapd's numbers */
 #define NUMBERS_MAX	(1024 * 1024)
@@ -89,9 +90,9 @@ count(const struct record *rec, void *arg, struct err *err)
 
 	(void)err;
 	c->users++;
-	c->state[admin_effective(rec, c->now)]++;
+	c->state[route_effective(rec, c->now)]++;
 	if (rec->end > c->now)
-		(void)json_array_append_new(c->window, form_shown(rec, c->now));
+		(void)json_array_append_new(c->window, record_json_shown(rec, c->now));
 	return ST_OK;
 }
 
@@ -122,7 +123,7 @@ print_census(const struct admin *ad, const struct census *c, enum state dflt)
 		obj = must(json_pack("{sIsssosO}", "users", (json_int_t)c->users,
 		    "default", state_name(dflt), "states", states, "windows",
 		    c->window));
-		form_print(stdout, obj);
+		json_print(stdout, obj);
 		return;
 	}
 	json_decref(states);

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "admin/admin.h"
+#include "admin/context.h"
 
 struct table;
 

@@ -48,6 +48,16 @@ route(const struct record *rec, time_t now, struct plan *plan)
 	return ST_OK;
 }
 
+enum state
+route_effective(const struct record *rec, time_t now)
+{
+	struct plan plan;
+
+	if (route(rec, now, &plan) == ST_AGAIN && plan.due != STATE_NONE)
+		return plan.due;
+	return rec->state;
+}
+
 bool
 plan_same(const struct plan *a, const struct plan *b)
 {

@@ -37,13 +37,13 @@ child(const char *const argv[], int out)
 static void
 read_all(int fd, char **text)
 {
-	long long end = clock_ms() + PROGRAM_PATIENCE * 1000LL, left;
+	long long end = clock_ms() + COMMAND_PATIENCE * 1000LL, left;
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 	char buf[4096];
 	size_t len = 0;
 	ssize_t n;
 
-	while (len < PROGRAM_MAX && (left = end - clock_ms()) > 0) {
+	while (len < COMMAND_MAX && (left = end - clock_ms()) > 0) {
 		if (poll(&pfd, 1, (int)left) != 1)
 			continue;
 		n = read(fd, buf, sizeof(buf));
@@ -55,7 +55,7 @@ read_all(int fd, char **text)
 }
 
 enum status
-program_read(TALLOC_CTX *ctx, const char *const argv[], char **text,
+command_read(TALLOC_CTX *ctx, const char *const argv[], char **text,
     struct err *err)
 {
 	int fd[2], status = 0;
@@ -89,7 +89,7 @@ program_read(TALLOC_CTX *ctx, const char *const argv[], char **text,
 }
 
 char *
-program_value(TALLOC_CTX *ctx, const char *text, const char *name)
+command_value(TALLOC_CTX *ctx, const char *text, const char *name)
 {
 	size_t len = strlen(name);
 	const char *p = text;

@@ -13,18 +13,18 @@
  * Run argv[0] (found by PATH, and in sbin) with an empty input, its errors thrown
  * away.
  *
- * text  its standard output; talloc child of ctx, at most PROGRAM_MAX bytes.
+ * text  its standard output; talloc child of ctx, at most COMMAND_MAX bytes.
  *
  * ST_NONE   there is no such program.
- * ST_AGAIN  it did not end in PROGRAM_PATIENCE seconds, or not well.
+ * ST_AGAIN  it did not end in COMMAND_PATIENCE seconds, or not well.
  */
-#define PROGRAM_MAX	 (1024 * 1024)
-#define PROGRAM_PATIENCE 20
-enum status	program_read(TALLOC_CTX *ctx, const char *const argv[],
+#define COMMAND_MAX	 (1024 * 1024)
+#define COMMAND_PATIENCE 20
+enum status	command_read(TALLOC_CTX *ctx, const char *const argv[],
 		    char **text, struct err *err) MUST_CHECK;
 
 /* The value of `NAME = VALUE` in such a text; NULL: there is none.  talloc. */
-char	       *program_value(TALLOC_CTX *ctx, const char *text,
+char	       *command_value(TALLOC_CTX *ctx, const char *text,
 		    const char *name);
 
 #endif

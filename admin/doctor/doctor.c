@@ -1,49 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * doctor.c - what an admin gets wrong, told with its mend
+ * doctor.c - mailferry doctor: what an admin may get wrong, each with its mend
  */
-#include "admin/doctor/doctor.h"
-
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "admin/doctor/dovecot.h"
+#include "admin/doctor/filers.h"
+#include "admin/doctor/host.h"
+#include "admin/doctor/postfix.h"
+#include "admin/doctor/strangers.h"
 #include "admin/record_json.h"
-
-static const char *
-level_name(enum level level)
-{
-	return level == FINE ? "ok" : level == WARN ? "warning" : "bad";
-}
-
-void
-found(struct doctor *d, enum level level, const char *what, const char *mend,
-    const char *fmt, ...)
-{
-	char text[700];
-	json_t *obj;
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	if (level > d->worst)
-		d->worst = level;
-	if (level == BAD && d->bad == NULL)
-		d->bad = must(talloc_asprintf(d->ad->conf, "%s: %s", what, text));
-	if (d->ad->json) {
-		obj = must(json_pack("{ssssssss*}", "level", level_name(level),
-		    "what", what, "text", text, "mend", mend));
-		(void)json_array_append_new(d->findings, obj);
-		return;
-	}
-	if (level == FINE)
-		(void)printf("%s: ok%s%s\n", what, *text == '\0' ? "" : ", ", text);
-	else
-		(void)printf("%s: %s: %s\n", what, level_name(level), text);
-	if (mend != NULL)
-		(void)printf("    %s\n", mend);
-}
+#include "admin/verbs.h"
 
 static bool
 read_words(struct doctor *d, bool *init)
@@ -93,7 +60,7 @@ verb_doctor(struct admin *ad, struct err *err)
 	else if (st == ST_OK && !ad->dry_run)
 		doctor_filers(&d);
 	if (ad->json)
-		form_print(stdout, d.findings);
+		json_print(stdout, d.findings);
 	else
 		json_decref(d.findings);
 	if (st == ST_OK && d.worst == BAD)

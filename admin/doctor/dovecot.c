@@ -2,14 +2,17 @@
 /*
  * dovecot.c - Dovecot's settings, as doveconf(1) tells them
  */
+#include "admin/doctor/dovecot.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "admin/doctor/doctor.h"
 #include "admin/doctor/command.h"
+#include "admin/doctor/connect.h"
+#include "admin/doctor/served.h"
 
 #define NFS_MAGIC	0x6969
 
@@ -33,7 +36,7 @@ ask(struct doctor *d, const char *filter, const char *name)
 	argv[n++] = "-h";
 	argv[n++] = name;
 	argv[n] = NULL;
-	if (program_read(d->ad->conf, argv, &text, &err) != ST_OK)
+	if (command_read(d->ad->conf, argv, &text, &err) != ST_OK)
 		return NULL;
 	text[strcspn(text, "\n")] = '\0';
 	return text;
@@ -59,7 +62,7 @@ look_at_version(struct doctor *d)
 	struct err err;
 	char *text;
 
-	if (program_read(d->ad->conf, argv, &text, &err) != ST_OK)
+	if (command_read(d->ad->conf, argv, &text, &err) != ST_OK)
 		return false;
 	text[strcspn(text, " \n")] = '\0';
 	if (strncmp(text, "2.3.", 4) == 0)

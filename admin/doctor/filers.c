@@ -5,6 +5,8 @@
  * A marker is a file in the root of a filer.  Where it is not there the filer is
  * not mounted, and nobody may take the empty directory under it for one.
  */
+#include "admin/doctor/filers.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,7 +17,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "admin/doctor/doctor.h"
 #include "lda/store/maildir.h"
 #include "maps/base/file.h"
 

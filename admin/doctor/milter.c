@@ -2,12 +2,13 @@
 /*
  * milter.c - our milter among those that each smtpd(8) asks
  */
+#include "admin/doctor/milter.h"
+
 #include <netdb.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "admin/doctor/postfix.h"
 
 /* One of a list: `ADDRESS`, or `{ ADDRESS, NAME=VALUE ... }`. */
 struct milter {

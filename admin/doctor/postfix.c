@@ -1,89 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * postfix.c - main.cf and master.cf, as postconf(1) tells them
+ * postfix.c - Postfix's delivery, its limits, its tables and its milters
  */
+#include "admin/doctor/postfix.h"
+
 #include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "admin/doctor/postfix.h"
-#include "admin/doctor/command.h"
-
-static enum status
-ask(const struct doctor *d, const char *option, char **text, struct err *err)
-{
-	const char *argv[6] = { "postconf" };
-	int n = 1;
-
-	if (d->postfix != NULL) {
-		argv[n++] = "-c";
-		argv[n++] = d->postfix;
-	}
-	argv[n++] = option;
-	argv[n] = NULL;
-	return program_read(d->ad->conf, argv, text, err);
-}
-
-const char *
-postfix_value(const struct postfix *p, const char *name)
-{
-	const char *v = program_value(p->d->ad->conf, p->main, name);
-
-	return v == NULL ? "" : v;
-}
-
-const char *
-postfix_field(const struct postfix *p, const char *service, const char *field)
-{
-	TALLOC_CTX *ctx = p->d->ad->conf;
-
-	return program_value(ctx, p->services, must(talloc_asprintf(ctx, "%s/%s",
-	    service, field)));
-}
-
-const char *
-postfix_override(const struct postfix *p, const char *service, const char *name)
-{
-	TALLOC_CTX *ctx = p->d->ad->conf;
-
-	return program_value(ctx, p->overrides, must(talloc_asprintf(ctx, "%s/%s",
-	    service, name)));
-}
-
-/* Each has one line for its command. */
-char *
-postfix_next(const struct postfix *p, const char **at)
-{
-	static const char field[] = "/command = ";
-	const char *line = *at == NULL ? p->services : *at, *end, *mark;
-
-	for (; *line != '\0'; line = end + (*end == '\n')) {
-		end = line + strcspn(line, "\n");
-		mark = memmem(line, (size_t)(end - line), field, sizeof(field) - 1);
-		if (mark == NULL)
-			continue;
-		*at = end + (*end == '\n');
-		return must(talloc_strndup(p->d->ad->conf, line,
-		    (size_t)(mark - line)));
-	}
-	return NULL;
-}
-
-/* The program of the command line, without its directory. */
-static bool
-runs(const char *command, const char *program)
-{
-	const char *at = strstr(command, program), *end;
-
-	if (at == NULL || (at != command && strchr("/ \"'", at[-1]) == NULL))
-		return false;
-	end = at + strlen(program);
-	return *end == '\0' || strchr(" \"'", *end) != NULL;
-}
+#include "admin/doctor/milter.h"
+#include "admin/doctor/postconf.h"
 
 static bool
 has_flag_t(const char *command)
@@ -251,9 +180,9 @@ look_at_delivery(const struct postfix *p)
 	const char *command = postfix_value(p, "mailbox_command"), *v;
 	size_t i;
 
-	if (runs(command, "procmail"))
+	if (postfix_runs(command, "procmail"))
 		look_at_procmail(p, command);
-	else if (runs(command, "mailferry-lda"))
+	else if (postfix_runs(command, "mailferry-lda"))
 		look_at_lda(p, command);
 	else if (!piped)
 		found(p->d, WARN, "postfix mailbox_command", "postconf -e "
@@ -285,40 +214,10 @@ smtpd_chrooted(const struct postfix *p)
 	char *service;
 
 	while ((service = postfix_next(p, &at)) != NULL)
-		if (runs(postfix_field(p, service, "command"), "smtpd") &&
+		if (postfix_runs(postfix_field(p, service, "command"), "smtpd") &&
 		    chrooted(p, service))
 			return true;
 	return false;
-}
-
-void
-postfix_reach(const struct postfix *p, const char *what, const char *path,
-    bool jail, const char *program)
-{
-	const char *queue = postfix_value(p, "queue_directory");
-	const char *owner = postfix_value(p, "mail_owner");
-	TALLOC_CTX *ctx = p->d->ad->conf;
-	const char *in = path;
-	int rc;
-
-	if (geteuid() != 0)
-		return;
-	if (*path != '/')
-		in = must(talloc_asprintf(ctx, "%s/%s", jail ? "" : queue, path));
-	rc = doctor_connect(in, jail ? queue : NULL, owner);
-	if (rc == 0)
-		found(p->d, FINE, what, NULL, "%s answers", path);
-	else if (rc == ENOENT && jail)
-		found(p->d, BAD, what, "let the socket lie below the queue "
-		    "directory", "%s: not there inside %s, where Postfix is "
-		    "chrooted", path, queue);
-	else if (rc == ENOENT || rc == ECONNREFUSED)
-		found(p->d, BAD, what, must(talloc_asprintf(ctx, "start %s, or "
-		    "correct the path", program)), "%s: nobody answers there", path);
-	else
-		found(p->d, BAD, what, "mode and owner of the socket and of its "
-		    "directories must let Postfix in", "%s: user %s: %s", path,
-		    owner, strerror(rc));
 }
 
 /* `unix:PATH` up to a blank, a comma, or the next colon. */
@@ -382,15 +281,11 @@ look_at_addresses(const struct postfix *p)
 void
 doctor_postfix(struct doctor *d)
 {
-	struct postfix p = { .d = d };
+	struct postfix p;
 	enum status st;
 	struct err err;
 
-	st = ask(d, "-x", &p.main, &err);
-	if (st == ST_OK)
-		st = ask(d, "-F", &p.services, &err);
-	if (st == ST_OK)
-		st = ask(d, "-xP", &p.overrides, &err);
+	st = postfix_read(&p, d, &err);
 	if (st == ST_NONE)
 		return;
 	if (st != ST_OK) {
@@ -398,9 +293,6 @@ doctor_postfix(struct doctor *d)
 		    "files", "%s", err.text);
 		return;
 	}
-	p.ours = d->postfix != NULL || getenv("MAIL_CONFIG") != NULL ||
-	    strstr(p.main, "mailferry") != NULL ||
-	    strstr(p.services, "mailferry") != NULL;
 	look_at_delivery(&p);
 	if (!p.ours)
 		return;			/* not ours yet: the rest would be noise */

@@ -5,13 +5,15 @@
  * Asked of doveadm(1), as a login would be, about some users with a record, the
  * moved ones among them; where nobody has one, about some of the system.
  */
+#include "admin/doctor/served.h"
+
 #include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
-#include "admin/doctor/doctor.h"
 #include "admin/doctor/command.h"
+#include "admin/doctor/connect.h"
 #include "maps/policy.h"
 #include "maps/route.h"
 
@@ -73,7 +75,7 @@ ask(struct doctor *d, const char *user, const char *field, char **text)
 	argv[n++] = field;
 	argv[n++] = user;
 	argv[n] = NULL;
-	if (program_read(d->ad->conf, argv, text, &err) != ST_OK)
+	if (command_read(d->ad->conf, argv, text, &err) != ST_OK)
 		return false;
 	(*text)[strcspn(*text, "\n")] = '\0';
 	return **text != '\0';

@@ -6,6 +6,8 @@
  * one side without a UID, until Dovecot numbers it.  Seen without a lock, as the
  * user: the newest files of the inboxes of some users.
  */
+#include "admin/doctor/strangers.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +17,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "admin/doctor/doctor.h"
 #include "lda/store/asuser.h"
 #include "lda/store/maildir.h"
 #include "maps/base/file.h"

@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-#include "admin/admin.h"
-#include "admin/record_json.h"
+#include "admin/times.h"
+#include "maps/base/err.h"
 
 #define NOW 1700000000
 
@@ -19,14 +19,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *text = fuzz_line(ctx, &in), *shown;
 	time_t t = 0, back;
 
-	if (form_time(text, NOW, &t)) {
-		shown = admin_time(ctx, t);
+	if (time_parse(text, NOW, &t)) {
+		shown = time_text(ctx, t);
 		if (*text == '+')
 			HOLDS(t >= NOW);
 		/* What has a date is that very day and second. */
 		if (strchr(text, 'T') != NULL)
 			HOLDS(strcmp(shown, text) == 0);
-		HOLDS(form_time(shown, NOW, &back) && back == t);
+		HOLDS(time_parse(shown, NOW, &back) && back == t);
 	}
 	talloc_free(ctx);
 	return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * lines_fuzz.c - import files, JSON Lines and CSV: what passes is stored as it
+ * rows_fuzz.c - import files, JSON Lines and CSV: what passes is stored as it
  * was read
  *
  * Input: `jsonl` or `csv` LF FILE.
@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "admin/admin.h"
+#include "admin/context.h"
 #include "admin/record_json.h"
 #include "admin/rows.h"
 
@@ -34,7 +34,7 @@ export_again(TALLOC_CTX *ctx, const struct record *rec, json_t *form)
 	struct record *is = blank(ctx, rec->user);
 	struct err err;
 
-	HOLDS(form_apply(form, is, &err) == ST_OK);
+	HOLDS(record_json_apply(form, is, &err) == ST_OK);
 	HOLDS(strcmp(record_format(ctx, rec), record_format(ctx, is)) == 0);
 }
 
@@ -51,15 +51,15 @@ on_line(json_t *obj, int line, void *arg, struct err *err)
 	if (user == NULL || !record_user_valid(user))
 		goto out;
 	rec = blank(ctx, user);
-	if (form_apply(obj, rec, err) != ST_OK || admin_check(rec, err) !=
+	if (record_json_apply(obj, rec, err) != ST_OK || admin_check(rec, err) !=
 	    ST_OK) {
 		fuzz_err(err);
 		goto out;
 	}
 	text = record_format(ctx, rec);
 	HOLDS(record_parse(ctx, user, text, strlen(text), &back, err) == ST_OK);
-	a = form_record(rec);
-	b = form_record(back);
+	a = record_json(rec);
+	b = record_json(back);
 	HOLDS(json_equal(a, b));
 	export_again(ctx, rec, a);
 	/* Its next version can be stored as well. */
@@ -83,9 +83,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	enum status st;
 	int line = 0;
 
-	if (format_parse(fuzz_line(ctx, &in), &format)) {
+	if (rows_format(fuzz_line(ctx, &in), &format)) {
 		fuzz_put(fuzz_dir(), NAME, fuzz_rest(&in));
-		st = lines_each(file, format, on_line, &line, &err);
+		st = rows_each(file, format, on_line, &line, &err);
 		HOLDS(st == ST_OK || st == ST_NEVER);
 		HOLDS(st == ST_NEVER || in.p == in.end || memchr(in.p, '\0',
 		    (size_t)(in.end - in.p)) == NULL);

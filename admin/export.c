@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * export.c - all records into a file, or a table made of them
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "admin/record_json.h"
+#include "admin/rows.h"
+#include "admin/tables.h"
+#include "admin/verbs.h"
+#include "maps/ldap/conf.h"
+#include "maps/ldap/ldif.h"
+
+struct exporting {
+	FILE		*out;
+	enum format	 format;
+	const struct table *table;	/* NULL: the format */
+	const char	*map_entry;	/* of LDIF */
+};
+
+/* One field of a row: a list's members with its separator between them. */
+static void
+put_field(FILE *out, const json_t *v, char sep)
+{
+	char *text = must(talloc_strdup(NULL, ""));
+	size_t i;
+
+	if (json_is_integer(v))
+		text = must(talloc_asprintf_append_buffer(text, "%lld",
+		    (long long)json_integer_value(v)));
+	else if (json_is_string(v))
+		text = must(talloc_strdup_append_buffer(text,
+		    json_string_value(v)));
+	for (i = 0; i < json_array_size(v); i++)
+		text = must(talloc_asprintf_append_buffer(text, "%.*s%s",
+		    i == 0 ? 0 : 1, &sep,
+		    json_string_value(json_array_get(v, i))));
+	rows_put_csv(out, text);
+	talloc_free(text);
+}
+
+static enum status
+export_one(const struct record *rec, void *arg, struct err *err)
+{
+	struct exporting *ex = arg;
+	char *text;
+	json_t *obj;
+	int i;
+
+	if (ex->format == FORMAT_LDIF) {
+		text = ldif_record(NULL, ex->map_entry, rec);
+		(void)fputs(text, ex->out);
+		talloc_free(text);
+		return ferror(ex->out) ? err_sys(err, "write") : ST_OK;
+	}
+	obj = record_json(rec);
+	if (ex->format == FORMAT_JSONL)
+		json_print(ex->out, obj);
+	else {
+		for (i = 0; record_json_columns[i] != NULL; i++) {
+			if (i > 0)
+				(void)fputc(',', ex->out);
+			put_field(ex->out, json_object_get(obj, record_json_columns[i]),
+			    record_json_separator(record_json_columns[i]));
+		}
+		(void)fputc('\n', ex->out);
+		json_decref(obj);
+	}
+	return ferror(ex->out) ? err_sys(err, "write") : ST_OK;
+}
+
+static enum status
+export(struct admin *ad, struct exporting *ex, struct err *err)
+{
+	int i;
+
+	if (ex->table != NULL)
+		return table_write(ad, ex->table, ex->out, err);
+	if (ex->format == FORMAT_CSV)
+		for (i = 0; record_json_columns[i] != NULL; i++)
+			(void)fprintf(ex->out, "%s%c", record_json_columns[i],
+			    record_json_columns[i + 1] == NULL ? '\n' : ',');
+	if (ex->format == FORMAT_LDIF)
+		(void)fputs(ldif_map(ad->conf, ex->map_entry), ex->out);
+	return map_each(ad->map, export_one, ex, err);
+}
+
+/* A file is there whole, or as it was before. */
+static enum status
+export_to(struct admin *ad, struct exporting *ex, const char *file,
+    struct err *err)
+{
+	char *tmp = must(talloc_asprintf(ad->conf, "%s.tmp", file));
+	enum status st;
+
+	ex->out = fopen(tmp, "we");
+	if (ex->out == NULL)
+		return err_sys(err, "create %s", tmp);
+	st = export(ad, ex, err);
+	if (st == ST_OK && (fflush(ex->out) != 0 ||
+	    fsync(fileno(ex->out)) == -1))
+		st = err_sys(err, "write %s", tmp);
+	if (fclose(ex->out) != 0 && st == ST_OK)
+		st = err_sys(err, "write %s", tmp);
+	if (st == ST_OK && rename(tmp, file) == -1)
+		st = err_sys(err, "rename %s", tmp);
+	if (st != ST_OK)
+		(void)unlink(tmp);
+	return st;
+}
+
+/* `--map-entry DN` is taken out of the words. */
+static const char *
+take_map_entry(struct admin *ad)
+{
+	const char *dn = NULL;
+	int i, n = 0;
+
+	for (i = 0; i < ad->argc; i++) {
+		if (strcmp(ad->argv[i], "--map-entry") == 0 && i + 1 < ad->argc)
+			dn = ad->argv[++i];
+		else
+			ad->argv[n++] = ad->argv[i];
+	}
+	ad->argc = n;
+	return dn;
+}
+
+/* Below which entry: as told, else where the present map is. */
+static enum status
+find_map_entry(struct admin *ad, struct exporting *ex, struct err *err)
+{
+	struct ldapconf *lc = NULL;
+	enum status st;
+
+	if (ex->format != FORMAT_LDIF || ex->map_entry != NULL)
+		return ST_OK;
+	if (strncmp(ad->conf->map, "ldap:", 5) != 0)
+		return err_set(err, ST_NEVER, "LDIF for where? --map-entry "
+		    "cn=mailferry,BASE");
+	st = ldapconf_load(ad->conf, ad->conf->map + 5, &lc, err);
+	if (st == ST_OK)
+		ex->map_entry = lc->map_entry;
+	return st;
+}
+
+static bool
+parse_format(const char *name, enum format *format, const struct table **table)
+{
+	*table = table_find(name);
+	if (*table != NULL)
+		return true;
+	return rows_format(name, format);
+}
+
+/* `--format F`, and else the name's ending; *file NULL where there is none. */
+static bool
+parse_words(const struct admin *ad, enum format *format,
+    const struct table **table, const char **file)
+{
+	int i = 0;
+
+	*format = FORMAT_JSONL;
+	*file = NULL;
+	if (ad->argc >= 2 && strcmp(ad->argv[0], "--format") == 0) {
+		if (!parse_format(ad->argv[1], format, table))
+			return false;
+		i = 2;
+	}
+	if (i < ad->argc)
+		*file = ad->argv[i++];
+	if (ad->argc >= i + 2 && strcmp(ad->argv[i], "--format") == 0) {
+		if (!parse_format(ad->argv[i + 1], format, table))
+			return false;
+		i += 2;
+	} else if (*file != NULL && i == 1 && strlen(*file) > 4 &&
+	    strcmp(*file + strlen(*file) - 4, ".csv") == 0)
+		*format = FORMAT_CSV;
+	return i == ad->argc;
+}
+
+int
+verb_export(struct admin *ad, struct err *err)
+{
+	struct exporting ex = { .out = stdout, .map_entry = take_map_entry(ad) };
+	const char *file;
+	enum status st;
+
+	if (!parse_words(ad, &ex.format, &ex.table, &file))
+		return EXIT_USAGE;
+	st = find_map_entry(ad, &ex, err);
+	if (st != ST_OK)
+		return admin_status(st);
+	return admin_status(file == NULL || strcmp(file, "-") == 0 ?
+	    export(ad, &ex, err) : export_to(ad, &ex, file, err));
+}

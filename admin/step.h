@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * step.h - one step of a user: hand over, swap, wait
+ *
+ * The act alone: it reads no command line and prints nothing.  `step`, `undo`,
+ * `import` and the mover call it.
+ */
+#ifndef ADMIN_STEP_H
+#define ADMIN_STEP_H
+
+#include "admin/context.h"
+
+/* Something that may take long begins: what is waited for, in one line. */
+typedef void step_progress_fn(const char *text, void *arg);
+
+struct step {
+	enum state	 to;
+	time_t		 begin, end;	/* of a cutover, seconds UTC; else 0 */
+	bool		 dry_run;	/* judge the step, and change nothing */
+	step_progress_fn *progress;	/* may be NULL */
+	void		*arg;
+};
+
+/*
+ * Step a user, wait until everybody follows the new state, hand over where the
+ * leader changes.
+ *
+ * was  the record as admin_get() gave it: located.
+ *
+ * ST_AGAIN  somebody else changed the record first; or a filer or a lock did not
+ *           answer: nothing was written, unless err says that the step was.
+ * ST_NEVER  not a legal step: nothing was written.
+ */
+enum status	step_user(struct admin *ad, struct record *was,
+		    const struct step *s, struct err *err) MUST_CHECK;
+
+/* The wait alone: until no delivery by a former state is under way. */
+enum status	step_wait(struct admin *ad, struct record *rec,
+		    const struct step *s, struct err *err) MUST_CHECK;
+
+#endif
