@@ -5,22 +5,25 @@
  *   inject [-u UID] [-g GID] [-r FD] [-w FD] [-m] [-n] [-a DEV:INODE]...
  *       [-k N | -k rN | -f N:ERRNO | -s N[:SECONDS]] PROGRAM [ARGUMENT...]
  *
- * -k   kill it right before its Nth system call: behind the one before, that is; or
- *      right behind its Nth rename to the name of a message, `...,S=...`
- * -f   its Nth call is not made, and fails with that errno
- * -s   stop it there, as by SIGSTOP: say `held` on -r's descriptor, wait for a byte on
- *      -w's, let it go on.  With SECONDS it slept that long: an alarm that it
- *      had set for a moment before is delivered first.
- * -m   count from its umask() on, which is the first thing main() does: what a
- *      sanitizer does before is not ours
+ * -k   kill the program right before its Nth system call; with r, right after its
+ *      Nth rename to the name of a message, `...,S=...`
+ * -f   the Nth call is not made, and fails with that errno
+ * -s   stop the program there, as SIGSTOP does: write `held` to the descriptor of
+ *      -r, wait for a byte on that of -w, then let the program continue.  With
+ *      SECONDS it has slept that long: an alarm that it had set for an earlier
+ *      moment is delivered first.
+ * -m   count from the first umask() on, with which main() begins: what a
+ *      sanitizer does before that is not ours
  * -n   open(O_TMPFILE) fails, as on NFS
- * -a   to this program that file was last changed three minutes ago: so a lock looks
- *      stale, and nobody waits for it to become so
+ * -a   the program sees this file as last changed three minutes ago, so that a
+ *      lock looks stale without a wait
  *
- * Threads count along with their process, their waits for each other do not.  At the end it says on -r's descriptor how
- * many calls there were, the number of the one that was meant (-1 where there was no
- * Nth, or where that one cannot fail), and which of them change something that
- * outlives the process.  Its exit status is the program's, or 128 and the signal.
+ * Calls of threads are counted with those of their process; waits of threads
+ * for each other are not.  At the end inject writes to the descriptor of -r:
+ * the count of all calls, the number of the call that was hit (-1 if there was
+ * no Nth, or if that call cannot fail), and which calls changed something that
+ * outlives the process.  The exit status is the program's, or 128 plus the
+ * signal.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -55,8 +58,8 @@ static bool from_main, nfs, by_rename, alarmed;
 static long renames;
 static struct { unsigned long dev, ino; } aged[INODES];
 static int naged;
-static char changing[4000];		/* " 17 23 ...": the calls that change files */
-static unsigned long long alarm_set;	/* seconds of its last alarm(), 0: none */
+static char changing[4000]; /* " 17 23 ...": those that change files */
+static unsigned long long alarm_set; /* seconds of its last alarm(), 0: none */
 
 static struct thread {
 	pid_t	 pid;
@@ -128,14 +131,17 @@ static void
 report(const char *word)
 {
 	char line[sizeof(changing) + 80];
-	int len = snprintf(line, sizeof(line), "%s %ld %ld%s\n", word, calls, number,
-	    changing);
+	int len = snprintf(line, sizeof(line), "%s %ld %ld%s\n", word, calls,
+	    number, changing);
 
 	(void)!write(report_fd, line, (size_t)len);
 }
 
-/* The whole process sleeps: its other thread, if there is one, waits in its own
- * next call until we come back to it.  True: the alarm ends it, before that call. */
+/*
+ * The whole process sleeps: its other thread, if there is one, waits in its
+ * own next call until we come back to it.  True: the alarm ends it, before
+ * that call.
+ */
 static bool
 hold(pid_t pid)
 {
@@ -202,7 +208,7 @@ enter(pid_t main_pid, struct thread *th)
 	    (r.rdx & O_TMPFILE) == O_TMPFILE)
 		th->fails = EOPNOTSUPP;
 	if (th->fails != 0) {
-		if (r.orig_rax == SYS_brk) {	/* fails by staying where it is */
+		if (r.orig_rax == SYS_brk) { /* fails by staying where it is */
 			r.rdi = 0;
 			th->fails = 0;
 		} else
@@ -222,7 +228,8 @@ set_back(pid_t pid, unsigned long long at, size_t member)
 static void
 age_statx(pid_t pid, unsigned long long buf)
 {
-	unsigned long major = peek(pid, buf, offsetof(struct statx, stx_dev_major));
+	unsigned long major = peek(
+	    pid, buf, offsetof(struct statx, stx_dev_major));
 	unsigned long ino = peek(pid, buf, offsetof(struct statx, stx_ino));
 	unsigned long dev = makedev((unsigned)major, (unsigned)(major >> 32));
 	int i;
@@ -304,8 +311,10 @@ follow(pid_t pid)
 static int
 usage(void)
 {
-	(void)fprintf(stderr, "usage: inject [-u UID] [-g GID] [-r FD] [-w FD] [-m] "
-	    "[-n] [-a DEV:INODE]... [-k N | -f N:ERRNO | -s N[:SECONDS]] PROGRAM...\n");
+	(void)fprintf(stderr,
+	    "usage: inject [-u UID] [-g GID] [-r FD] [-w FD] [-m] [-n]\n"
+	    "       [-a DEV:INODE]... [-k N | -f N:ERRNO | -s N[:SECONDS]]"
+	    " PROGRAM...\n");
 	return 125;
 }
 

@@ -26,7 +26,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		HOLDS(ch.was == NULL || strcmp(ch.was->user, ch.user) == 0);
 		HOLDS(ch.is == NULL || strcmp(ch.is->user, ch.user) == 0);
 		text = change_format(ctx, &ch, prev, &len);
-		HOLDS(change_parse(ctx, text, len, &back, &prev2, &err) == ST_OK);
+		HOLDS(
+		    change_parse(ctx, text, len, &back, &prev2, &err) == ST_OK);
 		HOLDS(back.seq == ch.seq && prev2 == prev &&
 		    back.by.at == ch.by.at && strcmp(back.user, ch.user) == 0);
 		again = change_format(ctx, &back, prev2, &len2);

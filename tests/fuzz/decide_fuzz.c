@@ -30,7 +30,8 @@ static void
 put_slot(int dir, char *line)
 {
 	struct disk_slot ds = { .seq = 0 };
-	unsigned long i = strtoul(fuzz_word(&line), NULL, 10) % DELIVERIES_SLOTS;
+	unsigned long i = strtoul(fuzz_word(&line), NULL, 10) %
+	    DELIVERIES_SLOTS;
 	const char *name;
 	int fd;
 
@@ -56,8 +57,9 @@ put_file(int dir, const char *sub, const char *name)
 	char path[300];
 	int fd;
 
-	if (*name == '\0' || strchr(name, '/') != NULL || strcmp(name, ".") == 0 ||
-	    strcmp(name, "..") == 0 || strlen(name) > 250)
+	if (*name == '\0' || strchr(name, '/') != NULL ||
+	    strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+	    strlen(name) > 250)
 		return;
 	(void)snprintf(path, sizeof(path), "%s/%s", sub, name);
 	fd = openat(dir, path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
@@ -122,7 +124,8 @@ open_box(TALLOC_CTX *ctx, struct mailbox *box, int i)
 	struct err err;
 
 	*box = (struct mailbox){ .side = i == 0 ? OLD : NEW };
-	HOLDS(maildir_open(ctx, &loc, "", NULL, false, &box->md, &err) == ST_OK);
+	HOLDS(
+	    maildir_open(ctx, &loc, "", NULL, false, &box->md, &err) == ST_OK);
 }
 
 static void

@@ -123,7 +123,9 @@ check_slots(const struct deliveries *d)
 	}
 }
 
-/* False where the log was refused: then it says what to do, and is as it was. */
+/*
+ * False where the log was refused: then it says what to do, and is as it was.
+ */
 static bool
 reopen(struct run *r)
 {
@@ -204,7 +206,7 @@ decide(struct run *r, const char *key, const char *name, enum outcome outcome)
 	name_of(name, in.name);
 	if (outcome == OUTCOME_DONE && lookup(&r->d, in.key, NULL) ==
 	    OUTCOME_DONE)
-		return;			/* what is known is not delivered again */
+		return; /* what is known is not delivered again */
 	HOLDS(deliveries_decide(&r->d, r->dir, &in, outcome, NOW, KEEP, &err) ==
 	    ST_OK);
 	HOLDS(slot_of(&r->d, in.name) == NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * dict_fuzz.c - what Dovecot may send: an answer for each look-up, and never the
- * mailbox of somebody else
+ * dict_fuzz.c - what Dovecot may send: an answer for each look-up, and never
+ * the mailbox of somebody else
  *
  * Input: what one connection sends.
  */
@@ -51,7 +51,8 @@ check_found(const char *line, const char *json, size_t len)
 	HOLDS(obj != NULL);
 	key[strcspn(key, "\t")] = '\0';
 	if (strchr(key, 1) == NULL && strncmp(line, userdb, 15) == 0)
-		check_mail(key, json_string_value(json_object_get(obj, "mail")));
+		check_mail(
+		    key, json_string_value(json_object_get(obj, "mail")));
 	HOLDS(strncmp(line, userdb, 15) == 0 || strncmp(line, passdb, 15) == 0);
 	HOLDS(json_object_get(obj, "password") == NULL &&
 	    json_object_get(obj, "nopassword") == NULL);

@@ -50,7 +50,8 @@ check_envelope(const struct envelope *env)
 	for (i = 0; i < env->nset; i++) {
 		HOLDS(env->set[i].name[0] != '\0' &&
 		    strchr(env->set[i].name, '=') == NULL);
-		HOLDS(env->set[i].value == NULL || env->set[i].value[0] != '\0');
+		HOLDS(
+		    env->set[i].value == NULL || env->set[i].value[0] != '\0');
 		HOLDS(envelope_set(env, env->set[i].name) != NULL);
 	}
 }
@@ -91,7 +92,8 @@ check_folder(TALLOC_CTX *ctx, const char *extension)
 		return;
 	HOLDS(folder[0] == '.' && len >= 2 && len <= 101);
 	HOLDS(folder[1] != '.' && folder[len - 1] != '.');
-	HOLDS(strpbrk(folder, "/\n\r:\t ") == NULL && strstr(folder, "..") == NULL);
+	HOLDS(strpbrk(folder, "/\n\r:\t ") == NULL &&
+	    strstr(folder, "..") == NULL);
 	HOLDS(strcmp(folder + 1, extension) == 0);
 }
 

@@ -2,11 +2,11 @@
 /*
  * fuzz.h - what the fuzz targets share
  *
- * A target is one file NAME_fuzz.c with LLVMFuzzerTestOneInput(): it gives bytes
- * from outside to a parser and says with HOLDS() what must be true afterwards,
- * whatever the bytes were.  Inputs are text where that is possible: the first line
- * says what to do, the rest is what is parsed.  Seeds and the faults that were
- * found lie in corpus/NAME/.
+ * A target is one file NAME_fuzz.c with LLVMFuzzerTestOneInput(): it gives
+ * bytes from outside to a parser and says with HOLDS() what must be true
+ * afterwards, whatever the bytes were.  Inputs are text where that is
+ * possible: the first line says what to do, the rest is what is parsed.  Seeds
+ * and the faults that were found lie in corpus/NAME/.
  */
 #ifndef TESTS_FUZZ_FUZZ_H
 #define TESTS_FUZZ_FUZZ_H
@@ -54,7 +54,8 @@ void	fuzz_err(const struct err *err);
 int	fuzz_dir(void);
 const char *fuzz_path(void);
 
-/* Files below a directory: written, read (NULL: not there), counted, all removed. */
+/* Files below a directory: written, read (NULL: not there), counted, all
+ * removed. */
 void	fuzz_put(int dirfd, const char *name, const void *data, size_t len);
 char   *fuzz_get(TALLOC_CTX *ctx, int dirfd, const char *name, size_t *len);
 unsigned fuzz_count(int dirfd);

@@ -50,15 +50,16 @@ lookups_map(void)
 	    "transport_new = new:%%u\n", fuzz_path()));
 	HOLDS(conf_parse(NULL, "fuzz.conf", text, strlen(text), &conf, &err) ==
 	    ST_OK);
-	HOLDS(map_open(conf, conf, MAP_OWNER | MAP_CREATE, &map, &err) == ST_OK);
+	HOLDS(
+	    map_open(conf, conf, MAP_OWNER | MAP_CREATE, &map, &err) == ST_OK);
 	talloc_free(text);
 	lookups_add(map, "alice", STATE_OLD, "sales@shop.test");
 	lookups_add(map, "bob", STATE_NEW, NULL);
 	lookups_add(map, "joe@v.test", STATE_SETTLE, NULL);
 	lookups_add(map, "dave", STATE_OVERLAP, NULL);
 	HOLDS(map_get_stored(map, map, "dave", &was, &err) == ST_OK);
-	HOLDS(transition_step(map, was, STATE_CUTOVER, now, now + 100000000, now,
-	    &is, &err) == ST_OK);
+	HOLDS(transition_step(map, was, STATE_CUTOVER, now, now + 100000000,
+		  now, &is, &err) == ST_OK);
 	HOLDS(map_replace(map, was, is, &lookups_by, NULL, &err) == ST_OK);
 	return map;
 }

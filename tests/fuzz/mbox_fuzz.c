@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * mbox_fuzz.c - a message more in an mbox is one message more to whoever reads it
+ * mbox_fuzz.c - a message more in an mbox is one message more to whoever reads
+ * it
  *
  * Input: ARGUMENTS LF MESSAGE.  \001 in an argument is LF.
  */

@@ -2,8 +2,9 @@
 /*
  * message_fuzz.c - a message from standard input: bytes are bytes
  *
- * Input: ARGUMENTS LF REPEAT LF MESSAGE.  REPEAT times the message's last half is
- * put behind it again, so that it may outgrow the buffer.  \001 in an argument is LF.
+ * Input: ARGUMENTS LF REPEAT LF MESSAGE.  REPEAT times the message's last half
+ * is put behind it again, so that it may outgrow the buffer.  \001 in an
+ * argument is LF.
  */
 #include "tests/fuzz/fuzz.h"
 

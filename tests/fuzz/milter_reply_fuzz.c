@@ -2,8 +2,9 @@
 /*
  * milter_reply_fuzz.c - any argument of RCPT, any window_text
  *
- * The bytes up to the first NUL are a recipient as an MTA brings him, the rest is the
- * text of a refusal.  The one user in a window, alice, is found by her names alone.
+ * The bytes up to the first NUL are a recipient as an MTA brings him, the rest
+ * is the text of a refusal.  The one user in a window, alice, is found by her
+ * names alone.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -30,7 +31,8 @@ set_up(void)
 	struct err err;
 
 	if (conf_parse(NULL, "f", text, strlen(text), &conf, &err) != ST_OK ||
-	    record_parse(NULL, "alice", rec, strlen(rec), &alice, &err) != ST_OK)
+	    record_parse(NULL, "alice", rec, strlen(rec), &alice, &err) !=
+		ST_OK)
 		abort();
 	windows = windows_new(NULL);
 	windows_put(windows, alice, 1000);

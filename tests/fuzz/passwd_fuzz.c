@@ -56,7 +56,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		name = NULL;
 	a = best_of(ctx, must(talloc_strdup(ctx, text)), name, uid, hint);
 	if (a != NULL) {
-		HOLDS(name != NULL ? strcmp(a->name, name) == 0 : a->uid == uid);
+		HOLDS(
+		    name != NULL ? strcmp(a->name, name) == 0 : a->uid == uid);
 		HOLDS(a->uid != (uid_t)-1 && a->gid != (gid_t)-1);
 		HOLDS(strpbrk(a->home, ":\n") == NULL);
 		is_line_of(text, a);

@@ -2,8 +2,8 @@
 /*
  * replay.c - run a fuzz target once over files, without a fuzzer
  *
- * In the place of libFuzzer's main(), for any compiler: `make check-fuzz`.  Files and
- * directories of files.
+ * In the place of libFuzzer's main(), for any compiler: `make check-fuzz`.
+ * Files and directories of files.
  */
 #include <dirent.h>
 #include <fcntl.h>

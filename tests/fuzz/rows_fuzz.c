@@ -41,7 +41,8 @@ export_again(TALLOC_CTX *ctx, const struct record *rec, json_t *form)
 static enum status
 on_line(json_t *obj, int line, void *arg, struct err *err)
 {
-	const char *user = json_string_value(json_object_get(obj, "user")), *text;
+	const char *user = json_string_value(json_object_get(obj, "user")),
+		   *text;
 	TALLOC_CTX *ctx = must(talloc_new(NULL));
 	struct record *rec, *back;
 	json_t *a, *b;

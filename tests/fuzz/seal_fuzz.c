@@ -45,8 +45,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	sealed = seal(ctx, key, in.p, n, &slen);
 	HOLDS(unseal(key, sealed, slen, &text, &len, &err) == ST_OK);
 	HOLDS(len == n && memcmp(text, in.p, n) == 0);
-	HOLDS(unseal(talloc_asprintf(ctx, "%s.", key), sealed, slen, &text, &len,
-	    &err) == ST_NEVER);
+	HOLDS(unseal(talloc_asprintf(ctx, "%s.", key), sealed, slen, &text,
+		  &len, &err) == ST_NEVER);
 	open_damaged(key, sealed, slen, at);
 	talloc_free(ctx);
 	return 0;

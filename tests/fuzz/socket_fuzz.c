@@ -20,7 +20,9 @@ static int	fuzz_connect(int fd);
 static const char *answer;
 static size_t answer_len;
 
-/* In the place of the connection: a pair, the answer written, one end closed. */
+/*
+ * In the place of the connection: a pair, the answer written, one end closed.
+ */
 static int
 fuzz_connect(int fd)
 {
@@ -31,7 +33,9 @@ fuzz_connect(int fd)
 	HOLDS(dup2(pair[0], fd) == fd);
 	HOLDS(shutdown(pair[1], SHUT_WR) == 0);
 	(void)close(pair[0]);
-	/* The question must not meet a closed door; one of our own at a time. */
+	/*
+	 * The question must not meet a closed door; one of our own at a time.
+	 */
 	static int former = -1;
 
 	if (former != -1)

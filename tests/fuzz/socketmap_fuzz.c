@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * socketmap_fuzz.c - what Postfix may ask: one answer, and never somebody else's
+ * socketmap_fuzz.c - what Postfix may ask: one answer, and never somebody
+ * else's
  *
  * Input: one request.
  */
@@ -31,8 +32,9 @@ check_owner(const char *address, const char *answer)
 	if (strcmp(user, "joe@v.test") == 0)
 		HOLDS(names(address, "joe") && strcasestr(address, "@v.test"));
 	else
-		HOLDS(names(address, user) || (strcmp(user, "alice") == 0 &&
-		    names(address, "sales") && strcasestr(address, "@shop.test")));
+		HOLDS(names(address, user) ||
+		    (strcmp(user, "alice") == 0 && names(address, "sales") &&
+			strcasestr(address, "@shop.test")));
 }
 
 static void
@@ -44,7 +46,8 @@ check(const char *req, const char *answer)
 	for (p = answer; *p != '\0'; p++)
 		HOLDS(*p >= ' ' && *p < 0x7f);
 	HOLDS(strstr(answer, "secret") == NULL);
-	if (strcmp(answer, "NOTFOUND ") == 0 || strncmp(answer, "PERM ", 5) == 0)
+	if (strcmp(answer, "NOTFOUND ") == 0 ||
+	    strncmp(answer, "PERM ", 5) == 0)
 		return;
 	HOLDS(strncmp(answer, "OK ", 3) == 0);		/* the map is whole */
 	if (access) {
@@ -65,7 +68,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct answer out = { .st = ST_OK };
 	char *req = must(talloc_strndup(ctx, (const char *)data, size));
 
-	protocol_socketmap.answer(ctx, map, &peer, (const char *)data, size, &out);
+	protocol_socketmap.answer(
+	    ctx, map, &peer, (const char *)data, size, &out);
 	HOLDS(out.data != NULL && strlen(out.data) == out.len && !out.close);
 	HOLDS(strlen(req) == size || strncmp(out.data, "OK ", 3) != 0);
 	check(req, out.data);

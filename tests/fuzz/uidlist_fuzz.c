@@ -171,9 +171,9 @@ operate(TALLOC_CTX *ctx, struct uidlist *ul, const char *op, uint32_t uid,
 	HOLDS(ul->validity == was.validity && strcmp(ul->guid, was.guid) == 0);
 	HOLDS(ul->next >= was.next && ul->torn == 0);
 	if (strcmp(op, "append") == 0 && st == ST_OK)
-		HOLDS(m == n + 1 && is[n].uid == uid && is[n].nlen ==
-		    strcspn(name, ":") && memcmp(is[n].name, name, is[n].nlen) ==
-		    0);
+		HOLDS(m == n + 1 && is[n].uid == uid &&
+		    is[n].nlen == strcspn(name, ":") &&
+		    memcmp(is[n].name, name, is[n].nlen) == 0);
 }
 
 static char *
@@ -226,7 +226,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			fuzz_err(&err);
 	} else {
 		whole = (size_t)ul.size;
-		HOLDS(whole + (size_t)ul.torn == len && text[whole - 1] == '\n');
+		HOLDS(
+		    whole + (size_t)ul.torn == len && text[whole - 1] == '\n');
 		HOLDS(ul.validity != 0 && ul.next != 0);
 		if (n > 0 && lines[n - 1].uid != 0)
 			HOLDS(ul.next > lines[n - 1].uid);

@@ -2,8 +2,8 @@
 /*
  * wire_fuzz.c - requests to mailferry-mapd, answered from a real map
  *
- * Input: requests with a line `----` between them.  The first letter says who asks:
- * A an admin, T a trusted user, U uid 1000; a blank follows.
+ * Input: requests with a line `----` between them.  The first letter says who
+ * asks: A an admin, T a trusted user, U uid 1000; a blank follows.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -25,7 +25,8 @@ open_map(void)
 	struct map *map = NULL;
 	struct err err;
 
-	HOLDS(map_open(NULL, conf, MAP_OWNER | MAP_CREATE, &map, &err) == ST_OK);
+	HOLDS(
+	    map_open(NULL, conf, MAP_OWNER | MAP_CREATE, &map, &err) == ST_OK);
 	return map;
 }
 
@@ -148,7 +149,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    strlen(BREAK));
 
 		next = end == NULL ? in.end : end + strlen(BREAK);
-		ask(map, in.p, (size_t)((end == NULL ? in.end : end + 1) - in.p));
+		ask(map, in.p,
+		    (size_t)((end == NULL ? in.end : end + 1) - in.p));
 	}
 	check_map(map);
 	talloc_free(map);

@@ -42,11 +42,12 @@ main(int argc, char **argv)
 	for (i = 0; i < n; i++) {
 		list[i] = openat(dir[i], "dovecot-uidlist",
 		    O_RDWR | O_CREAT | O_APPEND, 0600);
-		if (fstat(list[i], &sb) == -1 || pread(list[i], line,
-		    sizeof(line), sb.st_size > 200 ? sb.st_size - 200 : 0) == -1)
+		if (fstat(list[i], &sb) == -1 ||
+		    pread(list[i], line, sizeof(line),
+			sb.st_size > 200 ? sb.st_size - 200 : 0) == -1)
 			return 1;
-		len = snprintf(line, sizeof(line), "%ld :%s\n", (long)sb.st_size,
-		    to + 4);
+		len = snprintf(
+		    line, sizeof(line), "%ld :%s\n", (long)sb.st_size, to + 4);
 		if (write(list[i], line, (size_t)len) != len ||
 		    fdatasync(list[i]) == -1)
 			return 1;

@@ -4,9 +4,9 @@
  *
  *	load SOCKET CONNECTIONS SECONDS USERS [BEFORE AFTER]
  *
- * One question under way on each connection, BEFORE (`get user`), a number below
- * USERS, AFTER (nothing).  Prints answers per second
- * and the 99th percentile of the time to an answer, in microseconds.
+ * One question under way on each connection, BEFORE (`get user`), a number
+ * below USERS, AFTER (nothing).  Prints answers per second and the 99th
+ * percentile of the time to an answer, in microseconds.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,8 +38,8 @@ static void
 ask(struct conn *c, unsigned users)
 {
 	char q[64], ns[80];
-	int n = snprintf(q, sizeof(q), "%s%u%s", before, (unsigned)rand() % users,
-	    after);
+	int n = snprintf(
+	    q, sizeof(q), "%s%u%s", before, (unsigned)rand() % users, after);
 
 	n = snprintf(ns, sizeof(ns), "%d:%s,", n, q);
 	c->asked = now();
@@ -93,13 +93,15 @@ main(int argc, char **argv)
 		n = epoll_wait(ep, evs, 64, 1000);
 		for (i = 0; i < n; i++) {
 			c = evs[i].data.ptr;
-			r = recv(c->fd, c->buf + c->len, sizeof(c->buf) - c->len, 0);
+			r = recv(
+			    c->fd, c->buf + c->len, sizeof(c->buf) - c->len, 0);
 			if (r <= 0)
 				return 1;
 			c->len += (size_t)r;
 			colon = memchr(c->buf, ':', c->len);
-			if (colon == NULL || c->len < (size_t)(colon - c->buf) + 2 +
-			    strtoul(c->buf, NULL, 10))
+			if (colon == NULL ||
+			    c->len < (size_t)(colon - c->buf) + 2 +
+				    strtoul(c->buf, NULL, 10))
 				continue;
 			if (strncmp(colon, ":OK", 3) != 0)
 				return 1;

@@ -2,13 +2,15 @@
 /*
  * many.c - how many deliveries a second, by several processes at once
  *
- *	many ROUNDS COUNT PARALLEL USER INPUT NAME COMMAND... [-- NAME COMMAND...]...
+ *	many ROUNDS COUNT PARALLEL USER INPUT NAME COMMAND...
+ *	    [-- NAME COMMAND...]...
  *
- * Each round gives every command COUNT deliveries, PARALLEL of them at once, so that
- * what disturbs the machine disturbs all alike; in another order each time, as what
- * one leaves to be written burdens the next.  `%` in an argument is the number of
- * the delivery modulo 100: for 100 mailboxes.  A line for each: NAME and the median of
- * its deliveries per second.
+ * In each round every command makes COUNT deliveries, PARALLEL of them at
+ * once, so that a disturbance of the machine hits all commands alike.  The
+ * order differs from round to round, because the pages that one command leaves
+ * to be written slow down the next one.  `%` in an argument is the number of
+ * the delivery modulo 100, for 100 mailboxes.  Prints a line for each command:
+ * NAME and the median of its deliveries per second.
  */
 #include <fcntl.h>
 #include <grp.h>
@@ -126,8 +128,8 @@ main(int argc, char **argv)
 	}
 	for (r = 0; r < rounds; r++)
 		for (shuffle(order, n), k = 0; k < n; k++)
-			rate[order[k]][r] = run(command[order[k]], atoi(argv[2]),
-			    atoi(argv[3]));
+			rate[order[k]][r] = run(
+			    command[order[k]], atoi(argv[2]), atoi(argv[3]));
 	for (i = 0; i < n; i++) {
 		qsort(rate[i], (size_t)rounds, sizeof(double), compare);
 		printf("%s %.1f\n", name[i], rate[i][rounds / 2]);

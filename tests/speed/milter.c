@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * milter.c - the least that can decide about a recipient: libmilter and one tdb_fetch
+ * milter.c - a milter that does the least: libmilter and one tdb_fetch
  *
- *	milter CONNECTION TDB KEY-PREFIX	finds KEY-PREFIX.LOCALPART, accepts
+ *	milter CONNECTION TDB KEY-PREFIX
  *
- * tdb is not for threads: one lock around the fetch.
+ * looks up KEY-PREFIX.LOCALPART and accepts the recipient.
+ *
+ * tdb may not be used by two threads at once: one lock around the fetch.
  */
 #include <fcntl.h>
 #include <libmilter/mfapi.h>

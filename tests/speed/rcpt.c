@@ -4,10 +4,11 @@
  *
  *	rcpt SOCKET CONNECTIONS SECONDS USERS
  *
- * Speaks the protocol as smtpd(8) does: options, then macros and RCPT in one write,
- * one recipient under way on each connection, userN@example.test.  N is any of USERS; USERS
- * below zero: each of -USERS in turn, so that none comes again soon.  Prints answers per
- * second and the 99th percentile of the time to an answer, in microseconds.
+ * Speaks the protocol as smtpd(8) does: options, then macros and RCPT in one
+ * write, one recipient under way on each connection, userN@example.test.  N is
+ * any of USERS; USERS below zero: each of -USERS in turn, so that none comes
+ * again soon.  Prints answers per second and the 99th percentile of the time
+ * to an answer, in microseconds.
  */
 #include <arpa/inet.h>
 #include <stdint.h>
@@ -57,9 +58,10 @@ ask(struct conn *c, long users)
 	size_t len;
 	int n;
 
-	n = sprintf(data, "R{rcpt_addr}%cuser%ld@example.test%c{rcpt_mailer}%clocal%c"
-	    "{client_addr}%c127.0.0.1%c{mail_addr}%csender@client.test%c", 0, user,
-	    0, 0, 0, 0, 0, 0, 0);
+	n = sprintf(data,
+	    "R{rcpt_addr}%cuser%ld@example.test%c{rcpt_mailer}%clocal%c"
+	    "{client_addr}%c127.0.0.1%c{mail_addr}%csender@client.test%c",
+	    0, user, 0, 0, 0, 0, 0, 0, 0);
 	len = packet(out, 'D', data, (size_t)n);
 	n = sprintf(data, "<user%ld@example.test>%c", user, 0);
 	len += packet(out + len, 'R', data, (size_t)n);

@@ -4,11 +4,11 @@
  *
  *	runs ROUNDS USER INPUT NAME COMMAND... [-- NAME COMMAND...]...
  *
- * Each turn runs every command once, as USER, with INPUT on its standard input; so
- * that what disturbs the machine disturbs all alike; in another order each time, as what
- * one leaves to be written burdens the next.  A line for each: NAME, median
- * wall time and median CPU time in microseconds, largest resident size in KiB.
- * A command that fails ends it all.
+ * Each turn runs every command once, as USER, with INPUT on its standard
+ * input; so that what disturbs the machine disturbs all alike; in another
+ * order each time, as what one leaves to be written burdens the next.  A line
+ * for each: NAME, median wall time and median CPU time in microseconds,
+ * largest resident size in KiB. A command that fails ends it all.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,8 @@
 /*
  * shuffle.h - candidates in another order each round
  *
- * What one leaves to be written burdens the next, so that each comes behind each.
+ * What one leaves to be written burdens the next, so that each comes behind
+ * each.
  */
 #ifndef TESTS_SPEED_SHUFFLE_H
 #define TESTS_SPEED_SHUFFLE_H
