@@ -138,6 +138,14 @@ higher(uint32_t a, uint32_t b)
 	return a > b ? a : b;
 }
 
+/* What a hand-over says of a mailbox is in its log. */
+static enum status
+give_log(struct mailbox *box, struct err *err)
+{
+	return box->log.fd != -1 ? ST_OK : deliveries_make(&box->log,
+	    box->md->ctl, box->md->fmode, box->md->gid, err);
+}
+
 /*
  * The next leader becomes the same mailbox, with an N that is above everything
  * the present one may have shown, and with its delivery log; a record's version
@@ -158,16 +166,18 @@ hand_over(const struct visit *v, struct mailboxes *set, struct err *err)
 	n = higher(higher(lead->uids.next, next->uids.next),
 	    record_floor(v->rec, lead->uids.guid, lead->uids.validity));
 	st = uidlist_raise(&next->uids, next->md->ctl, n, err);
-	if (st == ST_OK && lead->log.fd != -1 && next->log.fd == -1)
-		st = deliveries_make(&next->log, next->md->ctl, next->md->fmode,
-		    next->md->gid, err);
+	if (st == ST_OK)
+		st = give_log(next, err);
+	if (st == ST_OK)
+		st = give_log(lead, err);
 	if (st == ST_OK)
 		st = deliveries_merge(&next->log, next->md->ctl, &lead->log, now,
 		    keep, err);
 	if (st == ST_OK)
 		st = deliveries_lead(&next->log, v->rec->version + 1, err);
 	if (st == ST_OK)
-		st = deliveries_lead(&lead->log, v->rec->version + 1, err);
+		st = deliveries_stop_leading(&lead->log, v->rec->version + 1,
+		    lead->uids.next, err);
 	if (st != ST_OK)
 		return st;
 	n = (uint32_t)snprintf(line, sizeof(line), ".floor %s %lu %lu\n",

@@ -158,8 +158,14 @@ follow_make(struct mailbox *lead, struct mailbox *follow,
 		if (st != ST_OK)
 			return st;
 	}
-	return make_uidlist(follow, lead->uids.validity, lead->uids.next,
-	    lead->uids.guid, err);
+	/*
+	 * On a side that was served before, a surviving session may add to it: that
+	 * is known before there is a first UID.
+	 */
+	st = rec->led == 0 ? ST_OK :
+	    deliveries_stop_leading(&follow->log, rec->led, 1, err);
+	return st != ST_OK ? st : make_uidlist(follow, lead->uids.validity,
+	    lead->uids.next, lead->uids.guid, err);
 }
 
 struct copy {				/* of a message that is caught up */

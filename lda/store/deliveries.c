@@ -43,6 +43,44 @@ page_of(const struct deliveries *d, const unsigned char *key)
 	return (off_t)(1 + (le32toh(h) & (d->buckets - 1))) * PAGE;
 }
 
+static bool
+has_magic(const struct disk_head *head, const char *magic)
+{
+	return memcmp(head->magic, magic, strlen(magic)) == 0;
+}
+
+static bool
+head_whole(const struct disk_head *head)
+{
+	uint32_t buckets = le32toh(head->buckets);
+
+	return (has_magic(head, MAGIC) || has_magic(head, MAGIC_LED)) &&
+	    head->crc == CRC_OF(head) && buckets != 0 &&
+	    buckets <= BUCKETS_MAX && (buckets & (buckets - 1)) == 0;
+}
+
+static void
+head_load(struct deliveries *d, const struct disk_head *head)
+{
+	d->buckets = le32toh(head->buckets);
+	d->led = le64toh(head->led);
+	if (!has_magic(head, MAGIC_LED) || head->stop.crc != CRC_OF(&head->stop))
+		return;			/* not known */
+	d->led_next = le32toh(head->stop.next);
+	d->led_until = le64toh(head->stop.until);
+}
+
+static enum status
+refuse(const struct disk_head *head, struct err *err)
+{
+	if (has_magic(head, MAGIC_ANY) && head->magic[6] > MAGIC_LED[6] &&
+	    head->magic[6] <= '9' && head->magic[7] == '\n')
+		return err_set(err, ST_NEVER, "%s is of a later mailferry: "
+		    "upgrade this host", DELIVERIES_NAME);
+	return err_set(err, ST_NEVER, "%s is damaged: move it aside, a message "
+	    "that is retried may then come twice", DELIVERIES_NAME);
+}
+
 enum status
 deliveries_open(struct deliveries *d, int ctlfd, struct err *err)
 {
@@ -65,17 +103,12 @@ deliveries_open(struct deliveries *d, int ctlfd, struct err *err)
 		return st;
 	}
 	memcpy(&head, page, sizeof(head));
-	d->buckets = le32toh(head.buckets);
-	d->led = le64toh(head.led);
-	if (memcmp(head.magic, MAGIC, sizeof(head.magic)) != 0 ||
-	    head.crc != CRC_OF(&head) || d->buckets == 0 ||
-	    d->buckets > BUCKETS_MAX || (d->buckets & (d->buckets - 1)) != 0 ||
-	    (off_t)sx.stx_size < (off_t)(1 + d->buckets) * PAGE) {
+	if (!head_whole(&head) || (off_t)sx.stx_size <
+	    (off_t)(1 + le32toh(head.buckets)) * PAGE) {
 		deliveries_close(d);
-		return err_set(err, ST_NEVER, "%s is damaged: move it aside, a "
-		    "message that is retried may then come twice",
-		    DELIVERIES_NAME);
+		return refuse(&head, err);
 	}
+	head_load(d, &head);
 	d->whole = sx.stx_blocks * 512 >= sx.stx_size;
 	for (i = 0; i < DELIVERIES_SLOTS; i++)
 		slot_load(d, i, page);
@@ -91,38 +124,46 @@ deliveries_close(struct deliveries *d)
 }
 
 static void
-head_fill(struct disk_head *head, uint32_t buckets, uint64_t led)
+head_fill(struct disk_head *head, const struct deliveries *d)
 {
+	bool known = d->led_next != 0;
+
 	memset(head, 0, sizeof(*head));
-	memcpy(head->magic, MAGIC, sizeof(head->magic));
-	head->buckets = htole32(buckets);
-	head->led = htole64(led);
+	memcpy(head->magic, known ? MAGIC_LED : MAGIC, sizeof(head->magic));
+	head->buckets = htole32(d->buckets);
+	head->led = htole64(d->led);
 	head->crc = CRC_OF(head);
+	if (!known)
+		return;
+	head->stop.until = htole64(d->led_until);
+	head->stop.next = htole32(d->led_next);
+	head->stop.crc = CRC_OF(&head->stop);
 }
 
 /*
- * A new file under a name of its own, all zeros written out: what is overwritten
- * later needs no new blocks, and its sync no journal.
+ * A new file for d under a name of its own, with the header of d, all else zeros
+ * that are written out: what is overwritten later needs no new blocks, and its
+ * sync no journal.  d->fd is the file, or -1.
  */
 static enum status
-tmp_make(int ctlfd, uint32_t buckets, uint64_t led, mode_t mode, gid_t gid,
-    int *fd, struct err *err)
+tmp_make(struct deliveries *d, int ctlfd, mode_t mode, gid_t gid,
+    struct err *err)
 {
 	unsigned char page[PAGE] = { 0 };
 	struct disk_head head;
 	uint32_t i;
 
 	(void)unlinkat(ctlfd, DELIVERIES_NAME ".tmp", 0);
-	*fd = openat(ctlfd, DELIVERIES_NAME ".tmp",
+	d->fd = openat(ctlfd, DELIVERIES_NAME ".tmp",
 	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (*fd == -1)
+	if (d->fd == -1)
 		return err_sys(err, "create %s.tmp", DELIVERIES_NAME);
-	if (file_permit(*fd, mode, gid) == -1)
+	if (file_permit(d->fd, mode, gid) == -1)
 		return err_sys(err, "chmod %s.tmp", DELIVERIES_NAME);
-	head_fill(&head, buckets, led);
+	head_fill(&head, d);
 	memcpy(page, &head, sizeof(head));
-	for (i = 0; i <= buckets; i++) {
-		if (file_write(*fd, page, sizeof(page)) == -1)
+	for (i = 0; i <= d->buckets; i++) {
+		if (file_write(d->fd, page, sizeof(page)) == -1)
 			return err_sys(err, "write %s.tmp", DELIVERIES_NAME);
 		memset(page, 0, sizeof(head));
 	}
@@ -147,22 +188,17 @@ deliveries_make(struct deliveries *d, int ctlfd, mode_t mode, gid_t gid,
     struct err *err)
 {
 	enum status st;
-	int fd = -1;
 
 	memset(d, 0, sizeof(*d));
-	d->fd = -1;
-	st = tmp_make(ctlfd, BUCKETS_FIRST, 0, mode, gid, &fd, err);
-	if (st == ST_OK)
-		st = tmp_commit(ctlfd, fd, err);
-	if (st != ST_OK) {
-		if (fd != -1)
-			(void)close(fd);
-		(void)unlinkat(ctlfd, DELIVERIES_NAME ".tmp", 0);
-		return st;
-	}
-	d->fd = fd;
 	d->buckets = BUCKETS_FIRST;
-	return ST_OK;
+	st = tmp_make(d, ctlfd, mode, gid, err);
+	if (st == ST_OK)
+		st = tmp_commit(ctlfd, d->fd, err);
+	if (st != ST_OK) {
+		deliveries_close(d);
+		(void)unlinkat(ctlfd, DELIVERIES_NAME ".tmp", 0);
+	}
+	return st;
 }
 
 static bool
@@ -347,10 +383,8 @@ grow(struct deliveries *d, int ctlfd, uint32_t buckets, const struct age *age,
 
 	if (fstat(d->fd, &sb) == -1)
 		return err_sys(err, "stat %s", DELIVERIES_NAME);
-	big.fd = -1;
 	big.buckets = buckets;
-	st = tmp_make(ctlfd, buckets, d->led, sb.st_mode & 0777, sb.st_gid,
-	    &big.fd, err);
+	st = tmp_make(&big, ctlfd, sb.st_mode & 0777, sb.st_gid, err);
 	if (st != ST_OK)
 		goto fail;
 	for (i = 0; i < DELIVERIES_SLOTS && st == ST_OK; i++)
@@ -406,18 +440,53 @@ deliveries_renew(struct deliveries *d, int ctlfd, struct err *err)
 	return d->fd == -1 ? ST_OK : grow(d, ctlfd, d->buckets, &age, err);
 }
 
+/* By one write within the first sector; d becomes `is` where it succeeds. */
+static enum status
+head_store(struct deliveries *d, const struct deliveries *is, struct err *err)
+{
+	struct disk_head head;
+	enum status st;
+
+	head_fill(&head, is);
+	if (file_pwrite(d->fd, &head, sizeof(head), 0) == -1)
+		return err_sys(err, "write %s", DELIVERIES_NAME);
+	st = deliveries_sync(d, err);
+	if (st == ST_OK)
+		*d = *is;
+	return st;
+}
+
 enum status
 deliveries_lead(struct deliveries *d, uint64_t version, struct err *err)
 {
-	struct disk_head head;
+	struct deliveries is = *d;
 
 	if (d->fd == -1 || d->led >= version)
 		return ST_OK;
-	head_fill(&head, d->buckets, version);
-	if (file_pwrite(d->fd, &head, sizeof(head), 0) == -1)
-		return err_sys(err, "write %s", DELIVERIES_NAME);
-	d->led = version;
-	return deliveries_sync(d, err);
+	is.led = version;
+	return head_store(d, &is, err);
+}
+
+enum status
+deliveries_stop_leading(struct deliveries *d, uint64_t version,
+    uint32_t led_next, struct err *err)
+{
+	struct deliveries is = *d;
+
+	if (d->fd == -1 || version < d->led_until ||
+	    (version == d->led_until && led_next == d->led_next))
+		return ST_OK;
+	if (is.led < version)
+		is.led = version;
+	is.led_until = version;
+	is.led_next = led_next;
+	return head_store(d, &is, err);
+}
+
+uint32_t
+deliveries_led_next(const struct deliveries *d, uint64_t led)
+{
+	return d->fd != -1 && d->led_until == led ? d->led_next : 0;
 }
 
 enum status

@@ -53,6 +53,8 @@ struct deliveries {
 	int		 fd;		/* -1: there is none */
 	uint32_t	 buckets;	/* pages of outcomes; a power of two */
 	uint64_t	 led;		/* record version of the last leader change */
+	uint32_t	 led_next;	/* deliveries_led_next() says what it means */
+	uint64_t	 led_until;	/* record version that led_next belongs to */
 	bool		 whole;		/* no holes: its blocks are all there */
 	uint64_t	 seq;		/* of the latest intent */
 	struct intent	 slot[DELIVERIES_SLOTS];
@@ -62,7 +64,7 @@ struct deliveries {
 /*
  * Open and read the first page.
  * ST_NONE   there is none; d->fd is -1.
- * ST_NEVER  it is damaged: err says what to do.
+ * ST_NEVER  it is damaged, or of a later mailferry: err says what to do.
  */
 enum status	deliveries_open(struct deliveries *d, int ctlfd,
 		    struct err *err) MUST_CHECK;
@@ -125,6 +127,31 @@ enum status	deliveries_renew(struct deliveries *d, int ctlfd,
 /* Remember the record version of a leader change, where it is later; synced. */
 enum status	deliveries_lead(struct deliveries *d, uint64_t version,
 		    struct err *err) MUST_CHECK;
+
+/*
+ * This side stops leading: the hand-over calls it on the present leader's log,
+ * under the locks, once it has compared both sides and found nothing missing.
+ * Without that comparison deliveries_lead() is called instead.  A mailbox that
+ * is made on a follower which was served before has led up to UID 1.  Synced.
+ *
+ * version   of the record that makes the other side lead.  The log remembers it
+ *           as deliveries_lead() does; nothing is written where the log has a
+ *           later led_next.  An LDA that does not know led_next refuses the log
+ *           from now on, and defers.
+ * led_next  the next UID of this side's uidlist; not 0.
+ */
+enum status	deliveries_stop_leading(struct deliveries *d, uint64_t version,
+		    uint32_t led_next, struct err *err) MUST_CHECK;
+
+/*
+ * The next UID that this side had when it stopped leading: a message with that
+ * UID or a higher one came here later.
+ *
+ * led  of the record.  Another leader change than that one proves nothing: a
+ *      hand-over that was given up left it, or this filer missed the last one.
+ * 0    it is not known.
+ */
+uint32_t	deliveries_led_next(const struct deliveries *d, uint64_t led);
 
 /* Add to `to` every outcome that `from` has; synced.  Reads all of `from`. */
 enum status	deliveries_merge(struct deliveries *to, int to_ctlfd,

@@ -15,13 +15,22 @@
 #define PAGE		4096
 #define SECTOR		512
 #define MAGIC		"mfdlog1\n"
+#define MAGIC_LED	"mfdlog2\n"	/* of a log that has a led_next */
+#define MAGIC_ANY	"mfdlog"	/* how every version begins */
+
+struct disk_led {			/* where a side stopped leading */
+	uint64_t until;
+	uint32_t next;
+	uint32_t crc;			/* of all before it, as is every crc here */
+} __attribute__((packed));
 
 struct disk_head {			/* sector 0 */
 	char	 magic[8];
 	uint32_t buckets;
 	uint32_t zero;
 	uint64_t led;
-	uint32_t crc;			/* of all before it, as is every crc here */
+	uint32_t crc;
+	struct disk_led stop;		/* with MAGIC_LED only */
 } __attribute__((packed));
 
 struct disk_slot {			/* sectors 1 .. DELIVERIES_SLOTS */

@@ -4,12 +4,13 @@
  *
  * Input: a line for each thing that happens to a log that was just made.
  *
- *	head BUCKETS LED		slot I SEQ UID OUTCOME NAME
+ *	head BUCKETS LED NEXT UNTIL	slot I SEQ UID OUTCOME NAME
  *	entry PAGE I KEY OUTCOME NAME	byte OFFSET VALUE	cut LENGTH
  *		damage, or another program's doing; CRCs are right
  *	intend KEY NAME		done KEY NAME	void KEY NAME
- *	lead N			merge		reopen
- *		what the LDA does; what it was told was done stays known
+ *	lead N			stop VERSION NEXT
+ *	merge			renew		reopen
+ *		what is done to it; what was written stays known
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -26,6 +27,8 @@ struct run {
 	int		 dir, other;
 	unsigned char	 done[MODEL][DELIVERIES_KEY];	/* known for ever */
 	int		 ndone;
+	uint64_t	 led, until;	/* of what was written last */
+	uint32_t	 next;
 	bool		 raw;		/* the file was changed behind us */
 };
 
@@ -70,14 +73,18 @@ damage(struct run *r, const char *what, char *line)
 {
 	struct disk_slot ds = { .at = htole64(NOW) };
 	struct disk_entry e = { .at = htole64(NOW) };
+	struct deliveries d = { .fd = -1 };
 	struct disk_head head;
 	unsigned long i, page;
 	char name[MAILDIR_NAME_MAX + 1];
 	unsigned char byte;
 
 	if (strcmp(what, "head") == 0) {
-		i = number(&line);
-		head_fill(&head, (uint32_t)i, number(&line));
+		d.buckets = (uint32_t)number(&line);
+		d.led = number(&line);
+		d.led_next = (uint32_t)number(&line);
+		d.led_until = number(&line);
+		head_fill(&head, &d);
 		raw_write(r, &head, sizeof(head), 0);
 	} else if (strcmp(what, "slot") == 0) {
 		i = 1 + number(&line) % DELIVERIES_SLOTS;
@@ -140,7 +147,8 @@ reopen(struct run *r)
 		return true;
 	}
 	fuzz_err(&err);
-	HOLDS(r->d.fd == -1 && strstr(err.text, "move it aside") != NULL);
+	HOLDS(r->d.fd == -1 && (strstr(err.text, "move it aside") != NULL ||
+	    strstr(err.text, "upgrade this host") != NULL));
 	return false;
 }
 
@@ -232,25 +240,77 @@ merge(struct run *r)
 	deliveries_close(&to);
 }
 
+/* Nobody but a hand-over changes what is said of one. */
+static void
+check_led(const struct run *r)
+{
+	HOLDS(r->d.led == r->led && r->d.led_until == r->until &&
+	    r->d.led_next == r->next);
+	HOLDS(deliveries_led_next(&r->d, r->until) == r->next);
+	HOLDS(deliveries_led_next(&r->d, r->until + 1) == 0);
+}
+
+static void
+stop_leading(struct run *r, uint64_t version, uint32_t next)
+{
+	struct err err;
+
+	if (next == 0)
+		return;			/* no UID */
+	HOLDS(deliveries_stop_leading(&r->d, version, next, &err) == ST_OK);
+	if (version >= r->until) {
+		r->until = version;
+		r->next = next;
+		r->led = version > r->led ? version : r->led;
+	}
+}
+
+static void
+lead(struct run *r, uint64_t version)
+{
+	struct err err;
+
+	HOLDS(deliveries_lead(&r->d, version, &err) == ST_OK);
+	r->led = version > r->led ? version : r->led;
+}
+
+/* The head as damage left it, where it still is one. */
+static bool
+read_damaged(struct run *r)
+{
+	bool on = reopen(r);
+
+	r->ndone = 0;
+	r->led = r->d.led;
+	r->until = r->d.led_until;
+	r->next = r->d.led_next;
+	return on;
+}
+
 static bool
 happen(struct run *r, char *line)
 {
 	const char *what = fuzz_word(&line), *key;
+	uint64_t version;
 	struct err err;
 
 	if (strcmp(what, "head") == 0 || strcmp(what, "slot") == 0 ||
 	    strcmp(what, "entry") == 0 || strcmp(what, "byte") == 0 ||
 	    strcmp(what, "cut") == 0) {
 		damage(r, what, line);
-		r->ndone = 0;
-		return reopen(r);
+		return read_damaged(r);
 	}
 	if (strcmp(what, "reopen") == 0)
 		return reopen(r);
 	if (strcmp(what, "merge") == 0)
 		merge(r);
 	else if (strcmp(what, "lead") == 0)
-		HOLDS(deliveries_lead(&r->d, number(&line), &err) == ST_OK);
+		lead(r, number(&line));
+	else if (strcmp(what, "stop") == 0) {
+		version = number(&line);
+		stop_leading(r, version, (uint32_t)number(&line));
+	} else if (strcmp(what, "renew") == 0)
+		HOLDS(deliveries_renew(&r->d, r->dir, &err) == ST_OK);
 	else {
 		key = fuzz_word(&line);
 		if (strcmp(what, "intend") == 0)
@@ -280,6 +340,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (i = 0; i < 500 && on && in.p < in.end; i++) {
 		on = happen(&r, fuzz_line(ctx, &in));
 		HOLDS(fuzz_count(r.dir) == 1);
+		if (on)
+			check_led(&r);
 	}
 	if (on)
 		check_model(&r);

@@ -32,6 +32,22 @@ switch()	# STATE SIDE
 	mailferry step $u "$1" && lead $u "$2"
 }
 
+# What the delivery log of a side says of its last hand-over (mailferry-map(5)): its
+# magic, led, led_next and the version which that is of.
+logged()	# SIDE
+{
+	set -- "$t/$1/$u/Maildir/mailferry-deliveries"
+	printf '%s' "$(head -c 7 "$1")" && od -An -tu8 -j16 -N8 "$1" | tr -d '\n' &&
+		od -An -tu4 -j36 -N4 "$1" | tr -d '\n' && od -An -tu8 -j28 -N8 "$1"
+}
+led() { mailferry show --json $u && sed -n 's/.*"led":\([0-9]*\).*/\1/p' "$t/out"; }
+says_led()	# SIDE MAGIC LED NEXT UNTIL
+{
+	# shellcheck disable=SC2046
+	set -- "$2 $3 $4 $5" $(logged "$1")
+	is "$2 $3 $4 $5" "$1"
+}
+
 i=0
 while [ $i -lt 5 ]; do i=$((i + 1)); deliver "m$i" || break; done
 # shellcheck disable=SC2046
@@ -42,6 +58,9 @@ ok $? "UIDNEXT on old is 124; 118 were expunged, the last one too"
 switch settle new
 is "$(status 2)" 124 && is "$(status 1)" "$v"
 ok $? "on new UIDNEXT is 124, under the same UIDVALIDITY"
+one=$(led)
+says_led old mfdlog2 "$one" 124 "$one" && says_led new mfdlog1 "$one" 0 0
+ok $? "the log of old knows that it led up to 124, that of new nothing of the kind"
 is "$(subjects)" "1 m1 2 m2 3 m3 4 m4 5 m5 "
 ok $? "and what was appended and expunged on old is not there"
 deliver n1 && is "$(imap $u uids | tail -n 1)" "124 n1"
@@ -58,6 +77,8 @@ i=0
 while [ $i -lt 3 ]; do i=$((i + 1)); switch settle new; done
 is "$(subjects)" "1 m1 3 m3 4 m4 5 m5 126 n3 127 n4 128 n5 " && is "$(status 2)" 129
 ok $? "also after cutovers that were given up"
+says_led old mfdlog2 "$(led)" 124 "$one" && says_led new mfdlog1 "$(led)" 0 0
+ok $? "and what the logs know is of the hand-over that was"
 switch overlap old
 is "$(status 2)" 129 && is "$(status 1)" "$v"
 ok $? "the way back: UIDNEXT on old is 129"
@@ -65,6 +86,11 @@ deliver o1 && is "$(imap $u uids | tail -n 1)" "129 o1" && switch settle new && 
 ok $? "and forth again: 130"
 is "$(subjects)" "1 m1 3 m3 4 m4 5 m5 126 n3 127 n4 128 n5 129 o1 "
 ok $? "on new they are still deleted"
+two=$(led)
+says_led old mfdlog2 "$two" 130 "$two" && [ "$two" -gt "$one" ]
+ok $? "old led up to 130"
+mv "$t/old/$u/Maildir" "$t/away" && deliver n6 && says_led old mfdlog2 "$two" 1 "$two"
+ok $? "in settle its mailbox is made anew: whatever comes there from now on is no mail of its time"
 ! grep -E 'Error|Warning|Panic|Fatal' "$t/dovecot.log" >>"$t/out"
 ok $? "nothing that Dovecot would warn of"
 echo "1..$n"

@@ -242,6 +242,30 @@ many_attempts_of_one(void **state)
 	deliveries_close(&d);
 }
 
+/* A log in a directory of its own. */
+static int
+make_other(struct deliveries *other)
+{
+	struct err err;
+	int sub;
+
+	assert_int_equal(mkdirat(dirfd_, "other", 0700), 0);
+	sub = openat(dirfd_, "other", O_RDONLY | O_DIRECTORY);
+	assert_int_not_equal(sub, -1);
+	assert_int_equal(deliveries_make(other, sub, 0600, (gid_t)-1, &err),
+	    ST_OK);
+	return sub;
+}
+
+static void
+remove_other(struct deliveries *other, int sub)
+{
+	deliveries_close(other);
+	(void)unlinkat(sub, DELIVERIES_NAME, 0);
+	(void)close(sub);
+	(void)unlinkat(dirfd_, "other", AT_REMOVEDIR);
+}
+
 static void
 merge_adds(void **state)
 {
@@ -252,11 +276,7 @@ merge_adds(void **state)
 	int sub;
 
 	(void)state;
-	assert_int_equal(mkdirat(dirfd_, "other", 0700), 0);
-	sub = openat(dirfd_, "other", O_RDONLY | O_DIRECTORY);
-	assert_int_not_equal(sub, -1);
-	assert_int_equal(deliveries_make(&other, sub, 0600, (gid_t)-1, &err),
-	    ST_OK);
+	sub = make_other(&other);
 	fresh(&d);
 	for (i = 0; i < 3000; i++) {
 		in = intent(i, NOW);
@@ -277,11 +297,8 @@ merge_adds(void **state)
 	deliveries_close(&other);
 	assert_int_equal(deliveries_open(&other, sub, &err), ST_OK);
 	assert_int_equal(other.led, 12);
-	deliveries_close(&other);
+	remove_other(&other, sub);
 	deliveries_close(&d);
-	(void)unlinkat(sub, DELIVERIES_NAME, 0);
-	(void)close(sub);
-	(void)unlinkat(dirfd_, "other", AT_REMOVEDIR);
 }
 
 /* Any cut or changed byte: refused, or as if it had never been written; what is
@@ -302,6 +319,7 @@ damage_is_seen(void **state)
 	fresh(&d);
 	assert_int_equal(deliveries_intend(&d, &in, &err), ST_OK);
 	decide(&d, &in, OUTCOME_DONE, NOW);
+	assert_int_equal(deliveries_stop_leading(&d, 5, 124, &err), ST_OK);
 	deliveries_close(&d);
 	fd = openat(dirfd_, DELIVERIES_NAME, O_RDWR);
 	for (off = 0; off < 5 * 4096; off++) {
@@ -319,6 +337,8 @@ damage_is_seen(void **state)
 			outcome = look(&d, &in, NULL);
 			assert_true(outcome == OUTCOME_DONE ||
 			    outcome == OUTCOME_UNKNOWN);
+			assert_int_equal(d.led, 5);
+			assert_true(d.led_next == 124 || d.led_next == 0);
 			deliveries_close(&d);
 		}
 		assert_int_equal(pwrite(fd, &byte, 1, off), 1);
@@ -357,6 +377,184 @@ renewed_log(void **state)
 	deliveries_close(&d);
 }
 
+/* The headers as mailferry-map(5) has them, made by another program. */
+static const unsigned char head1[28] = "mfdlog1\n\4\0\0\0\0\0\0\0"
+    "\7\0\0\0\0\0\0\0" "\x5e\x70\x14\xe3";
+static const unsigned char head2[44] = "mfdlog2\n\4\0\0\0\0\0\0\0"
+    "\11\0\0\0\0\0\0\0" "\x0e\xbf\x18\x1c"
+    "\11\0\0\0\0\0\0\0\174\0\0\0" "\xda\xe3\x95\xc7";
+
+static void
+put_head(const void *head, size_t len)
+{
+	int fd = openat(dirfd_, DELIVERIES_NAME, O_WRONLY);
+
+	assert_int_equal(pwrite(fd, head, len, 0), (ssize_t)len);
+	(void)close(fd);
+}
+
+static void
+is_head(const void *want, size_t len)
+{
+	unsigned char head[64], rest[64] = { 0 };
+	int fd = openat(dirfd_, DELIVERIES_NAME, O_RDONLY);
+
+	assert_int_equal(read(fd, head, sizeof(head)), sizeof(head));
+	(void)close(fd);
+	assert_memory_equal(head, want, len);
+	assert_memory_equal(head + len, rest, sizeof(head) - len);
+}
+
+/* A log without led_next is what older programs read and write. */
+static void
+led_next_has_another_magic(void **state)
+{
+	struct deliveries d;
+	struct err err;
+
+	(void)state;
+	fresh(&d);
+	put_head(head1, sizeof(head1));
+	reopen(&d);
+	assert_int_equal(d.led, 7);
+	assert_int_equal(deliveries_led_next(&d, 7), 0);
+	assert_int_equal(deliveries_led_next(&d, 0), 0);
+	assert_int_equal(deliveries_lead(&d, 7, &err), ST_OK);
+	is_head(head1, sizeof(head1));
+	assert_int_equal(deliveries_stop_leading(&d, 9, 124, &err), ST_OK);
+	is_head(head2, sizeof(head2));
+	reopen(&d);
+	assert_int_equal(d.led, 9);
+	assert_int_equal(deliveries_led_next(&d, 9), 124);
+	deliveries_close(&d);
+}
+
+/* An older program says that it is damaged; this one knows better. */
+static void
+later_log_is_refused(void **state)
+{
+	struct deliveries d;
+	struct err err;
+
+	(void)state;
+	fresh(&d);
+	deliveries_close(&d);
+	put_head("mfdlog3\n", 8);
+	assert_int_equal(deliveries_open(&d, dirfd_, &err), ST_NEVER);
+	assert_non_null(strstr(err.text, "upgrade"));
+	assert_int_equal(d.fd, -1);
+}
+
+/* It is of one change of leader, and of no other. */
+static void
+led_next_is_of_one_hand_over(void **state)
+{
+	static const struct {
+		uint64_t stop, lead;	/* versions; 0: not called */
+		uint32_t next;		/* with stop */
+		uint64_t led;		/* the log's afterwards */
+		uint64_t at;		/* a record's led */
+		uint32_t want;
+	} step[] = {
+		{ 5, 0, 100, 5, 5, 100 },
+		{ 5, 0, 101, 5, 5, 101 },	/* the same hand-over, again */
+		{ 4, 0, 90, 5, 4, 0 },		/* an earlier one, late */
+		{ 0, 9, 0, 9, 5, 101 },		/* one begun and given up */
+		{ 0, 0, 0, 9, 9, 0 },
+		{ 5, 0, 1, 9, 5, 1 },		/* its mailbox made anew */
+		{ 13, 0, 300, 13, 13, 300 },
+		{ 0, 21, 0, 21, 21, 0 },	/* without this side */
+	};
+	struct deliveries d;
+	struct err err;
+	size_t i;
+
+	(void)state;
+	fresh(&d);
+	for (i = 0; i < sizeof(step) / sizeof(step[0]); i++) {
+		if (step[i].stop != 0)
+			assert_int_equal(deliveries_stop_leading(&d,
+			    step[i].stop, step[i].next, &err), ST_OK);
+		if (step[i].lead != 0)
+			assert_int_equal(deliveries_lead(&d, step[i].lead, &err),
+			    ST_OK);
+		reopen(&d);
+		assert_int_equal(d.led, step[i].led);
+		assert_int_equal(deliveries_led_next(&d, step[i].at),
+		    step[i].want);
+	}
+	deliveries_close(&d);
+}
+
+/* Nor do deliveries change it, however many; and it is of this side alone. */
+static void
+led_next_stays(void **state)
+{
+	struct deliveries d, other;
+	struct intent in;
+	struct err err;
+	struct stat sb;
+	unsigned i;
+	int sub;
+
+	(void)state;
+	fresh(&d);
+	assert_int_equal(deliveries_stop_leading(&d, 5, 124, &err), ST_OK);
+	for (i = 0; i < 2000; i++) {
+		in = intent(i, NOW);
+		assert_int_equal(deliveries_intend(&d, &in, &err), ST_OK);
+		decide(&d, &in, OUTCOME_DONE, NOW);
+	}
+	reopen(&d);
+	assert_int_equal(fstat(d.fd, &sb), 0);
+	assert_true(sb.st_size > 5 * 4096);
+	assert_int_equal(deliveries_led_next(&d, 5), 124);
+	assert_int_equal(deliveries_renew(&d, dirfd_, &err), ST_OK);
+	reopen(&d);
+	assert_int_equal(deliveries_led_next(&d, 5), 124);
+	sub = make_other(&other);
+	assert_int_equal(deliveries_merge(&other, sub, &d, NOW, KEEP, &err),
+	    ST_OK);
+	assert_int_equal(deliveries_led_next(&other, 5), 0);
+	assert_int_equal(deliveries_stop_leading(&other, 5, 77, &err), ST_OK);
+	assert_int_equal(deliveries_merge(&d, dirfd_, &other, NOW, KEEP, &err),
+	    ST_OK);
+	assert_int_equal(deliveries_led_next(&d, 5), 124);
+	remove_other(&other, sub);
+	deliveries_close(&d);
+}
+
+/* Power lost while the sector was written, after any number of bytes: the log is as
+ * before, as after, without led_next, or refused; it never says another UID. */
+static void
+led_next_written_in_part(void **state)
+{
+	struct deliveries d;
+	struct err err;
+	enum status st;
+	unsigned char before[sizeof(head2)] = { 0 };
+	uint32_t next;
+	size_t cut;
+
+	(void)state;
+	fresh(&d);
+	deliveries_close(&d);
+	memcpy(before, head1, sizeof(head1));
+	for (cut = 0; cut <= sizeof(head2); cut++) {
+		put_head(before, sizeof(before));
+		put_head(head2, cut);
+		st = deliveries_open(&d, dirfd_, &err);
+		if (st != ST_OK) {
+			assert_int_equal(st, ST_NEVER);
+			assert_true(cut > 6 && cut < sizeof(head1));
+			continue;
+		}
+		next = deliveries_led_next(&d, 9);
+		assert_int_equal(next, cut == sizeof(head2) ? 124 : 0);
+		deliveries_close(&d);
+	}
+}
+
 int
 main(void)
 {
@@ -370,6 +568,11 @@ main(void)
 		cmocka_unit_test(many_attempts_of_one),
 		cmocka_unit_test(merge_adds),
 		cmocka_unit_test(damage_is_seen), cmocka_unit_test(renewed_log),
+		cmocka_unit_test(led_next_has_another_magic),
+		cmocka_unit_test(later_log_is_refused),
+		cmocka_unit_test(led_next_is_of_one_hand_over),
+		cmocka_unit_test(led_next_stays),
+		cmocka_unit_test(led_next_written_in_part),
 	};
 	int rc;
 
