@@ -18,6 +18,7 @@ struct item {
 	char		*text;		/* NULL: deleted */
 	uint64_t	 version, seq;
 	bool		 staged;
+	enum state	 state;		/* counted as; STATE_NONE: not at all */
 	unsigned	 round;		/* in which it last came */
 };
 
@@ -30,6 +31,7 @@ struct claim {				/* an address of an item's */
 struct cache {
 	struct item	*item[BUCKETS];
 	struct claim	*claim[BUCKETS];
+	uint64_t	 users[STATE_NEW + 1];
 	unsigned	 round;
 	bool		 whole;
 	bool		 missed;
@@ -101,6 +103,30 @@ set_addresses(struct cache *c, struct item *it, bool yes)
 	}
 }
 
+static enum state
+state_of(const char *user, const char *text)
+{
+	enum state state = STATE_NONE;
+	struct record *rec;
+	struct err err;
+
+	if (text == NULL || strcmp(user, RECORD_DEFAULT) == 0 ||
+	    record_parse(NULL, user, text, strlen(text), &rec, &err) != ST_OK)
+		return STATE_NONE;
+	state = rec->state;
+	talloc_free(rec);
+	return state;
+}
+
+/* users[STATE_NONE] is the number of the items that are not counted. */
+static void
+count(struct cache *c, struct item *it, enum state state)
+{
+	c->users[it->state]--;
+	c->users[state]++;
+	it->state = state;
+}
+
 static void
 take_record(struct cache *c, const struct followed *rec)
 {
@@ -109,6 +135,7 @@ take_record(struct cache *c, const struct followed *rec)
 	if (it == NULL) {
 		it = must(talloc_zero(c, struct item));
 		it->user = must(talloc_strdup(it, rec->user));
+		c->users[STATE_NONE]++;
 		head = &c->item[bucket_of(rec->user)];
 		it->next = *head;
 		*head = it;
@@ -116,6 +143,7 @@ take_record(struct cache *c, const struct followed *rec)
 	set_addresses(c, it, false);
 	talloc_free(it->text);
 	it->text = rec->text == NULL ? NULL : must(talloc_strdup(it, rec->text));
+	count(c, it, state_of(it->user, it->text));
 	it->version = rec->version;
 	it->seq = rec->seq;
 	it->staged = rec->staged;
@@ -137,6 +165,7 @@ sweep(struct cache *c)
 			else {
 				*p = it->next;
 				set_addresses(c, it, false);
+				c->users[it->state]--;
 				talloc_free(it);
 			}
 }
@@ -177,6 +206,14 @@ mapcache_seq(const struct map *map, const char *user)
 	const struct item *it = find(map->handle, user);
 
 	return it == NULL ? 0 : it->seq;
+}
+
+const uint64_t *
+mapcache_users(const struct map *map)
+{
+	const struct cache *c = map->handle;
+
+	return c->users;
 }
 
 bool

@@ -26,6 +26,13 @@ long long	mapcache_age(const struct map *cache);
 /* The number of the last change of a user that is known; 0: none is. */
 uint64_t	mapcache_seq(const struct map *cache, const char *user);
 
+/*
+ * How many users with a record are in each state, as it is written: an array indexed
+ * by enum state, which lives as long as the cache.  A record that cannot be read is
+ * not counted.
+ */
+const uint64_t *mapcache_users(const struct map *cache);
+
 /* Did the answer that was just made lack something?  Asking forgets. */
 bool		mapcache_missed(struct map *cache);
 

@@ -77,14 +77,16 @@ metrics_set(enum metric m, uint64_t n)
 void
 metrics_user(const struct record *was, const struct record *is)
 {
-	const struct record *rec = is != NULL ? is : was;
-
-	if (strcmp(rec->user, RECORD_DEFAULT) == 0)
-		return;
-	if (was != NULL)
+	if (was != NULL && strcmp(was->user, RECORD_DEFAULT) != 0)
 		all.users[was->state]--;
-	if (is != NULL)
+	if (is != NULL && strcmp(is->user, RECORD_DEFAULT) != 0)
 		all.users[is->state]++;
+}
+
+void
+metrics_users(const uint64_t *n)
+{
+	memcpy(all.users, n, sizeof(all.users));
 }
 
 static struct counts *

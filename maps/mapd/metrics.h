@@ -26,8 +26,14 @@ enum metric {
 void		metrics_add(enum metric m, uint64_t n);
 void		metrics_set(enum metric m, uint64_t n);
 
-/* Users by state: at the start by map_each(), then by each change. */
+/*
+ * Users by state, where the loop owns the map: at the start by map_each(), then by each
+ * change.  NULL: there was, or is, no record.
+ */
 void		metrics_user(const struct record *was, const struct record *is);
+
+/* Users by state, where they were counted already: n is indexed by enum state. */
+void		metrics_users(const uint64_t *n);
 
 /* One request that was answered. */
 void		metrics_request(const struct protocol *pr, enum status st,

@@ -267,24 +267,6 @@ tell_foreign(struct workers *all)
 }
 
 static void
-count_user(struct workers *all, const struct followed *rec)
-{
-	TALLOC_CTX *ctx = must(talloc_new(NULL));
-	struct record *was = NULL, *is = NULL;
-	struct err err;
-
-	if (strcmp(rec->user, RECORD_DEFAULT) != 0) {
-		(void)!all->cache->ops->get(all->cache, ctx, rec->user, &was, &err);
-		(void)mapcache_missed(all->cache);
-		if (rec->text != NULL)
-			(void)!record_parse(ctx, rec->user, rec->text,
-			    strlen(rec->text), &is, &err);
-		metrics_user(was, is);
-	}
-	talloc_free(ctx);
-}
-
-static void
 heard_followed(struct workers *all, const struct said *s, const char *data)
 {
 	struct followed rec = s->rec;
@@ -295,10 +277,10 @@ heard_followed(struct workers *all, const struct said *s, const char *data)
 		rec.text = rec.text == NULL ? NULL : data;
 		data += rec.text == NULL ? 0 : strlen(data) + 1;
 		rec.change = rec.change == NULL ? NULL : data;
-		count_user(all, &rec);
 		note_foreign(all, &rec);
 	}
 	mapcache_take(all->cache, s->event, &rec);
+	metrics_users(mapcache_users(all->cache));
 }
 
 struct map *

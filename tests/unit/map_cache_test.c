@@ -117,6 +117,44 @@ misses(void **state)
 	talloc_free(map);
 }
 
+static void
+assert_users(struct map *map, unsigned old, unsigned overlap, unsigned new)
+{
+	const uint64_t *n = mapcache_users(map);
+
+	assert_int_equal(n[STATE_OLD], old);
+	assert_int_equal(n[STATE_OVERLAP], overlap);
+	assert_int_equal(n[STATE_CUTOVER], 0);
+	assert_int_equal(n[STATE_SETTLE], 0);
+	assert_int_equal(n[STATE_NEW], new);
+}
+
+/* An entry may come without a record: deleted, or staged for an import. */
+static void
+counts_by_state(void **state)
+{
+	struct map *map = filled();
+
+	(void)state;
+	assert_users(map, 1, 0, 1);
+	take(map, "gone", 7, NULL, false);
+	take(map, "staged", 0, NULL, true);
+	take(map, "alice", 4, "state overlap\n", false);
+	assert_users(map, 0, 1, 1);
+	take(map, "alice", 5, "state nonsense\n", false);
+	take(map, RECORD_DEFAULT, 1, "state new\n", false);
+	assert_users(map, 0, 0, 1);
+	take(map, "staged", 1, "state old\n", false);
+	take(map, "bob", 2, NULL, false);
+	assert_users(map, 1, 0, 0);
+	mapcache_take(map, FOLLOW_BEGIN, NULL);
+	take(map, "bob", 3, "state new\nled 1\n", false);
+	assert_users(map, 1, 0, 1);
+	mapcache_take(map, FOLLOW_COMPLETE, NULL);
+	assert_users(map, 0, 0, 1);
+	talloc_free(map);
+}
+
 int
 main(void)
 {
@@ -124,6 +162,7 @@ main(void)
 		cmocka_unit_test(records_and_addresses),
 		cmocka_unit_test(what_does_not_come_again_is_gone),
 		cmocka_unit_test(misses),
+		cmocka_unit_test(counts_by_state),
 	};
 	static const char text[] = "old_mail = /f1/%u\nnew_mail = /f2/%u\n";
 	struct err err;
