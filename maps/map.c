@@ -10,9 +10,10 @@
 #include "maps/route.h"
 #include "maps/transition.h"
 
-#define DUE_TRIES 5			/* a window begins and ends: two; races */
+#define DUE_TRIES 5			/* a window begins and ends: two, and races */
 
-static const struct map_ops *const asking[] = { &map_none, &map_socket, NULL };
+/* What every program can open; map_owners has what mapd can, too. */
+static const struct map_ops *const clients[] = { &map_none, &map_socket, NULL };
 
 static const struct map_ops *
 find_backend(const struct map_ops *const *list, const char *scheme)
@@ -34,7 +35,7 @@ map_destroy(struct map *map)
 	return 0;
 }
 
-/* Who does not own the map asks mapd, whatever mapd keeps it in. */
+/* A program that does not own the map asks mapd, whatever mapd keeps it in. */
 static const char *
 scheme_of(const struct conf *conf, int flags, const char **arg)
 {
@@ -61,7 +62,7 @@ map_open(TALLOC_CTX *ctx, const struct conf *conf, int flags,
 	struct map *m;
 	enum status st;
 
-	ops = find_backend(asking, scheme);
+	ops = find_backend(clients, scheme);
 	if (ops == NULL)
 		ops = find_backend(map_owners, scheme);
 	if (ops == NULL)
@@ -85,7 +86,10 @@ map_patience(struct map *map, int ms)
 	map->patience = ms;
 }
 
-/* What a user without a record has.  `version` of the record he once had. */
+/*
+ * What a user without a record has.  version: that of the record that the user
+ * once had, 0 where there was none.
+ */
 static struct record *
 from_default(TALLOC_CTX *ctx, const char *user, const struct record *dflt,
     uint64_t version)
@@ -101,8 +105,8 @@ from_default(TALLOC_CTX *ctx, const char *user, const struct record *dflt,
 	return rec;
 }
 
-static enum status
-get_default(struct map *map, TALLOC_CTX *ctx, const char *user,
+enum status
+map_get_default(struct map *map, TALLOC_CTX *ctx, const char *user,
     struct record **rec, struct err *err)
 {
 	struct record *dflt = NULL;
@@ -120,9 +124,9 @@ get_default(struct map *map, TALLOC_CTX *ctx, const char *user,
 	return ST_OK;
 }
 
-/* The record with every write done that the time demands. */
+/* The record after every write that is due at `now`. */
 static enum status
-settle(struct map *map, TALLOC_CTX *ctx, const char *user, time_t now,
+get_current(struct map *map, TALLOC_CTX *ctx, const char *user, time_t now,
     struct record **rec, struct err *err)
 {
 	struct record *is;
@@ -156,12 +160,12 @@ map_get_open(struct map *map, TALLOC_CTX *ctx, const char *user, time_t now,
 
 	if (!record_user_valid(user) && strcmp(user, RECORD_DEFAULT) != 0)
 		return err_set(err, ST_NEVER, "%s: not a user's name", user);
-	st = settle(map, ctx, user, now, rec, err);
+	st = get_current(map, ctx, user, now, rec, err);
 	if (st != ST_NONE)
 		return st;
 	return map->settled ? err_set(err, ST_AGAIN,	/* mapd always has one */
 	    "mailferry-mapd has no answer for %s", user) :
-	    get_default(map, ctx, user, rec, err);
+	    map_get_default(map, ctx, user, rec, err);
 }
 
 enum status
@@ -176,7 +180,7 @@ map_get(struct map *map, TALLOC_CTX *ctx, const char *user, const char *home,
 	return record_locate(*rec, map->conf, home, err);
 }
 
-/* An owner's get() is no slower than the copy he would have. */
+/* An owner has no get_late(): its get() is as fast as a copy would be. */
 enum status
 map_get_late(struct map *map, TALLOC_CTX *ctx, const char *user,
     const char *home, time_t now, struct record **rec, struct err *err)
@@ -187,7 +191,7 @@ map_get_late(struct map *map, TALLOC_CTX *ctx, const char *user,
 	if (map->ops->get_late != NULL && record_user_valid(user))
 		st = map->ops->get_late(map, ctx, user, rec, err);
 	if (st == ST_AGAIN)
-		return st;		/* as is what the next question would get */
+		return st;		/* the next question would fail as well */
 	if (st == ST_OK && route(*rec, now, &plan) == ST_OK)
 		return record_locate(*rec, map->conf, home, err);
 	if (st == ST_OK)
@@ -213,61 +217,12 @@ map_get_stored(struct map *map, TALLOC_CTX *ctx, const char *user,
 	return map->ops->get(map, ctx, user, rec, err);
 }
 
-static enum status
-unsupported(const struct map *map, struct err *err)
+enum status
+map_unsupported(const struct map *map, struct err *err)
 {
 	return err_set(err, ST_NEVER, "map = %s: there is nothing to show or to "
 	    "change; set map = tdb:PATH in %s and start mailferry-mapd",
 	    map->conf->map, map->conf->path);
-}
-
-/* As far as the configuration says: a template with %h stays open. */
-static const struct record *
-located(const struct map *map, TALLOC_CTX *ctx, const struct record *rec)
-{
-	struct record *copy;
-	struct err err;
-
-	if (rec == NULL || strcmp(rec->user, RECORD_DEFAULT) == 0)
-		return rec;
-	copy = record_copy(ctx, rec);
-	(void)!record_locate(copy, map->conf, NULL, &err);
-	return copy;
-}
-
-enum status
-map_judge(struct map *map, const struct record *was, const struct record *is,
-    struct err *err)
-{
-	TALLOC_CTX *ctx = must(talloc_new(NULL));
-	const char *user = is != NULL ? is->user : was->user;
-	struct record *dflt = NULL;
-	enum status st;
-
-	if (is != NULL && !record_user_valid(user) &&
-	    strcmp(user, RECORD_DEFAULT) != 0)
-		st = err_set(err, ST_NEVER, "%s: not a user's name", user);
-	else
-		st = get_default(map, ctx, user, &dflt, err);
-	if (st == ST_OK)
-		st = transition_check(located(map, ctx, was),
-		    located(map, ctx, is), dflt, time(NULL), err);
-	talloc_free(ctx);
-	return st;
-}
-
-enum status
-map_replace(struct map *map, const struct record *was, const struct record *is,
-    const struct change_by *by, uint64_t *version, struct err *err)
-{
-	enum status st = ST_OK;
-
-	if (map->ops->replace == NULL)
-		return unsupported(map, err);
-	if (!map->settled)		/* else mapd judges */
-		st = map_judge(map, was, is, err);
-	return st == ST_OK ? map->ops->replace(map, was, is, by, version, err) :
-	    st;
 }
 
 enum status
@@ -278,7 +233,7 @@ map_each(struct map *map, map_each_fn *fn, void *arg, struct err *err)
 
 	if (map->ops->each == NULL) {
 		talloc_free(cursor);
-		return unsupported(map, err);
+		return map_unsupported(map, err);
 	}
 	do
 		st = map->ops->each(map, NULL, &cursor, fn, arg, err);
@@ -288,21 +243,13 @@ map_each(struct map *map, map_each_fn *fn, void *arg, struct err *err)
 }
 
 enum status
-map_history(struct map *map, const char *user, int limit, map_change_fn *fn,
-    void *arg, struct err *err)
-{
-	return map->ops->history == NULL ? unsupported(map, err) :
-	    map->ops->history(map, user, limit, fn, arg, err);
-}
-
-enum status
 map_watch(struct map *map, map_change_fn *fn, void *arg, struct err *err)
 {
-	return map->ops->watch == NULL ? unsupported(map, err) :
+	return map->ops->watch == NULL ? map_unsupported(map, err) :
 	    map->ops->watch(map, fn, arg, err);
 }
 
-/* The local part, too: the record's is folded, who asks may not have. */
+/* Folded as a whole: the addresses of records are, the local part, too. */
 enum status
 map_by_address(struct map *map, TALLOC_CTX *ctx, const char *address,
     char **user, struct err *err)
@@ -314,7 +261,7 @@ map_by_address(struct map *map, TALLOC_CTX *ctx, const char *address,
 	if (strpbrk(folded, " \n") != NULL || *folded == '\0')
 		st = ST_NONE;
 	else
-		st = map->ops->by_address == NULL ? unsupported(map, err) :
+		st = map->ops->by_address == NULL ? map_unsupported(map, err) :
 		    map->ops->by_address(map, ctx, folded, user, err);
 	talloc_free(folded);
 	return st;
@@ -367,61 +314,8 @@ map_recipient(struct map *map, TALLOC_CTX *ctx, const char *address, size_t len,
 	if (map->ops->recipient != NULL)
 		return map->ops->recipient(map, ctx, address, len, local, rec, err);
 	st = find_recipient(map, ctx, &addr, rec, err);
-	/* Read a moment ago, in the same turn: good, unless a write is due. */
+	/* The record was just read; it is current unless a write is due. */
 	return st != ST_OK || route(*rec, now, &plan) == ST_OK ||
 	    plan.due == STATE_NONE ? st :
 	    map_get_open(map, ctx, (*rec)->user, now, rec, err);
-}
-
-enum status
-map_import_begin(struct map *map, TALLOC_CTX *ctx, char **id, struct err *err)
-{
-	return map->ops->import_begin == NULL ? unsupported(map, err) :
-	    map->ops->import_begin(map, ctx, id, err);
-}
-
-enum status
-map_import_put(struct map *map, const char *id, uint64_t was_version,
-    const struct record *is, const struct change_by *by, struct err *err)
-{
-	struct record *was = NULL;
-	enum status st = ST_OK;
-
-	if (!map->settled) {		/* else mapd judges */
-		st = map_get_stored(map, NULL, is->user, &was, err);
-		if (st == ST_OK || st == ST_NONE)
-			st = (was == NULL ? 0 : was->version) != was_version ?
-			    err_set(err, ST_AGAIN, "somebody else changed the "
-			    "record of %s", is->user) :
-			    map_judge(map, was, is, err);
-		talloc_free(was);
-	}
-	return st == ST_OK ? map->ops->import_put(map, id, was_version, is, by,
-	    err) : st;
-}
-
-/* An owner without a loop of its own does the waiting work here. */
-enum status
-map_import_commit(struct map *map, const char *id, uint64_t *left,
-    struct err *err)
-{
-	enum status st;
-
-	st = map->ops->import_commit(map, id, left, err);
-	if (st == ST_OK && *left > 0 && map->changed == NULL &&
-	    map->ops->tick != NULL) {
-		st = map->ops->tick(map, err);
-		if (st == ST_NONE)
-			st = ST_OK;
-	}
-	return st;
-}
-
-void
-map_import_abort(struct map *map, const char *id)
-{
-	struct err err;
-
-	if (map->ops->import_abort != NULL)
-		(void)!map->ops->import_abort(map, id, &err);
 }

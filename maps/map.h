@@ -16,7 +16,7 @@
 
 struct map;
 
-/* Who changes, and why; borrowed strings. */
+/* The author of a change, its time and its reason; borrowed strings. */
 struct change_by {
 	const char	*by;
 	time_t		 at;		/* seconds UTC */
@@ -30,16 +30,19 @@ struct change {
 	struct change_by by;
 	const struct record *was;	/* NULL: was added */
 	const struct record *is;	/* NULL: was deleted */
-	bool		 imported;	/* one of many: nothing for a log */
+	bool		 imported;	/* one of many: not to be logged */
 };
 
-/* Return ST_OK to go on; anything else ends the walk and is its result. */
-typedef enum status map_each_fn(const struct record *, void *arg, struct err *);
-typedef enum status map_change_fn(const struct change *, void *arg, struct err *);
+/* Return ST_OK to go on; any other result ends the walk and is its result. */
+typedef enum status map_each_fn(const struct record *, void *arg,
+		    struct err *);
+typedef enum status map_change_fn(const struct change *, void *arg,
+		    struct err *);
 
-#define MAP_OWNER	0x1	/* open the file itself: mapd; the command where no
-				   mapd runs.  Else tdb: and ldap: mean the socket */
-#define MAP_CREATE	0x2	/* with MAP_OWNER: make it where it is not there */
+#define MAP_OWNER	0x1	/* open the map's data itself: mapd, and the command
+				   where no mapd runs.  Without it tdb: and ldap:
+				   mean mapd's socket */
+#define MAP_CREATE	0x2	/* with MAP_OWNER: make a map that is missing */
 
 /*
  * Open the map that conf->map names.  map is a talloc child of ctx; freeing it
@@ -49,8 +52,8 @@ enum status	map_open(TALLOC_CTX *ctx, const struct conf *conf, int flags,
 		    struct map **map, struct err *err) MUST_CHECK;
 
 /*
- * How long one question to mapd may take, in milliseconds; before, 10,000.  Who
- * keeps somebody waiting asks for less; then ST_AGAIN.
+ * How long one question to mapd may take, in milliseconds; by default 10,000.
+ * After that the result is ST_AGAIN.  For a caller whose own client waits.
  */
 void		map_patience(struct map *map, int ms);
 
@@ -58,10 +61,11 @@ void		map_patience(struct map *map, int ms);
  * A user's record as it stands at `now`, authoritatively: a write that is due
  * (a window that begins or ended) is done before the answer.
  *
- * user  who; or RECORD_DEFAULT.
+ * user  a user's name, or RECORD_DEFAULT.
  * home  for %h in location templates; NULL where unknown.
- * rec   talloc child of ctx, located.  For a user without a record made from the
- *       map's default: is_default, version that of a deleted record, or 0.
+ * rec   talloc child of ctx, located.  For a user without a record it is made
+ *       from the map's default: is_default is set, and version is that of the
+ *       user's deleted record, or 0.
  *
  * ST_AGAIN  the map could not be asked; never a guess.
  * ST_NEVER  not permitted; a damaged record; a template that cannot be filled.
@@ -71,17 +75,16 @@ enum status	map_get(struct map *map, TALLOC_CTX *ctx, const char *user,
 		    struct err *err) MUST_CHECK;
 
 /*
- * The same for who asks again, by map_get(), before he acts: where the map is far
- * away the answer may be one that was right a moment ago.  Only one that lets him go
- * on may be late: what would defer is what is so now.
+ * The same for a caller that will repeat the question with map_get() before it
+ * acts: where the map is far away the answer may come from mapd's cache, and be one
+ * that was right a moment ago.  Only an answer that lets the caller go on may be
+ * late; one that makes it defer is current.
  */
 enum status	map_get_late(struct map *map, TALLOC_CTX *ctx, const char *user,
 		    const char *home, time_t now, struct record **rec,
 		    struct err *err) MUST_CHECK;
 
-/*
- * The stored record alone.  ST_NONE: there is none (see backend.h).
- */
+/* The stored record alone.  ST_NONE: there certainly is none. */
 enum status	map_get_stored(struct map *map, TALLOC_CTX *ctx, const char *user,
 		    struct record **rec, struct err *err) MUST_CHECK;
 
@@ -89,7 +92,7 @@ enum status	map_get_stored(struct map *map, TALLOC_CTX *ctx, const char *user,
  * Compare and swap.  was NULL: add; is NULL: delete.  Judged by
  * transition_check() first, on the map's side.
  *
- * version  (may be NULL) what the new record's version came to be.
+ * version  (may be NULL) set to the version that the new record got.
  * ST_AGAIN the stored record is no longer `was`: somebody else was first.
  * ST_NEVER refused.
  */
@@ -97,8 +100,10 @@ enum status	map_replace(struct map *map, const struct record *was,
 		    const struct record *is, const struct change_by *by,
 		    uint64_t *version, struct err *err) MUST_CHECK;
 
-/* Every stored record but the default, in no order; concurrent changes may or
- * may not be seen, each record at most once and never half. */
+/*
+ * Every stored record but the default, in no order.  Each is seen at most once and
+ * never half; a change that is made meanwhile may or may not be seen.
+ */
 enum status	map_each(struct map *map, map_each_fn *fn, void *arg,
 		    struct err *err) MUST_CHECK;
 
@@ -108,44 +113,47 @@ enum status	map_history(struct map *map, const char *user, int limit,
 
 /*
  * Every change from now on, until fn or the connection ends it.  fn is first called
- * with NULL: what is read after that together with the changes is complete.
+ * with NULL: records read after that call, and the changes, leave nothing out.
  */
 enum status	map_watch(struct map *map, map_change_fn *fn, void *arg,
 		    struct err *err) MUST_CHECK;
 
-/* Whose address it is, compared folded to lower case.  ST_NONE: nobody's. */
+/*
+ * The user who has an address, compared folded to lower case; talloc child of ctx.
+ * ST_NONE: nobody has it.
+ */
 enum status	map_by_address(struct map *map, TALLOC_CTX *ctx,
 		    const char *address, char **user, struct err *err) MUST_CHECK;
 
 /*
- * Whose mail is it, and how does he stand?  The record of whoever has the address,
- * with its extension or without, or whose name it is: the full address, or the
- * local part where its domain is ours.
+ * The record of the user who receives mail for an address.  That is the user who
+ * has the address, with its extension or without; else the user of that name, which
+ * is the full address, or the local part where the domain is ours.
  *
- * address  `len` bytes as a mail system brings them: anything.
+ * address  `len` bytes as a mail system passes them on: anything.
  * local    the mail system says that the domain is local (see address.h).
- * rec      as map_get(), but its locations may be open: nobody's home is known.
+ * rec      as map_get(), but not located: the user's home is not known.
  *
- * ST_NONE  nobody's who has a record.
+ * ST_NONE  no user who has a record.
  */
 enum status	map_recipient(struct map *map, TALLOC_CTX *ctx,
 		    const char *address, size_t len, bool local, time_t now,
 		    struct record **rec, struct err *err) MUST_CHECK;
 
 /*
- * Many changes, all or nothing, while look-ups go on.  One import at a time; one
- * that nothing was put into for IMPORT_IDLE seconds makes room for the next.
+ * Many changes, all or nothing, while look-ups go on.  One import at a time; an
+ * import that got no record for IMPORT_IDLE seconds is given up for the next.
  *
  * id     names the import; talloc child of ctx.
  * was_version  of the stored record that `is` replaces; 0: there is none.
- * left   records that are decided but not yet in their place: look-ups answer
- *        with them already.  The import stands, whatever happens, as soon as
- *        commit says ST_OK; call it again until nothing is left.
+ * left   records that are committed but not yet in their place; look-ups answer
+ *        with them already.  As soon as commit returns ST_OK the import is done,
+ *        whatever happens; call commit again until nothing is left.
  *
- * ST_AGAIN  of commit: somebody else changed one of the records since; nothing
- *           of the import stands.
+ * ST_AGAIN  of commit: somebody else changed one of the records meanwhile; nothing
+ *           was imported.
  */
-#define IMPORT_IDLE	60
+#define IMPORT_IDLE	60		/* seconds */
 enum status	map_import_begin(struct map *map, TALLOC_CTX *ctx, char **id,
 		    struct err *err) MUST_CHECK;
 enum status	map_import_put(struct map *map, const char *id,
