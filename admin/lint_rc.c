@@ -15,8 +15,8 @@
 #include "lda/recipe/parser.h"
 #include "lda/recipe/regex.h"
 #include "lda/recipe/variables.h"
-#include "lda/resolve.h"
 #include "maps/base/file.h"
+#include "maps/base/path.h"
 
 #define RC_MAX		(4 * 1024 * 1024)
 #define DEPTH_MAX	16
@@ -120,9 +120,9 @@ side_of(const struct lint *l, const char *path)
 	if (*path == '\0' || !is_known(path) || (*path != '/' && (*dir != '/' ||
 	    !is_known(dir))))
 		return SIDE_NONE;
-	full = resolve_path(l->ctx, dir, path);
+	full = path_resolve(l->ctx, dir, path);
 	for (s = OLD; full != NULL && s <= NEW; s++)
-		if (l->root[s] != NULL && resolve_below(full, l->root[s]) != NULL)
+		if (l->root[s] != NULL && path_below(full, l->root[s]) != NULL)
 			return s;
 	return SIDE_NONE;
 }

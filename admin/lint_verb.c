@@ -10,7 +10,7 @@
 
 #include "admin/lint.h"
 #include "admin/verbs.h"
-#include "lda/resolve.h"
+#include "maps/base/path.h"
 
 struct total {
 	json_t		*files, *programs;
@@ -34,7 +34,7 @@ find_roots(struct admin *ad, struct lint *l)
 	for (s = OLD; s <= NEW; s++) {
 		l->filer[s] = ad->conf->filer[s];
 		if (st == ST_OK && rec->side[s].mail != NULL)
-			l->root[s] = resolve_path(l->ctx, "/",
+			l->root[s] = path_resolve(l->ctx, "/",
 			    rec->side[s].mail);
 	}
 }

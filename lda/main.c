@@ -17,13 +17,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "lda/account.h"
-#include "lda/envelope.h"
-#include "lda/message.h"
-#include "lda/place.h"
-#include "lda/plan_sink.h"
-#include "lda/rules.h"
-#include "lda/transaction.h"
+#include "lda/filtering.h"
+#include "lda/inbox.h"
+#include "lda/recipient.h"
 #include "maps/base/clock.h"
 #include "maps/base/file.h"
 #include "maps/base/log.h"
@@ -35,18 +31,12 @@ extern char **environ;
 struct run {
 	struct envelope	*env;
 	struct conf	*conf;
-	struct map	*map;
-	struct record	*rec;
-	struct message	*msg;
-	struct delivery	 dv;
-	struct place	 place;		/* without a map */
-	const char	*user, *home;
-	struct account	*account;	/* of the user, where he is one */
+	struct recipient to;
 	bool		 mapped;	/* a map is configured */
-	long long	 until;		/* clock_ms() of the deadline: one for all
-					   users, and from the first byte on */
-	bool		 privileged;	/* root still, for /etc/procmailrc */
-	int		 refusal;	/* exit status that says never; 0: defer */
+	long long	 until;		/* clock_ms() of the deadline: one for
+					   all users, from the first byte on */
+	const struct record *rec;	/* for the log; NULL: not read */
+	long long	 retry_after;	/* seconds; 0: not known */
 };
 
 /* Postfix takes what is written to either as the reason. */
@@ -74,16 +64,16 @@ defer(const struct run *r, const char *code, const struct err *err)
 	struct logline l;
 
 	log_begin(&l, LOG_WARNING, "deferred");
-	log_str(&l, "user", r->user != NULL ? r->user : "?");
+	log_str(&l, "user", r->to.user != NULL ? r->to.user : "?");
 	if (r->rec != NULL)
 		log_str(&l, "state", state_name(r->rec->state));
-	if (r->dv.plan.retry_after != 0)
-		log_num(&l, "retry", r->dv.plan.retry_after);
+	if (r->retry_after != 0)
+		log_num(&l, "retry", r->retry_after);
 	log_str(&l, "why", err->text);
 	log_end(&l);
-	if (r->refusal != 0) {
+	if (r->to.refusal != 0) {
 		say(STDERR_FILENO, "procmail:", err->text);
-		return r->refusal;
+		return r->to.refusal;
 	}
 	if (r->mapped || output_is_postfix())
 		say(STDOUT_FILENO, code, err->text);
@@ -93,47 +83,37 @@ defer(const struct run *r, const char *code, const struct err *err)
 }
 
 static int
-delivered(const struct run *r)
+log_delivered(const char *user, const struct delivery *dv,
+    const struct message *msg)
 {
 	struct logline l;
 
-	log_begin(&l, LOG_INFO, r->dv.known ? "known" : "delivered");
-	log_str(&l, "user", r->user);
-	log_str(&l, "state", state_name(r->dv.state));
-	log_str(&l, "to", r->dv.path);
-	log_num(&l, "uid", r->dv.uid);
-	log_num(&l, "bytes", r->msg->size);
+	log_begin(&l, LOG_INFO, dv->known ? "known" : "delivered");
+	log_str(&l, "user", user);
+	log_str(&l, "state", state_name(dv->state));
+	log_str(&l, "to", dv->path);
+	log_num(&l, "uid", dv->uid);
+	log_num(&l, "bytes", msg->size);
 	log_end(&l);
 	return EX_OK;
 }
 
-/* A user who is not there, for certain: no source that may be down was asked. */
-static bool
-passwd_is_all(TALLOC_CTX *ctx)
+/* One delivery to a mailbox of the plan, by an rc file. */
+static void
+plan_delivered(void *arg, const struct delivery *dv, const struct message *msg)
 {
-	char *text, *line;
-	struct err err;
-	size_t len;
+	const struct run *r = arg;
 
-	if (file_read(ctx, AT_FDCWD, "/etc/nsswitch.conf", 65536, &text, &len,
-	    &err) != ST_OK)
-		return false;
-	line = strstr(text, "passwd:");
-	if (line == NULL)
-		return false;
-	line[strcspn(line, "\n")] = '\0';
-	return strstr(line, "ldap") == NULL && strstr(line, "nis") == NULL &&
-	    strstr(line, "sss") == NULL && strstr(line, "winbind") == NULL;
+	(void)log_delivered(r->to.user, dv, msg);
 }
 
-/* The rc files decided: their line in the log. */
 static int
-ruled(const struct run *r, const struct recipe_result *result)
+log_filtered(const char *user, const struct recipe_result *result)
 {
 	struct logline l;
 
 	log_begin(&l, LOG_INFO, "filtered");
-	log_str(&l, "user", r->user);
+	log_str(&l, "user", user);
 	log_str(&l, "to", result->folder);
 	log_num(&l, "bytes", (long long)result->bytes);
 	log_num(&l, "status", result->status);
@@ -141,286 +121,39 @@ ruled(const struct run *r, const struct recipe_result *result)
 	return result->status;
 }
 
-/* -d USER: root becomes him; who is not root asks in his name, and mapd says
- * whether he may. */
-static enum status
-recipient(struct run *r, struct err *err)
+/* true: there were rc files, and *status is the exit status. */
+static bool
+filter(struct run *r, int *status, enum status *st, struct err *err)
 {
-	struct account *a;
+	struct filtering f = { .env = r->env, .conf = r->conf,
+	    .mapped = r->mapped, .to = &r->to, .delivered = plan_delivered,
+	    .arg = r };
+	bool wanted = false;
+
+	*st = filtering_wanted(&f, &wanted, err);
+	if (*st == ST_OK && wanted)
+		*st = filtering_run(&f, err);
+	r->rec = f.rec;
+	r->retry_after = f.retry_after;
+	if (*st == ST_OK && wanted)
+		*status = log_filtered(r->to.user, &f.result);
+	return wanted;
+}
+
+/* No rc files: into the inbox. */
+static enum status
+deliver_unfiltered(struct run *r, struct err *err)
+{
+	struct inbox in = { .env = r->env, .conf = r->conf,
+	    .mapped = r->mapped, .to = &r->to, .until = r->until };
 	enum status st;
 
-	r->user = r->env->recipient_user;
-	r->home = r->env->home;
-	if (getuid() == 0)
-		r->env->invoker = "root";
-	if (geteuid() != 0 && r->mapped)
-		return ST_OK;
-	st = account_find(r->env, r->user, 0, NULL, &a, err);
-	if (st == ST_NONE) {
-		if (!r->mapped && passwd_is_all(r->env))
-			r->refusal = EX_NOUSER;
-		return err_set(err, ST_NEVER, "no such user: %s", r->user);
-	}
-	if (st == ST_OK && geteuid() != 0 && a->uid != getuid()) {
-		r->refusal = EX_NOPERM;
-		return err_set(err, ST_NEVER, "only root may deliver for %s",
-		    r->user);
-	}
+	st = inbox_deliver(&in, err);
+	r->rec = in.rec;
+	r->retry_after = in.dv.plan.retry_after;
 	if (st == ST_OK)
-		r->account = a;
-	if (st == ST_OK && geteuid() != 0) {
-		if (r->home == NULL)
-			r->home = a->home;
-		return ST_OK;
-	}
-	if (st == ST_OK && !r->mapped && r->conf->mail[OLD] == NULL &&
-	    envelope_set(r->env, "DEFAULT") == NULL)
-		st = place_make_mbox(a->name, a->uid, err);
-	/* /etc/procmailrc is root's own, in procmail's place. */
-	r->privileged = st == ST_OK && !r->mapped &&
-	    access("/etc/procmailrc", F_OK) == 0;
-	if (st == ST_OK && !r->privileged)
-		st = account_become(a, err);
-	if (st == ST_OK)
-		r->home = a->home;
+		(void)log_delivered(r->to.user, &in.dv, in.msg);
 	return st;
-}
-
-static enum status
-who(struct run *r, struct err *err)
-{
-	struct account *a;
-	enum status st;
-
-	if (r->env->recipient_user != NULL)
-		return recipient(r, err);
-	r->home = r->env->home;
-	r->user = r->env->env_user;
-	if (r->mapped && r->user == NULL)
-		return err_set(err, ST_NEVER, "for whom? neither -d nor LOGNAME");
-	if (r->mapped)
-		return ST_OK;		/* the record's uid is compared */
-	/* procmail's place: whose uid it is, whatever the environment says. */
-	st = account_find(r->env, NULL, getuid(), r->user, &a, err);
-	if (st == ST_NONE)
-		return err_set(err, ST_NEVER, "uid %ld is no user",
-		    (long)getuid());
-	if (st != ST_OK)
-		return st;
-	if (r->user != NULL && strcmp(r->user, a->name) != 0)
-		return err_set(err, ST_NEVER, "the environment says %s, but uid %ld "
-		    "is %s: an alias for %s is missing", r->user, (long)getuid(),
-		    a->name, r->user);
-	r->user = a->name;
-	r->account = a;
-	if (r->home == NULL)
-		r->home = a->home;
-	return ST_OK;
-}
-
-/* Postfix runs the LDA for root as nobody, with root in the environment. */
-static enum status
-is_himself(const struct run *r, struct err *err)
-{
-	struct account *a;
-	enum status st;
-
-	if (r->env->recipient_user != NULL)
-		return ST_OK;
-	if (r->rec->uid != -1)
-		return (uid_t)r->rec->uid == getuid() ? ST_OK : err_set(err,
-		    ST_NEVER, "we run as uid %ld, but %s is uid %ld",
-		    (long)getuid(), r->user, r->rec->uid);
-	st = account_find(r->env, NULL, getuid(), r->user, &a, err);
-	if (st != ST_OK && st != ST_NONE)
-		return st;
-	return st == ST_OK && strcmp(a->name, r->user) == 0 ? ST_OK :
-	    err_set(err, ST_NEVER, "we run as uid %ld, which is not %s's: an alias "
-	    "for %s is missing", (long)getuid(), r->user, r->user);
-}
-
-/* Assignments that only the engine understands, though there is no rc file. */
-static bool
-needs_engine(const struct run *r)
-{
-	struct place place;
-	struct err err;
-	size_t i;
-
-	for (i = 0; i < r->env->nset; i++)
-		if (strcmp(r->env->set[i].name, "DEFAULT") != 0 &&
-		    strcmp(r->env->set[i].name, "ORGMAIL") != 0 &&
-		    strcmp(r->env->set[i].name, "MAILDIR") != 0)
-			return true;
-	return r->env->nset > 0 && place_choose(r->env, r->env, r->user, r->home,
-	    NULL, &place, &err) != ST_OK;
-}
-
-/* With a map: whose account it is; a virtual user has a name and nothing else. */
-static enum status
-whose_rules(struct run *r, struct err *err)
-{
-	struct account *a = NULL;
-	enum status st;
-
-	if (r->account != NULL)
-		return ST_OK;
-	st = account_find(r->env, NULL, getuid(), r->user, &a, err);
-	if (st != ST_OK && st != ST_NONE)
-		return st;
-	if (st == ST_NONE || strcmp(a->name, r->user) != 0) {
-		a = must(talloc_zero(r->env, struct account));
-		*a = (struct account){ r->user, "/nonexistent", "/bin/sh",
-		    getuid(), getgid() };
-	}
-	r->account = a;
-	return ST_OK;
-}
-
-static void
-told(void *arg, const struct delivery *dv, const struct message *msg)
-{
-	struct run r = *(const struct run *)arg;
-
-	r.dv = *dv;
-	r.msg = (struct message *)(uintptr_t)msg;
-	(void)delivered(&r);
-}
-
-/* pipe(8) does not name it: then its parts.  u+a and u+b of one message are two. */
-static const char *
-envelope_recipient(const struct run *r)
-{
-	if (r->env->recipient != NULL)
-		return r->env->recipient;
-	return *r->env->extension == '\0' ? r->user :
-	    must(talloc_asprintf(r->env, "%s+%s", r->user, r->env->extension));
-}
-
-/* With a map nothing runs while the mailbox is being moved, and what rc files
- * name below its roots is delivered by the plan. */
-static enum status
-by_the_plan(struct run *r, struct rules *rules, struct plan_sink *ps,
-    struct err *err)
-{
-	enum status st = is_himself(r, err);
-
-	if (st == ST_OK)
-		st = whose_rules(r, err);
-	if (st != ST_OK)
-		return st;
-	if (route(r->rec, time(NULL), &r->dv.plan) != ST_OK)
-		return err_set(err, ST_AGAIN, "mailbox of %s is being moved, try "
-		    "again in %lld s", r->user,
-		    (long long)r->dv.plan.retry_after);
-	ps->dv = (struct delivery){ .ctx = r->env, .map = r->map,
-	    .conf = r->conf, .user = r->user, .home = r->home,
-	    .plan = r->dv.plan, .recipient = envelope_recipient(r) };
-	ps->rec = r->rec;
-	ps->input = message_in_memory(r->env, rules->mail->b.p,
-	    rules->mail->b.len, NULL);
-	ps->told = told;
-	ps->told_arg = r;
-	plan_sink_begin(ps);
-	rules->account = r->account;
-	rules->sink = &ps->sink;
-	rules->folder = r->conf->extension_mailboxes ?
-	    place_folder(r->env, r->env->extension) : "";
-	return ST_OK;
-}
-
-/*
- * The rc files of a user who has any, or the site's.  Who is no user of the
- * system has no rc file of his own.  true: *status is the exit status.
- */
-static bool
-run_rules(struct run *r, int *status, enum status *st, struct err *err)
-{
-	struct recipe_result result;
-	struct rules rules = { .env = r->env, .conf = r->conf,
-	    .account = r->account, .privileged = r->privileged };
-	struct plan_sink sink = { .pid = 0 };
-	bool wanted;
-
-	*st = recipe_wanted(r->env, r->mapped || r->account == NULL ? r->home :
-	    r->account->home, &wanted, err);
-	if (*st == ST_OK && !wanted && (r->mapped || !needs_engine(r)))
-		return false;
-	if (*st != ST_OK)
-		return true;
-	*st = mail_read(r->env, r->env, STDIN_FILENO, &rules.mail, err);
-	if (*st == ST_OK)
-		*st = map_open(r->env, r->conf, 0, &r->map, err);
-	if (*st == ST_OK)
-		*st = map_get(r->map, r->env, r->user, r->home, time(NULL),
-		    &r->rec, err);
-	rules.rec = r->rec;
-	if (*st == ST_OK && r->mapped)
-		*st = by_the_plan(r, &rules, &sink, err);
-	if (*st == ST_OK)
-		*st = rules_run(r->env, &rules, &result, err);
-	if (r->mapped && r->dv.plan.retry_after == 0)
-		r->dv.plan.retry_after = sink.dv.plan.retry_after;
-	*status = *st == ST_OK ? ruled(r, &result) : EX_TEMPFAIL;
-	return true;
-}
-
-static enum status
-into_mailbox(struct run *r, struct err *err)
-{
-	r->dv = (struct delivery){ .ctx = r->env, .map = r->map, .conf = r->conf,
-	    .user = r->user, .home = r->home, .recipient = envelope_recipient(r),
-	    .folder = r->conf->extension_mailboxes ?
-	    place_folder(r->env, r->env->extension) : "", .uids = r->mapped,
-	    .until = r->until };
-	return deliver(&r->dv, r->rec, r->msg, err);
-}
-
-/* Without a map: where procmail would put it, or into the configured Maildir. */
-static enum status
-in_procmails_place(struct run *r, struct err *err)
-{
-	enum status st;
-
-	st = place_choose(r->env, r->env, r->user, r->home,
-	    r->rec->side[OLD].mail, &r->place, err);
-	if (st != ST_OK)
-		return st;
-	switch (r->place.kind) {
-	case PLACE_MAILDIR:
-		if (r->place.path != r->rec->side[OLD].mail)
-			r->rec->side[OLD] = (struct location){ r->place.path,
-			    NULL, NULL };
-		return into_mailbox(r, err);
-	case PLACE_MBOX:
-		r->dv.path = r->place.path;
-		return place_append(r->env, r->env, r->place.path, r->msg,
-		    r->conf->deadline * 750L, err);
-	case PLACE_NOWHERE:
-		r->dv.path = r->place.path;
-		break;
-	}
-	return ST_OK;
-}
-
-static enum status
-run_delivery(struct run *r, struct err *err)
-{
-	enum status st;
-
-	st = message_begin(r->env, r->env, STDIN_FILENO, &r->msg, err);
-	if (st == ST_OK && r->map == NULL)
-		st = map_open(r->env, r->conf, 0, &r->map, err);
-	if (st == ST_OK)		/* behind the locks it is asked again */
-		st = map_get_late(r->map, r->env, r->user, r->home, time(NULL),
-		    &r->rec, err);
-	if (st == ST_OK && !r->mapped)
-		return in_procmails_place(r, err);
-	if (st == ST_OK)
-		st = is_himself(r, err);
-	if (st == ST_OK)
-		st = place_check(r->env, r->env, r->home, r->rec, err);
-	return st == ST_OK ? into_mailbox(r, err) : st;
 }
 
 static const char usage[] =
@@ -453,7 +186,7 @@ set_deadline(const struct run *r)
 	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* The delivery to one user, of the message on the standard input. */
+/* Deliver the message on the standard input to one user. */
 static int
 one_user(struct run *r)
 {
@@ -462,44 +195,20 @@ one_user(struct run *r)
 	enum status st;
 
 	set_deadline(r);
-	r->user = r->env->recipient_user;
+	r->to.user = r->env->recipient_user;
 	if (r->env->mailfilter && r->env->rcfiles[0] == NULL) {
-		r->refusal = EX_NOINPUT;
+		r->to.refusal = EX_NOINPUT;
 		(void)err_set(&err, ST_NEVER, "Missing rcfile");
 		return defer(r, "4.3.5", &err);
 	}
-	st = who(r, &err);
-	if (st == ST_OK && run_rules(r, &status, &st, &err) && st == ST_OK)
+	st = recipient_find(r->env, r->conf, r->mapped, &r->to, &err);
+	if (st == ST_OK && filter(r, &status, &st, &err) && st == ST_OK)
 		return status;
 	if (st == ST_OK)
-		st = run_delivery(r, &err);
+		st = deliver_unfiltered(r, &err);
 	if (st == ST_OK)
-		return delivered(r);
-	return defer(r, r->dv.plan.retry_after != 0 ? "4.2.1" : err_dsn(&err),
-	    &err);
-}
-
-/* The standard input in a file without a name, to be read several times. */
-static enum status
-spool_input(struct err *err)
-{
-	char buf[65536];
-	ssize_t n;
-	int fd;
-
-	fd = open("/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd == -1)
-		return err_sys(err, "a file in /var/tmp");
-	while ((n = read(STDIN_FILENO, buf, sizeof(buf))) != 0) {
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1 || file_write(fd, buf, (size_t)n) == -1)
-			return err_sys(err, "copy the message");
-	}
-	if (message_orphaned())
-		return err_set(err, ST_AGAIN,
-		    "the mail system that sent the message is gone");
-	return dup2(fd, STDIN_FILENO) == -1 ? err_sys(err, "dup") : ST_OK;
+		return EX_OK;
+	return defer(r, r->retry_after != 0 ? "4.2.1" : err_dsn(&err), &err);
 }
 
 /* From here on nothing is said to the mail system.  The input is read already, so
@@ -527,7 +236,7 @@ several_users(struct run *r)
 	pid_t pid;
 
 	set_deadline(r);
-	if (spool_input(&err) != ST_OK)
+	if (message_spool(STDIN_FILENO, &err) != ST_OK)
 		return defer(r, err_dsn(&err), &err);
 	(void)alarm(0);			/* each has his own, and they end in time */
 	do {

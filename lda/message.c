@@ -5,6 +5,7 @@
 #include "lda/message.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -54,6 +55,40 @@ message_orphaned(void)
 	if (fstat(STDOUT_FILENO, &sb) == -1 || !S_ISFIFO(sb.st_mode))
 		return false;
 	return poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLERR) != 0;
+}
+
+static enum status
+sender_is_there(struct err *err)
+{
+	return message_orphaned() ? err_set(err, ST_AGAIN,
+	    "the mail system that sent the message is gone") : ST_OK;
+}
+
+enum status
+message_spool(int in, struct err *err)
+{
+	char buf[65536];
+	enum status st;
+	ssize_t n;
+	int fd;
+
+	fd = open("/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd == -1)
+		return err_sys(err, "a file in /var/tmp");
+	while ((n = read(in, buf, sizeof(buf))) != 0) {
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 || file_write(fd, buf, (size_t)n) == -1) {
+			st = err_sys(err, "copy the message");
+			goto out;
+		}
+	}
+	st = sender_is_there(err);
+	if (st == ST_OK && dup2(fd, in) == -1)
+		st = err_sys(err, "dup");
+out:
+	(void)close(fd);
+	return st;
 }
 
 /* `id TOKEN` as Postfix writes it into the Received header it puts on top. */
@@ -209,9 +244,8 @@ message_begin(TALLOC_CTX *ctx, const struct envelope *env, int in,
 	msg->in = in;
 	msg->buf = must(talloc_size(msg, MESSAGE_BUFFER + 1));
 	st = fill(msg, err);
-	if (st == ST_OK && message_orphaned())
-		st = err_set(err, ST_AGAIN,
-		    "the mail system that sent the message is gone");
+	if (st == ST_OK)
+		st = sender_is_there(err);
 	if (st != ST_OK) {
 		talloc_free(msg);
 		return st;

@@ -84,6 +84,14 @@ typedef enum status message_sink_fn(void *arg, const char *data, size_t len,
 enum status	message_each(struct message *msg, message_sink_fn *sink,
 		    void *arg, struct err *err) MUST_CHECK;
 
+/*
+ * Copy all of `in` to a file without a name and put that in the place of `in`,
+ * so that the message can be read several times.
+ *
+ * ST_AGAIN  it cannot be copied, or the MTA is gone.
+ */
+enum status	message_spool(int in, struct err *err) MUST_CHECK;
+
 /* The MTA is gone: fd 1 is a pipe that nobody reads.  Then nothing may be
  * delivered: the input may have ended early. */
 bool		message_orphaned(void);

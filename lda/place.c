@@ -14,7 +14,6 @@
 
 #include "lda/store/mbox.h"
 
-#define SPOOL		"/var/mail"
 #define FOLDER_MAX	100		/* bytes of an extension that names one */
 
 /* The value of a variable that we know; NULL: another. */
@@ -136,7 +135,7 @@ place_choose(TALLOC_CTX *ctx, const struct envelope *env, const char *user,
 		name = envelope_set(env, "ORGMAIL");
 	if (name == NULL || *name == '\0') {
 		*place = (struct place){ PLACE_MBOX, must(talloc_asprintf(ctx,
-		    SPOOL "/%s", user)) };
+		    PLACE_SPOOL "/%s", user)) };
 		return ST_OK;
 	}
 	st = absolute(ctx, env, home, name, &path, err);
@@ -213,16 +212,17 @@ place_make_mbox(const char *user, uid_t uid, struct err *err)
 	struct stat sb;
 	int dir, fd;
 
-	dir = open(SPOOL, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = open(PLACE_SPOOL, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir == -1 || fstat(dir, &sb) == -1)
-		return err_sys(err, "%s", SPOOL);
+		return err_sys(err, "%s", PLACE_SPOOL);
 	fd = openat(dir, user, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
 	    O_CLOEXEC, 0600);
 	if (fd == -1 && errno != EEXIST)
-		st = err_sys(err, "create %s/%s", SPOOL, user);
+		st = err_sys(err, "create %s/%s", PLACE_SPOOL, user);
 	if (fd != -1 && (fchown(fd, uid, sb.st_gid) == -1 ||
 	    fchmod(fd, sb.st_gid == 0 ? 0600 : 0660) == -1))
-		st = err_sys(err, "give %s/%s to its owner", SPOOL, user);
+		st = err_sys(err, "give %s/%s to its owner", PLACE_SPOOL,
+		    user);
 	if (fd != -1)
 		(void)close(fd);
 	(void)close(dir);

@@ -12,10 +12,14 @@
 #include "lda/message.h"
 #include "maps/record.h"
 
+#define PLACE_SPOOL	"/var/mail"	/* of mboxes, named as the user */
+
 enum place_kind { PLACE_MAILDIR, PLACE_MBOX, PLACE_NOWHERE };
 
 struct place {
-	enum place_kind	 kind;
+	#define PLACE_SPOOL	"/var/mail"	/* of mboxes, named as the user */
+
+enum place_kind	 kind;
 	const char	*path;		/* absolute; talloc */
 };
 

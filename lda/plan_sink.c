@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #include "lda/effects.h"
-#include "lda/resolve.h"
 #include "lda/store/maildir.h"
 #include "maps/base/clock.h"
 #include "maps/base/file.h"
+#include "maps/base/path.h"
 
 #define OTHERS_NAME	"mailferry-others"
 #define OTHERS_MAX	(256 * 1024)
@@ -41,10 +41,10 @@ below_a_root(struct plan_sink *ps, const char *dir, const char *name)
 
 	if (*name == '\0')
 		return NULL;
-	path = resolve_path(ps->dv.ctx, dir, name);
+	path = path_resolve(ps->dv.ctx, dir, name);
 	for (side = OLD; path != NULL && side <= NEW && rest == NULL; side++)
 		if (ps->root[side] != NULL)
-			rest = resolve_below(path, ps->root[side]);
+			rest = path_below(path, ps->root[side]);
 	return rest;
 }
 
@@ -62,7 +62,7 @@ static bool
 has_parent(const struct plan_sink *ps, const struct dest *dest,
     const char *rest)
 {
-	char *path = resolve_path(ps->dv.ctx, dest->dir, dest->path);
+	char *path = path_resolve(ps->dv.ctx, dest->dir, dest->path);
 	const char *slash = strrchr(rest, '/');
 
 	*strrchr(path, '/') = '\0';
@@ -114,7 +114,7 @@ deliver_to(struct plan_sink *ps, const struct dest *dest, const char *folder,
 	if (st == ST_OK) {
 		*name = dv.name == NULL ? dest->path : must(talloc_asprintf(
 		    dv.ctx, "%s/new/%s", dest->path, dv.name));
-		ps->told(ps->told_arg, &dv, msg);
+		ps->delivered(ps->arg, &dv, msg);
 	} else
 		ps->dv.plan.retry_after = dv.plan.retry_after;
 	talloc_free(msg);
@@ -298,5 +298,5 @@ plan_sink_begin(struct plan_sink *ps)
 	    sink_enter, sink_was_done, sink_done };
 	for (side = OLD; side <= NEW; side++)
 		ps->root[side] = ps->rec->side[side].mail == NULL ? NULL :
-		    resolve_path(ps->dv.ctx, "/", ps->rec->side[side].mail);
+		    path_resolve(ps->dv.ctx, "/", ps->rec->side[side].mail);
 }

@@ -11,15 +11,17 @@
 #include "lda/recipe/sink.h"
 #include "lda/transaction.h"
 
+/* A message was delivered to one mailbox of the plan. */
+typedef void plan_delivered_fn(void *arg, const struct delivery *dv,
+		    const struct message *msg);
+
 struct plan_sink {
 	struct sink	 sink;		/* to be given to the engine */
 	struct delivery	 dv;		/* ctx, map, conf, user, home, recipient */
 	const struct record *rec;	/* located */
 	const struct message *input;	/* as received: by it a retry is known */
-	/* Each delivery that was made, for the log. */
-	void	       (*told)(void *arg, const struct delivery *dv,
-			    const struct message *msg);
-	void		*told_arg;
+	plan_delivered_fn *delivered;	/* called after each delivery */
+	void		*arg;
 	/* Private. */
 	const char	*root[2];	/* resolved; NULL: there is none */
 	long		 pid;		/* who opened the map */

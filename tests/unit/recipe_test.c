@@ -9,8 +9,8 @@
 
 #include "lda/recipe/parser.h"
 #include "lda/recipe/regex.h"
-#include "lda/resolve.h"
 #include "maps/base/err.h"
+#include "maps/base/path.h"
 
 #define NO	REGEX_NO_MATCH
 
@@ -287,16 +287,16 @@ paths(void **state)
 	assert_non_null(mkdtemp(dir));
 	link = talloc_asprintf(ctx, "%s/link", dir);
 	assert_int_equal(symlink("/filer/that/is/not/there", link), 0);
-	got = resolve_path(ctx, dir, "link/../x//./y/");
+	got = path_resolve(ctx, dir, "link/../x//./y/");
 	assert_string_equal(got, "/filer/that/is/not/x/y");
-	got = resolve_path(ctx, "/a", "b/../../..");
+	got = path_resolve(ctx, "/a", "b/../../..");
 	assert_string_equal(got, "/");
-	assert_string_equal(resolve_below("/r/a/b", "/r/a"), "b");
-	assert_string_equal(resolve_below("/r/a", "/r/a"), "");
-	assert_null(resolve_below("/r/ab", "/r/a"));
+	assert_string_equal(path_below("/r/a/b", "/r/a"), "b");
+	assert_string_equal(path_below("/r/a", "/r/a"), "");
+	assert_null(path_below("/r/ab", "/r/a"));
 	assert_int_equal(unlink(link), 0);
 	assert_int_equal(symlink("link", link), 0);
-	assert_null(resolve_path(ctx, dir, "link"));
+	assert_null(path_resolve(ctx, dir, "link"));
 	assert_int_equal(unlink(link), 0);
 	assert_int_equal(rmdir(dir), 0);
 	talloc_free(ctx);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * resolve.c - what a path means: links followed, also where they lead nowhere yet
+ * path.c - the file that a path names, with its symbolic links followed
  */
-#include "lda/resolve.h"
+#include "maps/base/path.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@
 #define LINKS_MAX	40
 #define LINK_SIZE	4096
 
-/* One component more.  "..": one less. */
+/* Append one component to `done`; ".." removes the last one. */
 static char *
 step(char *done, const char *name, size_t len)
 {
@@ -30,7 +30,7 @@ step(char *done, const char *name, size_t len)
 }
 
 char *
-resolve_path(TALLOC_CTX *ctx, const char *dir, const char *path)
+path_resolve(TALLOC_CTX *ctx, const char *dir, const char *path)
 {
 	char *done = must(talloc_strdup(ctx, "")), *todo, *rest, *slash;
 	char target[LINK_SIZE];
@@ -48,7 +48,7 @@ resolve_path(TALLOC_CTX *ctx, const char *dir, const char *path)
 		todo = rest;
 		n = len == 0 ? -1 : readlink(done, target, sizeof(target) - 1);
 		if (n <= 0)
-			continue;	/* no link, or nothing at all */
+			continue;	/* not a link, or not there */
 		if (++links > LINKS_MAX)
 			return NULL;
 		target[n] = '\0';
@@ -65,7 +65,7 @@ resolve_path(TALLOC_CTX *ctx, const char *dir, const char *path)
 }
 
 const char *
-resolve_below(const char *path, const char *root)
+path_below(const char *path, const char *root)
 {
 	size_t len = strlen(root);
 
