@@ -19,6 +19,7 @@
 #include "lda/store/asuser.h"
 #include "lda/store/deliveries.h"
 #include "lda/store/dotlock.h"
+#include "lda/store/folders.h"
 #include "lda/store/maildir.h"
 #include "lda/store/uidlist.h"
 #include "maps/base/file.h"
@@ -120,23 +121,26 @@ look_at_side(const struct eye *e, TALLOC_CTX *ctx, enum side side,
     struct err *err)
 {
 	const struct location *loc = &e->rec->side[side];
-	const char **folder;
+	struct folders list;
+	const char *folder;
 	struct maildir *md;
 	enum status st;
+	size_t i;
 
 	if (filer_check(e->conf->filer[side], err) != ST_OK) {
 		tell(e, side, "", "filer", "%s", err->text);
 		return ST_OK;
 	}
-	st = maildir_list(ctx, loc, &folder, err);
+	st = maildir_folders(ctx, loc, &list, err);
 	if (st != ST_OK)
 		return st == ST_NONE ? ST_OK : st;
-	for (; *folder != NULL; folder++) {
-		st = maildir_open(ctx, loc, *folder, NULL, false, &md, err);
+	for (i = 0; i < list.n; i++) {
+		folder = list.at[i].name;
+		st = maildir_open(ctx, loc, folder, NULL, false, &md, err);
 		if (st == ST_NONE)
 			continue;
 		if (st != ST_OK) {
-			tell(e, side, *folder, "trouble", "%s", err->text);
+			tell(e, side, folder, "trouble", "%s", err->text);
 			continue;
 		}
 		look_at_lock(e, side, md);

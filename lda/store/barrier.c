@@ -10,6 +10,7 @@
 
 #include "lda/store/asuser.h"
 #include "lda/store/catchup.h"
+#include "lda/store/folders.h"
 #include "maps/base/file.h"
 
 #define LISTINGS	10		/* until two agree */
@@ -24,13 +25,23 @@ struct visit {				/* one barrier, in the child */
 	int			 out;	/* floors go here, as they are found */
 };
 
-static bool
-listed(const char **list, const char *folder)
+/* The names of two sorted lists, each once: NULL-terminated. */
+static const char **
+merge(TALLOC_CTX *ctx, const struct folders *a, const struct folders *b)
 {
-	for (; *list != NULL; list++)
-		if (strcmp(*list, folder) == 0)
-			return true;
-	return false;
+	const char **all = must(talloc_zero_array(ctx, const char *,
+	    (unsigned)(a->n + b->n + 1)));
+	size_t i = 0, k = 0, n = 0;
+	int order;
+
+	while (i < a->n || k < b->n) {
+		order = i == a->n ? 1 : k == b->n ? -1 :
+		    strcmp(a->at[i].name, b->at[k].name);
+		all[n++] = order <= 0 ? a->at[i].name : b->at[k].name;
+		i += order <= 0;
+		k += order >= 0;
+	}
+	return all;
 }
 
 /* The mailboxes of both sides, each once; a side that is not there has none. */
@@ -38,47 +49,31 @@ static enum status
 list_both(const struct visit *v, TALLOC_CTX *ctx, const char ***all,
     struct err *err)
 {
-	const char **one;
+	struct folders list[2] = { { NULL, 0 }, { NULL, 0 } };
 	enum status st;
-	size_t n = 0, i;
 	int side;
 
-	*all = must(talloc_zero_array(ctx, const char *, 1));
 	for (side = OLD; side <= NEW; side++) {
 		if (v->rec->side[side].mail == NULL)
 			continue;
 		st = filer_check(v->conf->filer[side], err);
-		if (st != ST_OK)
+		if (st == ST_OK)
+			st = maildir_folders(ctx, &v->rec->side[side],
+			    &list[side], err);
+		if (st != ST_OK && st != ST_NONE)
 			return st;
-		st = maildir_list(ctx, &v->rec->side[side], &one, err);
-		if (st == ST_NONE)
-			continue;
-		if (st != ST_OK)
-			return st;
-		for (i = 0; one[i] != NULL; i++) {
-			if (listed(*all, one[i]))
-				continue;
-			*all = must(talloc_realloc(ctx, *all, const char *,
-			    (unsigned)n + 2));
-			(*all)[n++] = one[i];
-			(*all)[n] = NULL;
-		}
 	}
+	*all = merge(ctx, &list[OLD], &list[NEW]);
 	return ST_OK;
 }
 
 static bool
 list_same(const char **a, const char **b)
 {
-	const char **p;
-
-	for (p = a; *p != NULL; p++)
-		if (!listed(b, *p))
+	for (; *a != NULL && *b != NULL; a++, b++)
+		if (strcmp(*a, *b) != 0)
 			return false;
-	for (p = b; *p != NULL; p++)
-		if (!listed(a, *p))
-			return false;
-	return true;
+	return *a == *b;
 }
 
 /* readdir() may miss what is being renamed: two listings must agree. */

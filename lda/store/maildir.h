@@ -76,13 +76,6 @@ enum status	maildir_subscribe(const struct maildir *md,
 enum status	maildir_reopen(struct maildir *md, struct err *err) MUST_CHECK;
 
 /*
- * The mailboxes of a location, "" first: a NULL-terminated talloc child of ctx.
- * ST_NONE  the location has no Maildir at all.
- */
-enum status	maildir_list(TALLOC_CTX *ctx, const struct location *loc,
-		    const char ***folders, struct err *err) MUST_CHECK;
-
-/*
  * A new unique name: `SECONDS.M<usec>P<pid>Q<n>R<8 hex random>.HOST`, HOST with / and :
  * as \057 and \072 and cut so that MAILDIR_NAME_MAX holds with `,S=..,W=..`.
  * This is the name in tmp/; in new/ it goes on with `,S=SIZE,W=VSIZE`.

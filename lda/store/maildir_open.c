@@ -2,7 +2,6 @@
 /*
  * maildir_open.c - the directories of one mailbox: opened, or made as Dovecot would
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -16,7 +15,6 @@
 #include "lda/store/maildir.h"
 
 #define ZFS_MAGIC	0x2fc12fc1	/* the others: linux/magic.h */
-#define FOLDER_DEPTH	4
 #define DIR_FLAGS	(O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
 enum status
@@ -304,75 +302,4 @@ maildir_reopen(struct maildir *md, struct err *err)
 	(void)close(md->tmp);
 	md->cur = md->new = md->tmp = -1;
 	return open_subs(md, true, err);
-}
-
-static void
-add_folder(TALLOC_CTX *ctx, const char ***folders, const char *name)
-{
-	size_t n = 0;
-
-	while ((*folders)[n] != NULL)
-		n++;
-	*folders = must(talloc_realloc(ctx, *folders, const char *,
-	    (unsigned)n + 2));
-	(*folders)[n++] = must(talloc_strdup(ctx, name));
-	(*folders)[n] = NULL;
-}
-
-static bool
-is_folder(int dirfd_, const char *name, int depth)
-{
-	static const char *const parts[] = { "cur", "new", "tmp", ".", ".." };
-	char cur[600];
-	struct stat sb;
-	size_t i;
-
-	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		if (strcmp(name, parts[i]) == 0)
-			return false;
-	if (name[0] == '.' && depth > 0)
-		return false;
-	if (snprintf(cur, sizeof(cur), "%s/cur", name) >= (int)sizeof(cur))
-		return false;
-	return fstatat(dirfd_, cur, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    S_ISDIR(sb.st_mode);
-}
-
-/* Directories as folders (LAYOUT=fs, or what rc files name): ".Sub" only at the
- * top, "Sub/dir" as deep as FOLDER_DEPTH. */
-static enum status
-list_below(TALLOC_CTX *ctx, const char *mail, const char *below, int depth,
-    const char ***folders, struct err *err)
-{
-	char *path = must(talloc_asprintf(ctx, "%s/%s", mail, below)), *name;
-	enum status st = ST_OK;
-	struct dirent *de;
-	DIR *dir = opendir(path);
-
-	if (dir == NULL)
-		return errno == ENOENT || depth > 0 ? ST_NONE :
-		    err_sys(err, "%s", mail);
-	for (errno = 0; (de = readdir(dir)) != NULL; errno = 0) {
-		if (!is_folder(dirfd(dir), de->d_name, depth))
-			continue;
-		name = must(talloc_asprintf(ctx, "%s%s%s", below,
-		    *below == '\0' ? "" : "/", de->d_name));
-		add_folder(ctx, folders, name);
-		if (de->d_name[0] != '.' && depth < FOLDER_DEPTH)
-			(void)!list_below(ctx, mail, name, depth + 1, folders,
-			    err);
-	}
-	if (errno != 0)
-		st = err_sys(err, "read %s", path);
-	(void)closedir(dir);
-	return st;
-}
-
-enum status
-maildir_list(TALLOC_CTX *ctx, const struct location *loc,
-    const char ***folders, struct err *err)
-{
-	*folders = must(talloc_zero_array(ctx, const char *, 2));
-	(*folders)[0] = "";
-	return list_below(ctx, loc->mail, "", 0, folders, err);
 }
