@@ -6,13 +6,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <dirent.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "lda/store/aside.h"
 #include "maps/base/clock.h"
 
 static bool
@@ -57,80 +56,13 @@ lead_make(struct mailbox *lead, const struct mailbox *model, bool two,
 	return make_uidlist(lead, (uint32_t)time(NULL), 1, guid, err);
 }
 
-static enum status
-move(const struct maildir *md, int from, const char *name, int to,
-    struct err *err)
-{
-	if (renameat(from, name, to, name) == -1 && errno != ENOENT)
-		return err_sys(err, "%s: move %s aside", md->path, name);
-	return ST_OK;
-}
-
-/* Index files are known by their names; they would number what is not theirs. */
-static enum status
-move_indexes(const struct maildir *md, int aside, struct err *err)
-{
-	enum status st = ST_OK;
-	struct dirent *de;
-	DIR *dir;
-	int fd;
-
-	if (md->idx == -1)
-		return ST_OK;
-	fd = openat(md->idx, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = fd == -1 ? NULL : fdopendir(fd);
-	if (dir == NULL) {
-		st = err_sys(err, "%s: read the index directory", md->path);
-		if (fd != -1)
-			(void)close(fd);
-		return st;
-	}
-	while (st == ST_OK && (de = readdir(dir)) != NULL)
-		if (strncmp(de->d_name, "dovecot.index", 13) == 0 &&
-		    renameat(md->idx, de->d_name, aside, de->d_name) == -1 &&
-		    errno != ENOENT)
-			st = errno != EXDEV ? err_sys(err, "%s: move %s aside",
-			    md->path, de->d_name) :
-			    unlinkat(md->idx, de->d_name, 0) == 0 ? ST_OK :
-			    err_sys(err, "%s: unlink %s", md->path, de->d_name);
-	(void)closedir(dir);
-	return st;
-}
-
-/*
- * The follower's mailbox goes aside, whole, and an empty one takes its place.
- * The uidlist goes last: until then V and G still disagree, so that whoever
- * comes after a crash goes on here.  tmp/ stays: deliveries under way are in it.
- */
+/* The follower's mailbox goes aside, whole, and an empty one takes its place. */
 static enum status
 set_aside(struct mailbox *box, struct err *err)
 {
-	struct maildir *md = box->md;
-	char name[64];
-	enum status st;
-	int aside, i;
-	static const char *const subs[] = { "cur", "new" };
+	enum status st = aside_mailbox(box->md, time(NULL), err);
 
-	(void)snprintf(name, sizeof(name), "mailferry-aside.%lld",
-	    (long long)time(NULL));
-	if (mkdirat(md->dir, name, 0700) == -1 && errno != EEXIST)
-		return err_sys(err, "%s: mkdir %s", md->path, name);
-	aside = openat(md->dir, name,
-	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (aside == -1)
-		return err_sys(err, "%s: open %s", md->path, name);
-	st = move_indexes(md, aside, err);
-	for (i = 0; i < 2 && st == ST_OK; i++)
-		st = move(md, md->dir, subs[i], aside, err);
-	if (st == ST_OK && renameat(md->ctl, UIDLIST_NAME, aside,
-	    UIDLIST_NAME) == -1 && errno != ENOENT)
-		st = errno == EXDEV && unlinkat(md->ctl, UIDLIST_NAME, 0) == 0 ?
-		    ST_OK : err_sys(err, "%s: move %s aside", md->path,
-		    UIDLIST_NAME);
-	if (st == ST_OK)
-		st = maildir_reopen(md, err);
-	(void)close(aside);
-	return st;
+	return st == ST_OK ? maildir_reopen(box->md, err) : st;
 }
 
 /* The follower becomes the leader's mailbox, where it is not yet. */

@@ -18,7 +18,7 @@
  * is not below the follower's next.
  *
  * rec    under which: a follower that was never served (rec->led is 0) and
- *        disagrees is moved aside, into mailferry-aside.TIME beside it, and made anew.
+ *        disagrees is set aside (aside.h) and made anew.
  * until  CLOCK_MONOTONIC milliseconds; what is copied by then stays copied.
  *
  * A leader without uidlist gets one: the follower's V, G and next where that has

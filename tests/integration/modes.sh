@@ -23,7 +23,7 @@ chgrp mail "$t/old/$u" "$t/new/$u" && chmod 2770 "$t/old/$u" "$t/new/$u"
 lda 1 && is "$(modes old)" "d 2770 mail f 660 mail " && is "$(modes new)" "d 2770 mail f 660 mail "
 ok $? "setgid: the group goes down, though the user is not in it"
 sed -i '1s/ V[0-9]*/ V5/' "$t/new/$u/Maildir/dovecot-uidlist"
-lda 2 && ls "$t/new/$u/Maildir/"mailferry-aside.*/new/* >>"$t/out" && rm -r "$t/new/$u/Maildir/"mailferry-aside.* &&
+lda 2 && aside=$t/new/$u/Maildir/tmp/mailferry-aside && ls "$aside"/*.INBOX/new/* >>"$t/out" && rm -r "$aside" &&
 	is "$(modes new)" "d 2770 mail f 660 mail "
 ok $? "a follower made anew is like the one that was set aside"
 echo "1..$n"

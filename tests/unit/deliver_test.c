@@ -263,7 +263,7 @@ never_served_is_set_aside(void **state)
 	send_mail(2, &dv);
 	assert_int_equal(dv.uid, 2);
 	assert_int_equal(count("new", NULL), 1);
-	shell("cd %s/new/u && ls mailferry-aside.*/new/* >/dev/null && "
+	shell("cd %s/new/u && ls tmp/mailferry-aside/*.INBOX/new/* >/dev/null && "
 	    "test $(head -n 1 dovecot-uidlist | cut -d' ' -f2) = "
 	    "$(head -n 1 ../../old/u/dovecot-uidlist | cut -d' ' -f2)", dir);
 }
