@@ -2,23 +2,18 @@
 /*
  * uidlist.c - dovecot-uidlist, the authority for UIDs: reading and appending
  */
-#include "lda/store/uidlist.h"
+#include "lda/store/uidlist_disk.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "maps/base/file.h"
 
-#define BLOCK		4096		/* read at once, at either end */
-#define LINE_LONGEST	65536		/* of a header or a record: damage beyond */
-#define UID_MAX_	4294967294u
+#define BLOCK		4096		/* bytes read at once, at either end */
 
 static enum status
 damaged(struct err *err, const char *what)
@@ -88,25 +83,11 @@ read_header(struct uidlist *ul, char *buf, size_t len, struct err *err)
 	return parse_header(ul, buf + 1, lf + 1, err);
 }
 
-/* A value may have a colon as well, and a slash: POP3 UIDLs do. */
-char *
-uidlist_name(char *line)
-{
-	char *p = line + strspn(line, "0123456789");
-
-	for (p += strspn(p, " "); *p != ':'; p += strspn(p, " ")) {
-		p += strcspn(p, " \n");
-		if (*p != ' ')
-			return NULL;
-	}
-	return p + 1;
-}
-
 /* For the comparison of two sides; a name too long is none. */
 static void
 remember_last(struct uidlist *ul, char *line)
 {
-	const char *name = uidlist_name(line);
+	const char *name = line_name(line);
 	size_t len = name == NULL ? 0 : strcspn(name, ":");
 
 	if (len == 0 || len >= sizeof(ul->last_name))
@@ -150,7 +131,7 @@ read_tail(struct uidlist *ul, off_t file_size, struct err *err)
 	*last = '\0';
 	remember_last(ul, before + 1);
 	if (number(before + 1, last, " ", &uid) == NULL || uid == 0 ||
-	    uid > UID_MAX_)
+	    uid > UID_HIGHEST)
 		return damaged(err, "its last line");
 	if (uid + 1 > ul->next)
 		ul->next = uid + 1;
@@ -204,19 +185,15 @@ enum status
 uidlist_append_line(struct uidlist *ul, const struct uidlist_line *line,
     struct err *err)
 {
-	char *text = must(talloc_asprintf(NULL, "%lu%s:%s\n",
-	    (unsigned long)line->uid, line->keys, line->name));
-	size_t len = strlen(text);
+	char *text = line->uid < ul->next ? NULL : line_format(NULL, line);
 	enum status st = ST_OK;
+	size_t len;
 	ssize_t n;
 
-	if (line->uid < ul->next || line->uid > UID_MAX_ || len > LINE_LONGEST ||
-	    strlen(line->name) > NAME_MAX || line->name[0] == '\0' ||
-	    strpbrk(line->name, "\r\n/") != NULL) {
-		st = err_set(err, ST_NEVER, "%s: no line for UID %lu, %s",
+	if (text == NULL)
+		return err_set(err, ST_NEVER, "%s: no line for UID %lu, %s",
 		    UIDLIST_NAME, (unsigned long)line->uid, line->name);
-		goto out;
-	}
+	len = strlen(text);
 	n = write(ul->fd, text, len);
 	if (n != (ssize_t)len) {
 		st = err_sys(err, "append to %s", UIDLIST_NAME);
@@ -241,18 +218,6 @@ uidlist_append(struct uidlist *ul, uint32_t uid, const char *name,
 {
 	return uidlist_append_line(ul, &(struct uidlist_line){ .uid = uid,
 	    .name = name, .keys = " " }, err);
-}
-
-void
-uidlist_guid(char guid[33])
-{
-	unsigned char raw[16];
-	int i;
-
-	while (getentropy(raw, sizeof(raw)) == -1)
-		continue;
-	for (i = 0; i < 16; i++)
-		(void)snprintf(guid + 2 * i, 3, "%02x", raw[i]);
 }
 
 void

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * uidlist_fuzz.c - dovecot-uidlist of any content: read, mended, changed
+ * uidlist_fuzz.c - dovecot-uidlist of any content: read, mended, changed, written
  *
  * Input: OPERATION UID NAME FILLER LF FILE.  FILLER lines are put in behind the
  * header, for what is larger than a block.  What a line means is said once more
  * here, as Dovecot 2.3.19 reads it (maildir_uidlist_next()).
+ *
+ * Every list is scanned.  OPERATION: append, raise, drop; from; copy, by a scan and a
+ * writer; put, where FILE's lines are `NAME UIDkeys`, of any bytes, for a writer.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -12,6 +15,8 @@
 #include <string.h>
 
 #include "lda/store/uidlist.h"
+
+#define LONGEST	65536		/* bytes of a line; what is longer is damage */
 
 struct line {
 	const char	*p, *end;	/* with its LF */
@@ -88,6 +93,130 @@ all_valid(const struct line *lines, size_t n)
 	return true;
 }
 
+static bool
+is_line(const struct line *l, uint32_t before)
+{
+	return l->uid > before && l->end - l->p <= LONGEST;
+}
+
+static bool
+same_bytes(const char *text, const char *p, const char *end)
+{
+	size_t len = (size_t)(end - p);
+
+	return strlen(text) == len && memcmp(text, p, len) == 0;
+}
+
+/* Each line is given as it is, up to the first that is none. */
+static void
+check_scan(TALLOC_CTX *ctx, const struct uidlist *ul, const struct line *lines,
+    size_t n)
+{
+	struct uidlist_scan *scan = uidlist_scan_begin(ctx, ul);
+	struct uidlist_line got;
+	uint32_t before = 0;
+	enum status st;
+	struct err err;
+	size_t i;
+
+	for (i = 0; i < n && is_line(&lines[i], before); i++) {
+		st = uidlist_scan_next(scan, &got, &err);
+		HOLDS(st == ST_OK && got.uid == lines[i].uid);
+		HOLDS(same_bytes(got.name, lines[i].name,
+		    lines[i].name + lines[i].nlen));
+		HOLDS(same_bytes(got.keys, memchr(lines[i].p, ' ',
+		    (size_t)(lines[i].end - lines[i].p)), lines[i].name - 1));
+		before = got.uid;
+	}
+	st = uidlist_scan_next(scan, &got, &err);
+	HOLDS(st == (i < n ? ST_NEVER : ST_NONE));
+	if (st == ST_NEVER)
+		fuzz_err(&err);
+	talloc_free(scan);
+}
+
+/* All lines of `from` into a new list that takes its place.  False: not all. */
+static bool
+copy(TALLOC_CTX *ctx, struct uidlist *ul)
+{
+	struct uidlist_scan *scan = uidlist_scan_begin(ctx, ul);
+	struct uidlist_writer *w = NULL;
+	struct uidlist_line line;
+	struct err err;
+	enum status st;
+
+	HOLDS(uidlist_write_begin(ctx, fuzz_dir(), ul->validity, ul->next,
+	    ul->guid, 0600, (gid_t)-1, &w, &err) == ST_OK);
+	while ((st = uidlist_scan_next(scan, &line, &err)) == ST_OK)
+		if ((st = uidlist_write_put(w, &line, &err)) != ST_OK)
+			break;
+	talloc_free(scan);
+	if (st == ST_NONE) {
+		HOLDS(uidlist_write_commit(w, ul, &err) == ST_OK);
+		return true;
+	}
+	HOLDS(st == ST_NEVER);
+	fuzz_err(&err);
+	talloc_free(w);
+	return false;
+}
+
+struct put {				/* a line that a writer took */
+	struct uidlist_line line;
+	bool		 plain;		/* it had to */
+};
+
+/* `NAME UIDkeys`, any bytes but LF and NUL. */
+static struct put
+read_put(TALLOC_CTX *ctx, const struct line *l, uint32_t before)
+{
+	char *text = must(talloc_strndup(ctx, l->p,
+	    (size_t)(l->end - 1 - l->p))), *keys;
+	struct put put = { .line.name = fuzz_word(&text) };
+
+	put.line.uid = (uint32_t)strtoul(text, &keys, 10);
+	put.line.keys = keys;
+	put.plain = put.line.uid > before && put.line.uid < UINT32_MAX &&
+	    *put.line.name != '\0' && strlen(put.line.name) < 256 &&
+	    strcspn(put.line.name, "/:\r\n") == strlen(put.line.name) &&
+	    strcmp(keys, " ") == 0;
+	return put;
+}
+
+/* What a writer takes is what a scan gives. */
+static void
+put_all(TALLOC_CTX *ctx, struct uidlist *ul, const struct line *lines, size_t n)
+{
+	struct put *puts = must(talloc_array(ctx, struct put, (unsigned)n + 1));
+	struct uidlist_writer *w = NULL;
+	struct uidlist_scan *scan;
+	struct uidlist_line got;
+	uint32_t before = 0;
+	size_t i, k = 0;
+	struct err err;
+
+	HOLDS(uidlist_write_begin(ctx, fuzz_dir(), 7, 1, "", 0600, (gid_t)-1, &w,
+	    &err) == ST_OK);
+	for (i = 0; i < n; i++) {
+		puts[k] = read_put(ctx, &lines[i], before);
+		if (uidlist_write_put(w, &puts[k].line, &err) == ST_OK)
+			before = puts[k++].line.uid;
+		else
+			HOLDS(!puts[k].plain);
+	}
+	HOLDS(uidlist_write_commit(w, ul, &err) == ST_OK);
+	HOLDS(ul->validity == 7 && ul->next == before + 1 && ul->torn == 0);
+	scan = uidlist_scan_begin(ctx, ul);
+	for (i = 0; i < k; i++)
+		HOLDS(uidlist_scan_next(scan, &got, &err) == ST_OK &&
+		    got.uid == puts[i].line.uid &&
+		    strcmp(got.name, puts[i].line.name) == 0 &&
+		    strcmp(got.keys, puts[i].line.keys) == 0);
+	HOLDS(uidlist_scan_next(scan, &got, &err) == ST_NONE);
+	talloc_free(scan);
+	HOLDS(fuzz_count(fuzz_dir()) == 1);
+}
+
 /* What it gives is the end of the list, and what it leaves out lies below. */
 static void
 check_from(TALLOC_CTX *ctx, const struct uidlist *ul, uint32_t from,
@@ -156,14 +285,19 @@ operate(TALLOC_CTX *ctx, struct uidlist *ul, const char *op, uint32_t uid,
 		HOLDS(st != ST_OK || ul->next >= uid);
 	} else if (strcmp(op, "drop") == 0)
 		st = uidlist_drop(ul, fuzz_dir(), name, ul->next, &err);
-	else
+	else if (strcmp(op, "copy") == 0) {
+		if (copy(ctx, ul))
+			check_scan(ctx, ul, lines, n);
+	} else
 		check_from(ctx, ul, uid, lines, n);
 	if (st != ST_OK)
 		fuzz_err(&err);
 	HOLDS(fuzz_count(fuzz_dir()) == 1);
 	text = fuzz_get(ctx, fuzz_dir(), UIDLIST_NAME, &len);
 	is = read_lines(ctx, text, len, &m);
-	check_kept(lines, n, is, m, strcmp(op, "drop") == 0 ? name : NULL);
+	if (strcmp(op, "copy") != 0)	/* there flags of names are left out */
+		check_kept(lines, n, is, m, strcmp(op, "drop") == 0 ? name :
+		    NULL);
 	uidlist_close(ul);
 	HOLDS(uidlist_read(ul, fuzz_dir(), &err) == ST_OK || (m > 0 && m < n));
 	if (ul->fd == -1)		/* a dropped line laid damage bare */
@@ -233,7 +367,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			HOLDS(ul.next > lines[n - 1].uid);
 		HOLDS(uidlist_mend(&ul, &err) == ST_OK && ul.torn == 0);
 		HOLDS(fuzz_is(fuzz_dir(), UIDLIST_NAME, text, whole));
-		operate(ctx, &ul, op, uid, name, lines, n);
+		check_scan(ctx, &ul, lines, n);
+		if (strcmp(op, "put") == 0)
+			put_all(ctx, &ul, lines, n);
+		else
+			operate(ctx, &ul, op, uid, name, lines, n);
 		uidlist_close(&ul);
 	}
 	talloc_free(ctx);

@@ -4,6 +4,7 @@
  */
 #include "tests/unit/files.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "lda/store/uidlist.h"
@@ -187,6 +188,181 @@ colon_in_a_key(void **state)
 	uidlist_close(&ul);
 }
 
+/* Each line of a list as it stands, and nothing of what comes later. */
+static void
+scan_gives_all(void **state)
+{
+	static const struct uidlist_line want[] = {
+		{ 5, "a,S=1", " Ggg W9 " }, { 6, "c d ", " P7:b " },
+		{ 4000000000u, "a,S=1", " " },
+	};
+	TALLOC_CTX *ctx = talloc_new(NULL);
+	struct uidlist_scan *scan;
+	struct uidlist_line line;
+	struct uidlist ul;
+	struct err err;
+	size_t i;
+
+	(void)state;
+	put(UIDLIST_NAME, HEAD "5 Ggg W9 :a,S=1:2,S\n6 P7:b :c d :e\n"
+	    "4000000000 :a,S=1\n4000000001 :cut");
+	assert_int_equal(uidlist_read(&ul, dfd, &err), ST_OK);
+	assert_int_equal(uidlist_mend(&ul, &err), ST_OK);
+	scan = uidlist_scan_begin(ctx, &ul);
+	assert_int_equal(uidlist_append(&ul, 4000000001u, "later", &err), ST_OK);
+	for (i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		assert_int_equal(uidlist_scan_next(scan, &line, &err), ST_OK);
+		assert_int_equal(line.uid, want[i].uid);
+		assert_string_equal(line.name, want[i].name);
+		assert_string_equal(line.keys, want[i].keys);
+	}
+	assert_int_equal(uidlist_scan_next(scan, &line, &err), ST_NONE);
+	assert_int_equal(uidlist_scan_next(scan, &line, &err), ST_NONE);
+	talloc_free(ctx);
+	uidlist_close(&ul);
+}
+
+static void
+scan_meets_damage(void **state)
+{
+	static const char *const bad[] = {
+		HEAD "5 :a\n5 :b\n9 :c\n", HEAD "5 :a\n4 :b\n9 :c\n",
+		HEAD "5 :a\nx :b\n9 :c\n", HEAD "5 :a\n6 W7\n9 :c\n",
+		HEAD "5 :a\n6 :b/c\n9 :c\n", HEAD "5 :a\n6 :\n9 :c\n",
+		HEAD "5 :a\n\n9 :c\n", HEAD "5 :a\n4294967295 :b\n9 :c\n",
+	};
+	struct uidlist_scan *scan;
+	struct uidlist_line line;
+	struct uidlist ul;
+	struct err err;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		put(UIDLIST_NAME, bad[i]);
+		assert_int_equal(uidlist_read(&ul, dfd, &err), ST_OK);
+		scan = uidlist_scan_begin(NULL, &ul);
+		assert_int_equal(uidlist_scan_next(scan, &line, &err), ST_OK);
+		if (uidlist_scan_next(scan, &line, &err) != ST_NEVER)
+			fail_msg("taken for a line: %s", bad[i]);
+		assert_non_null(strstr(err.text, "near UID 5"));
+		talloc_free(scan);
+		uidlist_close(&ul);
+	}
+}
+
+/* Not before it is committed, and then whole. */
+static void
+written_list(void **state)
+{
+	static const struct uidlist_line lines[] = {
+		{ 3, "a,S=1", " " }, { 9, "b", " Ggg P1:2 " },
+	};
+	static const struct uidlist_line bad[] = {
+		{ 9, "c", " " }, { 8, "c", " " }, { 0, "c", " " },
+		{ 4294967295u, "c", " " }, { 10, "", " " }, { 10, "a/b", " " },
+		{ 10, "a:2,S", " " }, { 10, "a\nb", " " }, { 10, "c", "" },
+		{ 10, "c", " x" }, { 10, "c", "x " }, { 10, "c", " :x " },
+		{ 10, "c", " \n " },
+	};
+	struct uidlist_writer *w;
+	struct uidlist ul;
+	struct err err;
+	size_t i, tries;
+
+	(void)state;
+	put(UIDLIST_NAME, HEAD "130 :old\n");
+	assert_int_equal(uidlist_read(&ul, dfd, &err), ST_OK);
+	for (tries = 0; tries < 2; tries++) {
+		assert_int_equal(uidlist_write_begin(NULL, dfd, 7, 124, GUID,
+		    0640, (gid_t)-1, &w, &err), ST_OK);
+		for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+			assert_int_equal(uidlist_write_put(w, &lines[i], &err),
+			    ST_OK);
+		for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+			if (uidlist_write_put(w, &bad[i], &err) != ST_NEVER)
+				fail_msg("written: %u %s", bad[i].uid,
+				    bad[i].name);
+		is(UIDLIST_NAME, HEAD "130 :old\n");
+		if (tries == 0)		/* given up */
+			talloc_free(w);
+		else
+			assert_int_equal(uidlist_write_commit(w, &ul, &err),
+			    ST_OK);
+	}
+	is(UIDLIST_NAME, "3 V7 N124 G" GUID "\n3 :a,S=1\n9 Ggg P1:2 :b\n");
+	assert_int_equal(ul.next, 124);
+	assert_int_equal(ul.last, 9);
+	uidlist_close(&ul);
+}
+
+/* Keys of the header, and lines that are none, are nobody's to lose. */
+static void
+rewritten_as_it_was(void **state)
+{
+	struct uidlist ul;
+	struct err err;
+
+	(void)state;
+	put(UIDLIST_NAME, "3 V7 N9 Q5 G" GUID "  X\n5 :a:2,S\nodd\n7 :b\n8 :a\n");
+	assert_int_equal(uidlist_read(&ul, dfd, &err), ST_OK);
+	assert_int_equal(uidlist_drop(&ul, dfd, "a", ul.next, &err), ST_OK);
+	assert_int_equal(uidlist_raise(&ul, dfd, 20, &err), ST_OK);
+	uidlist_close(&ul);
+	is(UIDLIST_NAME, "3 V7 N20 Q5 G" GUID " X\nodd\n7 :b\n");
+}
+
+static long
+peak_kb(void)
+{
+	struct rusage ru;
+
+	assert_int_equal(getrusage(RUSAGE_SELF, &ru), 0);
+	return ru.ru_maxrss;
+}
+
+/* Written, scanned and written anew in constant memory. */
+static void
+million_lines(void **state)
+{
+	enum { MANY = 1000000 };
+	struct uidlist_line line = { .keys = " W1234 " };
+	struct uidlist_writer *w;
+	struct uidlist_scan *scan;
+	struct uidlist ul = { .fd = -1 };
+	struct err err;
+	char name[100];
+	uint32_t uid;
+	long before;
+
+	(void)state;
+	before = peak_kb();
+	assert_int_equal(uidlist_write_begin(NULL, dfd, 7, 1, GUID, 0600,
+	    (gid_t)-1, &w, &err), ST_OK);
+	line.name = name;
+	for (uid = 1; uid <= MANY; uid++) {
+		(void)snprintf(name, sizeof(name),
+		    "%u.M1P1Q1R1.mail.example.test,S=%u,W=9", uid, uid);
+		line.uid = uid * 4;
+		if (uidlist_write_put(w, &line, &err) != ST_OK)
+			fail_msg("%s", err.text);
+	}
+	assert_int_equal(uidlist_write_commit(w, &ul, &err), ST_OK);
+	assert_true(ul.size > 50 * MANY);
+	assert_int_equal(uidlist_raise(&ul, dfd, 4 * MANY + 77, &err), ST_OK);
+	scan = uidlist_scan_begin(NULL, &ul);
+	for (uid = 1; uid <= MANY; uid++)
+		if (uidlist_scan_next(scan, &line, &err) != ST_OK ||
+		    line.uid != uid * 4)
+			fail_msg("line %u", uid);
+	assert_string_equal(line.name,
+	    "1000000.M1P1Q1R1.mail.example.test,S=1000000,W=9");
+	assert_int_equal(uidlist_scan_next(scan, &line, &err), ST_NONE);
+	talloc_free(scan);
+	uidlist_close(&ul);
+	assert_true(peak_kb() - before < 4096);
+}
+
 int
 main(void)
 {
@@ -198,6 +374,11 @@ main(void)
 		cmocka_unit_test(renewed_list),
 		cmocka_unit_test(lines_from_the_end),
 		cmocka_unit_test(colon_in_a_key),
+		cmocka_unit_test(scan_gives_all),
+		cmocka_unit_test(scan_meets_damage),
+		cmocka_unit_test(written_list),
+		cmocka_unit_test(rewritten_as_it_was),
+		cmocka_unit_test(million_lines),
 	};
 
 	return run_files(tests, sizeof(tests) / sizeof(tests[0]), UIDLIST_NAME);
