@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * file.c - who may open the files of a map, and as whom
+ * file.c - the open file of a map: its owner, its look-ups, its transactions
  */
-#include "maps/tdb/backend.h"
+#include "maps/tdb/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +14,8 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "maps/tdb/values.h"
 
 #define LOCK_TRIES	100		/* two seconds */
 #define LOCK_REST	20		/* ms */
@@ -50,7 +52,7 @@ take_off(bool on)
 }
 
 struct tdb_context *
-tdbm_open(const char *path, int hash_size, int tdb_flags, int open_flags)
+tdbm_file_open(const char *path, int hash_size, int tdb_flags, int open_flags)
 {
 	struct tdb_context *tdb;
 	bool on = put_on(path);
@@ -106,9 +108,65 @@ lock_owner(struct tdbmap *tm, struct err *err)
 }
 
 enum status
-tdbm_own(struct tdbmap *tm, struct err *err)
+tdbm_file_own(struct tdbmap *tm, struct err *err)
 {
 	enum status st = check_directory(tm->path, err);
 
 	return st == ST_OK ? lock_owner(tm, err) : st;
+}
+
+enum status
+tdbm_check_size(struct tdbmap *tm, struct err *err)
+{
+	struct stat sb;
+
+	if (fstat(tm->fd, &sb) == -1)
+		return err_sys(err, "%s", tm->path);
+	if (sb.st_size < tm->size)
+		return err_set(err, ST_AGAIN, "%s was cut: stop mailferry-mapd and "
+		    "restore it", tm->path);
+	tm->size = sb.st_size;
+	return ST_OK;
+}
+
+enum status
+tdbm_look(struct tdbmap *tm, bool rests, struct err *err)
+{
+	enum status st;
+
+	if (tm->seen)
+		return ST_OK;
+	st = tdbm_check_size(tm, err);
+	if (st == ST_OK && rests) {
+		tm->seen = true;
+		if (!tm->looking)
+			tm->looking = tdb_lockall_read(tm->tdb) == 0;
+	}
+	return st;
+}
+
+static void
+end_look(struct tdbmap *tm)
+{
+	if (tm->looking)
+		(void)tdb_unlockall_read(tm->tdb);
+	tm->looking = tm->seen = false;
+}
+
+enum status
+tdbm_begin(struct tdbmap *tm, struct err *err)
+{
+	end_look(tm);			/* a transaction wants no other lock held */
+	return tdb_transaction_start(tm->tdb) == -1 ?
+	    tdbm_error(tm->tdb, err, "begin a transaction") : ST_OK;
+}
+
+enum status
+tdbm_end(struct tdbmap *tm, enum status st, struct err *err)
+{
+	if (st != ST_OK)
+		(void)tdb_transaction_cancel(tm->tdb);
+	else if (tdb_transaction_commit(tm->tdb) == -1)
+		st = tdbm_error(tm->tdb, err, "commit");
+	return st;
 }

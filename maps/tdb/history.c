@@ -2,12 +2,15 @@
 /*
  * history.c - a change and its entry in the history are one
  */
-#include "maps/tdb/backend.h"
+#include "maps/tdb/history.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "maps/backend.h"
 #include "maps/change.h"
+#include "maps/tdb/file.h"
+#include "maps/tdb/values.h"
 
 static void
 history_key(char key[32], uint64_t seq)
@@ -15,8 +18,9 @@ history_key(char key[32], uint64_t seq)
 	(void)snprintf(key, 32, "h:%016llx", (unsigned long long)seq);
 }
 
-enum status
-tdbm_seq(struct tdb_context *tdb, uint64_t *last, uint64_t *first,
+/* The numbers of the last and of the first change that is kept. */
+static enum status
+fetch_range(struct tdb_context *tdb, uint64_t *last, uint64_t *first,
     struct err *err)
 {
 	unsigned long long l, f;
@@ -40,7 +44,7 @@ tdbm_seq(struct tdb_context *tdb, uint64_t *last, uint64_t *first,
 }
 
 static enum status
-store_seq(struct tdb_context *tdb, uint64_t last, uint64_t first,
+store_range(struct tdb_context *tdb, uint64_t last, uint64_t first,
     struct err *err)
 {
 	char text[64];
@@ -50,24 +54,12 @@ store_seq(struct tdb_context *tdb, uint64_t last, uint64_t first,
 	return tdbm_store(tdb, "m:seq", text, (size_t)len, err);
 }
 
-static enum status
-store_card(struct tdb_context *tdb, const char *user, const struct card *card,
-    struct err *err)
-{
-	char key[RECORD_USER_MAX + 3], text[80];
-	int len = snprintf(text, sizeof(text), "%d %llu %llu", card->live,
-	    (unsigned long long)card->version, (unsigned long long)card->seq);
-
-	(void)snprintf(key, sizeof(key), "c:%s", user);
-	return tdbm_store(tdb, key, text, (size_t)len, err);
-}
-
 /* An address is one user's: who has it already is named. */
 static enum status
 claim(struct tdb_context *tdb, TALLOC_CTX *ctx, const char *addr,
     const char *user, bool decided, struct err *err)
 {
-	char *key = must(talloc_asprintf(ctx, "a:%s", addr)), *owner = NULL;
+	char *key = tdbm_address_key(ctx, addr), *owner = NULL;
 	enum status st;
 	size_t len;
 
@@ -85,7 +77,7 @@ static enum status
 give_up(struct tdb_context *tdb, TALLOC_CTX *ctx, const char *addr,
     const char *user, struct err *err)
 {
-	char *key = must(talloc_asprintf(ctx, "a:%s", addr)), *owner = NULL;
+	char *key = tdbm_address_key(ctx, addr), *owner = NULL;
 	enum status st;
 	size_t len;
 
@@ -137,7 +129,7 @@ store_change(struct tdb_context *tdb, TALLOC_CTX *ctx, struct change *ch,
 	char key[32], *text;
 	size_t len;
 
-	st = tdbm_seq(tdb, &last, &first, err);
+	st = fetch_range(tdb, &last, &first, err);
 	if (st != ST_OK)
 		return st;
 	ch->seq = last + 1;
@@ -146,12 +138,12 @@ store_change(struct tdb_context *tdb, TALLOC_CTX *ctx, struct change *ch,
 	history_key(key, ch->seq);
 	st = tdbm_store(tdb, key, text, len, err);
 	if (st == ST_OK)
-		st = store_seq(tdb, ch->seq, first, err);
-	return st == ST_OK ? store_card(tdb, ch->user, card, err) : st;
+		st = store_range(tdb, ch->seq, first, err);
+	return st == ST_OK ? tdbm_store_card(tdb, ch->user, card, err) : st;
 }
 
 enum status
-tdbm_apply(struct tdb_context *tdb, TALLOC_CTX *ctx, const char *user,
+tdbm_history_apply(struct tdb_context *tdb, TALLOC_CTX *ctx, const char *user,
     uint64_t was_version, const struct record *is, const struct change_by *by,
     bool decided, struct change *ch, struct err *err)
 {
@@ -159,9 +151,9 @@ tdbm_apply(struct tdb_context *tdb, TALLOC_CTX *ctx, const char *user,
 	struct card card;
 	enum status st;
 
-	st = tdbm_record(tdb, ctx, user, &was, err);
+	st = tdbm_fetch_record(tdb, ctx, user, &was, err);
 	if (st == ST_OK || st == ST_NONE)
-		st = tdbm_card(tdb, user, &card, err);
+		st = tdbm_fetch_card(tdb, user, &card, err);
 	if (st != ST_OK)
 		return st;
 	if ((was == NULL ? 0 : was->version) != was_version)
@@ -194,7 +186,7 @@ fetch_change(struct tdb_context *tdb, TALLOC_CTX *ctx, uint64_t seq,
 }
 
 enum status
-tdbm_prune(struct map *map, int most, struct err *err)
+tdbm_history_prune(struct map *map, int most, struct err *err)
 {
 	struct tdbmap *tm = map->handle;
 	time_t oldest = time(NULL) - (time_t)map->conf->history_days * 86400;
@@ -204,9 +196,9 @@ tdbm_prune(struct map *map, int most, struct err *err)
 	TALLOC_CTX *ctx;
 	char key[32];
 
-	st = tdbm_still_there(tm, err);
+	st = tdbm_check_size(tm, err);
 	if (st == ST_OK)
-		st = tdbm_seq(tm->tdb, &last, &first, err);
+		st = fetch_range(tm->tdb, &last, &first, err);
 	from = first;
 	while (st == ST_OK && most-- > 0 && first < last) {
 		ctx = must(talloc_new(NULL));
@@ -220,7 +212,7 @@ tdbm_prune(struct map *map, int most, struct err *err)
 		talloc_free(ctx);
 	}
 	return st == ST_OK && first != from ?
-	    store_seq(tm->tdb, last, first, err) : st;
+	    store_range(tm->tdb, last, first, err) : st;
 }
 
 enum status
@@ -234,11 +226,11 @@ tdbm_history(struct map *map, const char *user, int limit, map_change_fn *fn,
 	enum status st;
 	TALLOC_CTX *ctx;
 
-	st = tdbm_still_there(tm, err);
+	st = tdbm_check_size(tm, err);
 	if (st == ST_OK)
-		st = tdbm_seq(tm->tdb, &seq, &first, err);
+		st = fetch_range(tm->tdb, &seq, &first, err);
 	if (st == ST_OK && user != NULL) {
-		st = tdbm_card(tm->tdb, user, &card, err);
+		st = tdbm_fetch_card(tm->tdb, user, &card, err);
 		seq = card.seq;
 	}
 	while (st == ST_OK && limit-- > 0 && seq >= first && seq != 0) {

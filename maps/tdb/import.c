@@ -7,9 +7,9 @@
  * One small transaction in the map then says "what is staged stands": that is
  * the moment of all or nothing.  From there on whoever asks for a staged user
  * has his change brought to its place first, and the rest follows in batches.
- * map_tdb_stage.h has what stands in that file.
+ * maps/tdb/stage.h has what stands in that file.
  */
-#include "maps/tdb/stage.h"
+#include "maps/tdb/import.h"
 
 #include <fcntl.h>
 #include <libgen.h>
@@ -18,8 +18,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "maps/backend.h"
 #include "maps/base/clock.h"
-#include "maps/change.h"
+#include "maps/tdb/file.h"
+#include "maps/tdb/history.h"
+#include "maps/tdb/stage.h"
+#include "maps/tdb/values.h"
 
 #define BATCH		64		/* records in a transaction: some ms */
 
@@ -27,7 +31,7 @@ static void
 discard(struct tdbmap *tm)
 {
 	(void)unlink(tm->import->path);
-	tdbm_import_close(tm);
+	tdbm_stage_close(tm);
 }
 
 bool
@@ -57,7 +61,7 @@ tdbm_import_begin(struct map *map, TALLOC_CTX *ctx, char **id, struct err *err)
 	tm->import = tdbm_stage_open(tm, name, O_CREAT | O_EXCL);
 	if (tm->import->tdb == NULL) {
 		(void)err_sys(err, "create %s", tm->import->path);
-		tdbm_import_close(tm);
+		tdbm_stage_close(tm);
 		return ST_AGAIN;
 	}
 	*id = must(talloc_strdup(ctx, name));
@@ -88,7 +92,7 @@ tdbm_import_put(struct map *map, const char *id, uint64_t was_version,
 
 	st = find(tm, id, err);
 	if (st == ST_OK)
-		st = tdbm_stage(tm, ctx, &s, err);
+		st = tdbm_stage_put(tm, ctx, &s, err);
 	talloc_free(ctx);
 	return st;
 }
@@ -120,7 +124,7 @@ check_taken(struct tdbmap *tm, TALLOC_CTX *ctx, struct err *err)
 		if (st == ST_NONE)
 			continue;
 		if (st == ST_OK)
-			st = tdbm_staged_fetch(tm->import, ctx, owner, &s, err);
+			st = tdbm_stage_fetch(tm->import, ctx, owner, &s, err);
 		if (st != ST_OK && st != ST_NONE)
 			return st;
 		if (st == ST_NONE || record_has_address(s.is, key + 2))
@@ -262,7 +266,7 @@ tdbm_import_resume(struct map *map, struct err *err)
 		st = err_set(err, ST_NEVER, "%s is missing or damaged, and not yet "
 		    "wholly in the map: restore it, or both from a backup",
 		    tm->import->path);
-		tdbm_import_close(tm);
+		tdbm_stage_close(tm);
 		return st;
 	}
 	tm->import->decided = true;
@@ -280,12 +284,12 @@ apply(struct map *map, TALLOC_CTX *ctx, const char *user, struct change *ch,
 	struct card card;
 	enum status st;
 
-	st = tdbm_staged_fetch(tm->import, ctx, user, &s, err);
+	st = tdbm_stage_fetch(tm->import, ctx, user, &s, err);
 	if (st == ST_OK)
-		st = tdbm_card(tm->tdb, user, &card, err);
+		st = tdbm_fetch_card(tm->tdb, user, &card, err);
 	if (st == ST_OK && card.version > s.base)
 		st = ST_NONE;
-	return st == ST_OK ? tdbm_apply(tm->tdb, ctx, user, s.was_version, s.is,
+	return st == ST_OK ? tdbm_history_apply(tm->tdb, ctx, user, s.was_version, s.is,
 	    &s.by, true, ch, err) : st;
 }
 
@@ -299,7 +303,7 @@ tell(struct map *map, const struct change *ch)
 }
 
 enum status
-tdbm_import_settle(struct map *map, const char *user, struct err *err)
+tdbm_import_finish_user(struct map *map, const char *user, struct err *err)
 {
 	struct tdbmap *tm = map->handle;
 	struct change ch;
@@ -348,7 +352,7 @@ finish(struct tdbmap *tm, struct err *err)
 }
 
 enum status
-tdbm_import_roll(struct map *map, struct err *err)
+tdbm_import_batch(struct map *map, struct err *err)
 {
 	struct tdbmap *tm = map->handle;
 	struct staging *im = tm->import;
@@ -370,7 +374,7 @@ tdbm_import_roll(struct map *map, struct err *err)
 			st = ST_OK;
 	}
 	if (st == ST_OK)
-		st = tdbm_prune(map, BATCH, err);
+		st = tdbm_history_prune(map, BATCH, err);
 	st = tdbm_end(tm, st, err);
 	if (st == ST_OK) {		/* else the same batch once more */
 		talloc_free(im->cursor);
@@ -385,7 +389,7 @@ out:
 }
 
 enum status
-tdbm_import_address(struct tdbmap *tm, TALLOC_CTX *ctx, const char *addr,
+tdbm_import_owner(struct tdbmap *tm, TALLOC_CTX *ctx, const char *addr,
     char **user, struct err *err)
 {
 	char *key;
@@ -393,7 +397,7 @@ tdbm_import_address(struct tdbmap *tm, TALLOC_CTX *ctx, const char *addr,
 
 	if (!tdbm_import_pending(tm))
 		return ST_NONE;
-	key = must(talloc_asprintf(ctx, "a:%s", addr));
+	key = tdbm_address_key(ctx, addr);
 	return tdbm_fetch(tm->import->tdb, ctx, key, user, &len, err);
 }
 
@@ -403,7 +407,7 @@ meet(struct map *map, const char *user, const char *what, struct err *err)
 	struct tdbmap *tm = map->handle;
 
 	if (tm->import->decided)
-		return tdbm_import_settle(map, user, err);
+		return tdbm_import_finish_user(map, user, err);
 	if (tm->import->broken == NULL)
 		tm->import->broken = must(talloc_asprintf(tm->import,
 		    "the record of %s changed (%s)", user, what));
@@ -411,7 +415,7 @@ meet(struct map *map, const char *user, const char *what, struct err *err)
 }
 
 enum status
-tdbm_import_meet(struct map *map, const char *user, const struct record *is,
+tdbm_import_before_change(struct map *map, const char *user, const struct record *is,
     struct err *err)
 {
 	struct tdbmap *tm = map->handle;
@@ -425,14 +429,14 @@ tdbm_import_meet(struct map *map, const char *user, const struct record *is,
 	if (tm->import == NULL)
 		return ST_OK;
 	ctx = must(talloc_new(NULL));
-	st = tdbm_staged_fetch(tm->import, ctx, user, &s, err);
+	st = tdbm_stage_fetch(tm->import, ctx, user, &s, err);
 	if (st == ST_OK)
 		st = meet(map, user, "by somebody else", err);
 	else if (st == ST_NONE)
 		st = ST_OK;
 	for (a = is == NULL ? NULL : is->address; a != NULL && *a != NULL &&
 	    st == ST_OK; a++) {
-		key = must(talloc_asprintf(ctx, "a:%s", *a));
+		key = tdbm_address_key(ctx, *a);
 		st = tdbm_fetch(tm->import->tdb, ctx, key, &owner, &len, err);
 		if (st == ST_OK && strcmp(owner, user) != 0)
 			st = meet(map, owner, *a, err);

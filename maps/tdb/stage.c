@@ -10,6 +10,8 @@
 
 #include "maps/base/clock.h"
 #include "maps/change.h"
+#include "maps/tdb/file.h"
+#include "maps/tdb/values.h"
 
 #define HASH_SIZE	100003
 
@@ -29,12 +31,12 @@ tdbm_stage_open(struct tdbmap *tm, const char *id, int open_flags)
 	im->cursor = must(talloc_strdup(im, ""));
 	im->taken = must(talloc_zero_array(im, const char *, 1));
 	im->touched = clock_ms();
-	im->tdb = tdbm_open(im->path, HASH_SIZE, TDB_NOLOCK, O_RDWR | open_flags);
+	im->tdb = tdbm_file_open(im->path, HASH_SIZE, TDB_NOLOCK, O_RDWR | open_flags);
 	return im;
 }
 
 void
-tdbm_import_close(struct tdbmap *tm)
+tdbm_stage_close(struct tdbmap *tm)
 {
 	if (tm->import == NULL)
 		return;
@@ -61,7 +63,7 @@ put_staged(struct tdbmap *tm, const struct staged *s, struct err *err)
 }
 
 enum status
-tdbm_staged_fetch(const struct staging *im, TALLOC_CTX *ctx, const char *user,
+tdbm_stage_fetch(const struct staging *im, TALLOC_CTX *ctx, const char *user,
     struct staged *s, struct err *err)
 {
 	char *key = must(talloc_asprintf(ctx, "u:%s", user)), *text = NULL;
@@ -92,7 +94,7 @@ put_address(struct tdbmap *tm, TALLOC_CTX *ctx, const char *addr,
     const char *user, struct err *err)
 {
 	struct staging *im = tm->import;
-	char *key = must(talloc_asprintf(ctx, "a:%s", addr)), *owner = NULL;
+	char *key = tdbm_address_key(ctx, addr), *owner = NULL;
 	enum status st;
 	size_t len;
 
@@ -113,18 +115,18 @@ put_address(struct tdbmap *tm, TALLOC_CTX *ctx, const char *addr,
 }
 
 enum status
-tdbm_stage(struct tdbmap *tm, TALLOC_CTX *ctx, struct staged *s, struct err *err)
+tdbm_stage_put(struct tdbmap *tm, TALLOC_CTX *ctx, struct staged *s, struct err *err)
 {
 	struct staged twice;
 	struct card card;
 	enum status st;
 	const char **a;
 
-	st = tdbm_staged_fetch(tm->import, ctx, s->is->user, &twice, err);
+	st = tdbm_stage_fetch(tm->import, ctx, s->is->user, &twice, err);
 	if (st == ST_OK)
 		return err_set(err, ST_NEVER, "%s is there twice", s->is->user);
 	if (st == ST_NONE)
-		st = tdbm_card(tm->tdb, s->is->user, &card, err);
+		st = tdbm_fetch_card(tm->tdb, s->is->user, &card, err);
 	if (st != ST_OK)
 		return st;
 	s->base = card.version;
