@@ -2,8 +2,8 @@
 /*
  * address.h - the names by which an address may be known, most exact first
  *
- * Pure: no map, no I/O.  Postfix asks with addresses as senders write them; what is
- * no mailbox address here has no names, and so is nobody's.
+ * Pure: no map, no I/O.  Postfix asks with addresses as senders write them;
+ * what is no mailbox address here has no names, and so is nobody's.
  */
 #ifndef MAPS_ADDRESS_H
 #define MAPS_ADDRESS_H
@@ -27,12 +27,12 @@ struct address {
  * Take an address apart, in lower case (ASCII, as local(8) does).
  *
  * text   `len` bytes; need not be terminated.
- * local  somebody knows that its domain is local: else conf->domains says so, or the
- *        address has no domain.
+ * local  somebody knows that its domain is local: else conf->domains says so,
+ *        or the address has no domain.
  * addr   its strings are talloc children of ctx.
  *
- * False: control characters, NUL, invalid UTF-8, too long, an empty part, or a quoted
- * local part that needs its quotes.
+ * False: control characters, NUL, invalid UTF-8, too long, an empty part, or a
+ * quoted local part that needs its quotes.
  */
 bool		address_parse(TALLOC_CTX *ctx, const struct conf *conf,
 		    const char *text, size_t len, bool local,

@@ -2,10 +2,10 @@
 /*
  * backend.h - what a kind of map must be able to do
  *
- * A backend is one file that fills one struct map_ops; maps/owners.c names those
- * that own a map's data.  What is the same for all backends is in maps/map.c
- * (the default, the writes that are due) and maps/map_change.c (the judgement of a
- * change).
+ * A backend is one file that fills one struct map_ops; maps/owners.c names
+ * those that own a map's data.  What is the same for all backends is in
+ * maps/map.c (the default, the writes that are due) and maps/map_change.c (the
+ * judgement of a change).
  */
 #ifndef MAPS_BACKEND_H
 #define MAPS_BACKEND_H
@@ -29,8 +29,8 @@ struct map {
 };
 
 /*
- * What a follower of the map reports.  Between BEGIN and COMPLETE each record is
- * reported once, and a record that is not reported is gone.  ALIVE: the map
+ * What a follower of the map reports.  Between BEGIN and COMPLETE each record
+ * is reported once, and a record that is not reported is gone.  ALIVE: the map
  * answers, and nothing has changed.
  */
 enum follow_event { FOLLOW_BEGIN, FOLLOW_RECORD, FOLLOW_COMPLETE, FOLLOW_ALIVE };
@@ -55,9 +55,9 @@ struct map_ops {
 			    struct err *);
 	void		(*close)(struct map *);
 	/*
-	 * The stored record.  ST_NONE: no such user, said by a map that is known
-	 * to be whole; a search that failed is never ST_NONE.  user may be
-	 * RECORD_DEFAULT.
+	 * The stored record.  ST_NONE: no such user, said by a map that is
+	 * known to be whole; a search that failed is never ST_NONE.  user may
+	 * be RECORD_DEFAULT.
 	 */
 	enum status	(*get)(struct map *, TALLOC_CTX *, const char *user,
 			    struct record **, struct err *);
@@ -83,9 +83,9 @@ struct map_ops {
 			    const struct record *is, const struct change_by *,
 			    uint64_t *version, struct err *);
 	/*
-	 * Records from a cursor on ("" at first), to the end or until fn returns
-	 * ST_NONE, "enough for now".  *cursor (talloc child of ctx) is then where
-	 * the next call goes on, "" at the end.
+	 * Records from a cursor on ("" at first), to the end or until fn
+	 * returns ST_NONE, "enough for now".  *cursor (talloc child of ctx) is
+	 * then where the next call goes on, "" at the end.
 	 */
 	enum status	(*each)(struct map *, TALLOC_CTX *ctx, char **cursor,
 			    map_each_fn *, void *arg, struct err *);
@@ -119,9 +119,9 @@ struct map_ops {
 	enum status	(*tick)(struct map *, struct err *);
 	/*
 	 * Of an owner whose calls may block (NULL: they do not): how many
-	 * processes make the calls, and after how many seconds without an answer
-	 * one of them is killed.  Each of them calls forked() first, and again
-	 * after a reload.
+	 * processes make the calls, and after how many seconds without an
+	 * answer one of them is killed.  Each of them calls forked() first, and
+	 * again after a reload.
 	 */
 	int		(*workers)(const struct map *);
 	int		(*patience)(const struct map *);
@@ -142,21 +142,21 @@ extern const struct map_ops map_tdb, map_ldap, map_none, map_socket;
 
 /*
  * The backends that can own a map's data, NULL-terminated: maps/owners.c, or
- * maps/owners_none.c in the LDA and the milter, which are linked without them and
- * without their libraries.
+ * maps/owners_none.c in the LDA and the milter, which are linked without them
+ * and without their libraries.
  */
 extern const struct map_ops *const map_owners[];
 
 /*
- * map_get() whose locations are not filled in: for mapd, which does not know the
- * users' homes.
+ * map_get() whose locations are not filled in: for mapd, which does not know
+ * the users' homes.
  */
 enum status	map_get_open(struct map *map, TALLOC_CTX *ctx, const char *user,
 		    time_t now, struct record **rec, struct err *err) MUST_CHECK;
 
 /*
- * For a loop that answers many questions at a turn.  It sets map->rests, and then
- * calls map_rest() whenever it is about to wait.
+ * For a loop that answers many questions at a turn.  It sets map->rests, and
+ * then calls map_rest() whenever it is about to wait.
  */
 void		map_rest(struct map *map);
 
@@ -171,8 +171,8 @@ enum status	map_get_default(struct map *map, TALLOC_CTX *ctx,
 		    MUST_CHECK;
 
 /*
- * transition_check() with the map's default and locations: the judgement of every
- * change that an owner is asked for.
+ * transition_check() with the map's default and locations: the judgement of
+ * every change that an owner is asked for.
  */
 enum status	map_judge(struct map *map, const struct record *was,
 		    const struct record *is, struct err *err) MUST_CHECK;

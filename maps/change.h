@@ -19,8 +19,10 @@ char	       *change_format(TALLOC_CTX *ctx, const struct change *ch,
 /* The way back from record_escape(), in place. */
 void		change_unescape(char *text);
 
-/* The first line of *text, which goes on behind it; NULL: there is no whole one.
- * In place. */
+/*
+ * The first line of *text, which goes on behind it; NULL: there is no whole
+ * one.  In place.
+ */
 char	       *change_cut_line(char **text);
 
 /*
@@ -33,8 +35,8 @@ enum status	change_parse(TALLOC_CTX *ctx, const char *text, size_t len,
 		    MUST_CHECK;
 
 /*
- * The record as an owner stores it: made by `by`, its version above `before`, the
- * last one that the name had.  Talloc child of ctx.
+ * The record as an owner stores it: made by `by`, its version above `before`,
+ * the last one that the name had.  Talloc child of ctx.
  */
 const struct record *change_finish(TALLOC_CTX *ctx, const struct record *is,
 		    uint64_t before, const struct change_by *by);

@@ -39,7 +39,9 @@ variable(char letter, const char *user, const char *home, size_t *len)
 	}
 }
 
-/* Absolute, no `..`, no slash too many: such a path means one directory only. */
+/*
+ * Absolute, no `..`, no slash too many: such a path means one directory only.
+ */
 static bool
 path_clean(const char *path)
 {

@@ -8,8 +8,8 @@
 #include "maps/record.h"
 
 /*
- * As `home`: whoever reads the location knows what it stands for, as Dovecot does.
- * Only at the beginning of a location.
+ * As `home`: whoever reads the location knows what it stands for, as Dovecot
+ * does.  Only at the beginning of a location.
  */
 #define HOME_OPEN	"~"
 

@@ -76,9 +76,9 @@ enum status	map_get(struct map *map, TALLOC_CTX *ctx, const char *user,
 
 /*
  * The same for a caller that will repeat the question with map_get() before it
- * acts: where the map is far away the answer may come from mapd's cache, and be one
- * that was right a moment ago.  Only an answer that lets the caller go on may be
- * late; one that makes it defer is current.
+ * acts: where the map is far away the answer may come from mapd's cache, and be
+ * one that was right a moment ago.  Only an answer that lets the caller go on
+ * may be late; one that makes it defer is current.
  */
 enum status	map_get_late(struct map *map, TALLOC_CTX *ctx, const char *user,
 		    const char *home, time_t now, struct record **rec,
@@ -101,8 +101,8 @@ enum status	map_replace(struct map *map, const struct record *was,
 		    uint64_t *version, struct err *err) MUST_CHECK;
 
 /*
- * Every stored record but the default, in no order.  Each is seen at most once and
- * never half; a change that is made meanwhile may or may not be seen.
+ * Every stored record but the default, in no order.  Each is seen at most once
+ * and never half; a change that is made meanwhile may or may not be seen.
  */
 enum status	map_each(struct map *map, map_each_fn *fn, void *arg,
 		    struct err *err) MUST_CHECK;
@@ -112,23 +112,24 @@ enum status	map_history(struct map *map, const char *user, int limit,
 		    map_change_fn *fn, void *arg, struct err *err) MUST_CHECK;
 
 /*
- * Every change from now on, until fn or the connection ends it.  fn is first called
- * with NULL: records read after that call, and the changes, leave nothing out.
+ * Every change from now on, until fn or the connection ends it.  fn is first
+ * called with NULL: records read after that call, and the changes, leave
+ * nothing out.
  */
 enum status	map_watch(struct map *map, map_change_fn *fn, void *arg,
 		    struct err *err) MUST_CHECK;
 
 /*
- * The user who has an address, compared folded to lower case; talloc child of ctx.
- * ST_NONE: nobody has it.
+ * The user who has an address, compared folded to lower case; talloc child of
+ * ctx.  ST_NONE: nobody has it.
  */
 enum status	map_by_address(struct map *map, TALLOC_CTX *ctx,
 		    const char *address, char **user, struct err *err) MUST_CHECK;
 
 /*
- * The record of the user who receives mail for an address.  That is the user who
- * has the address, with its extension or without; else the user of that name, which
- * is the full address, or the local part where the domain is ours.
+ * The record of the user who receives mail for an address.  That is the user
+ * who has the address, with its extension or without; else the user of that
+ * name, which is the full address, or the local part where the domain is ours.
  *
  * address  `len` bytes as a mail system passes them on: anything.
  * local    the mail system says that the domain is local (see address.h).
@@ -147,11 +148,11 @@ enum status	map_recipient(struct map *map, TALLOC_CTX *ctx,
  * id     names the import; talloc child of ctx.
  * was_version  of the stored record that `is` replaces; 0: there is none.
  * left   records that are committed but not yet in their place; look-ups answer
- *        with them already.  As soon as commit returns ST_OK the import is done,
- *        whatever happens; call commit again until nothing is left.
+ *        with them already.  As soon as commit returns ST_OK the import is
+ *        done, whatever happens; call commit again until nothing is left.
  *
- * ST_AGAIN  of commit: somebody else changed one of the records meanwhile; nothing
- *           was imported.
+ * ST_AGAIN  of commit: somebody else changed one of the records meanwhile;
+ *           nothing was imported.
  */
 #define IMPORT_IDLE	60		/* seconds */
 enum status	map_import_begin(struct map *map, TALLOC_CTX *ctx, char **id,

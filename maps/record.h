@@ -42,7 +42,9 @@ struct location {
 	const char	*index;		/* Dovecot's INDEX=, else as control */
 };
 
-/* "No UID below `next` may be given in the mailbox that is (guid, validity)". */
+/*
+ * "No UID below `next` may be given in the mailbox that is (guid, validity)".
+ */
 struct floor {
 	char		 guid[33];	/* 32 hex digits */
 	uint32_t	 validity;
@@ -83,8 +85,8 @@ enum side	record_leader(const struct record *rec);
 
 /*
  * A user's name as the map takes it: 1 to RECORD_USER_MAX bytes of UTF-8, no
- * control character, no blank, no `/`, not beginning with `*` or `-`, not `.` or `..`.
- * It is a key and becomes part of paths.
+ * control character, no blank, no `/`, not beginning with `*` or `-`, not `.`
+ * or `..`.  It is a key and becomes part of paths.
  */
 bool		record_user_valid(const char *user);
 
@@ -95,8 +97,9 @@ bool		record_text_valid(const char *text, bool blanks);
 bool		record_unknown_valid(const char *line);
 
 /*
- * One line of any text, as by and why have it: LF and backslash escaped, any other
- * control character a blank, what is not UTF-8 a `?`.  Talloc child of ctx.
+ * One line of any text, as by and why have it: LF and backslash escaped, any
+ * other control character a blank, what is not UTF-8 a `?`.  Talloc child of
+ * ctx.
  */
 char	       *record_escape(TALLOC_CTX *ctx, const char *text);
 

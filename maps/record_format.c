@@ -2,8 +2,8 @@
 /*
  * record_format.c - what the map knows of one user: its text form written
  *
- * For every answer of mapd: into one piece of memory that seldom has to grow, and
- * without printf.
+ * For every answer of mapd: into one piece of memory that seldom has to grow,
+ * and without printf.
  */
 #include <stdint.h>
 #include <string.h>

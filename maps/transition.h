@@ -43,12 +43,12 @@ struct record  *transition_due(TALLOC_CTX *ctx, const struct record *was,
  * dflt   what a user without a record has (the map's default, located).
  *
  * Refused (ST_NEVER) is: a state the table does not lead to in one step, unless
- * nobody's mail can tell (the record is new and its leader is the default's);
- * a change of leader other than out of a cutover by its own version; a changed
- * location of a side that was written and is written still; a version that is not was's + 1
- * (whatever it is when was is NULL: the backend sets it above a deleted one's).
- * A change of leader is refused with the words "use `mailferry move` or
- * `mailferry rollback`".
+ * nobody's mail can tell (the record is new and its leader is the default's); a
+ * change of leader other than out of a cutover by its own version; a changed
+ * location of a side that was written and is written still; a version that is
+ * not was's + 1 (whatever it is when was is NULL: the backend sets it above a
+ * deleted one's).  A change of leader is refused with the words "use `mailferry
+ * move` or `mailferry rollback`".
  */
 enum status	transition_check(const struct record *was,
 		    const struct record *is, const struct record *dflt,

@@ -29,8 +29,8 @@
  *
  *	OK LF BODY	NONE	AGAIN TEXT	NEVER TEXT
  *
- * The body of get and stored is a record, of replace the new version, of address
- * a user, of begin the ID, of commit how many records are left, of each
+ * The body of get and stored is a record, of replace the new version, of
+ * address a user, of begin the ID, of commit how many records are left, of each
  * CURSOR LF and then, as of history and watch, texts of `LENGTH LF BYTES`.  A
  * watcher gets such an answer for every change until it closes the connection.
  *

@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 /*
- * CRC-32 of `len` bytes, continued from `crc`, the sum of the bytes before them (0 at
- * the beginning).
+ * CRC-32 of `len` bytes, continued from `crc`, the sum of the bytes before them
+ * (0 at the beginning).
  *
  * Source: IEEE 802.3; the same sum as zlib's crc32().
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * daemon.c - how the daemons are called, and how they say that they cannot begin
+ * daemon.c - how the daemons are called, and how they say that they cannot
+ * begin
  */
 #include "maps/base/daemon.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * daemon.h - how the daemons are called, and how they say that they cannot begin
+ * daemon.h - how the daemons are called, and how they say that they cannot
+ * begin
  */
 #ifndef MAPS_BASE_DAEMON_H
 #define MAPS_BASE_DAEMON_H

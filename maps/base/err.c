@@ -13,7 +13,9 @@
 static int oom_status = 75;		/* EX_TEMPFAIL: the LDA must never bounce */
 static void (*oom_clean)(void);
 
-/* One line, whatever was put into it: a log and an SMTP reply have no second. */
+/*
+ * One line, whatever was put into it: a log and an SMTP reply have no second.
+ */
 static void
 one_line(char *text)
 {

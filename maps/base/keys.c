@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * keys.c - `key = value` lines as in main.cf, and the nearest key to a wrong one
+ * keys.c - `key = value` lines as in main.cf, and the nearest key to a wrong
+ * one
  */
 #include "maps/base/keys.h"
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * keys.h - `key = value` lines as in main.cf, and the nearest key to a wrong one
+ * keys.h - `key = value` lines as in main.cf, and the nearest key to a wrong
+ * one
  *
- * Blanks around `=` do not count, a line that begins with `#` is a comment, a line
- * that begins with a blank goes on the one before.
+ * Blanks around `=` do not count, a line that begins with `#` is a comment, a
+ * line that begins with a blank goes on the one before.
  */
 #ifndef MAPS_BASE_KEYS_H
 #define MAPS_BASE_KEYS_H
@@ -24,7 +25,8 @@ typedef enum status key_fn(const struct keys *, const char *name,
 		    const char *value, void *arg);
 
 /*
- * Read a text, which is cut in place; lines that go on are talloc children of ctx.
+ * Read a text, which is cut in place; lines that go on are talloc children of
+ * ctx.
  * ST_NEVER  what fn said, or a line is no such line.
  */
 enum status	keys_each(TALLOC_CTX *ctx, struct keys *keys, char *text,

@@ -2,7 +2,7 @@
 /*
  * backend.c - the map in a directory, for many hosts
  */
-#include "maps/ldap/backend.h"
+#include "maps/backend.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +11,16 @@
 
 #include "maps/base/clock.h"
 #include "maps/base/log.h"
+#include "maps/ldap/attrs.h"
+#include "maps/ldap/change.h"
+#include "maps/ldap/conf.h"
+#include "maps/ldap/conn.h"
+#include "maps/ldap/entry.h"
+#include "maps/ldap/history.h"
+#include "maps/ldap/import.h"
+#include "maps/ldap/ldif.h"
+#include "maps/ldap/stage.h"
+#include "maps/ldap/sync.h"
 
 #define SETTLES		3		/* imports met by one look-up */
 #define SHELVES_MAX	128		/* looked at in one call of each */
@@ -30,7 +40,9 @@ ldap_close_map(struct map *map)
 	map->handle = NULL;
 }
 
-/* Nothing is asked here: mapd starts, and answers "later", while slapd is down. */
+/*
+ * Nothing is asked here: mapd starts, and answers "later", while slapd is down.
+ */
 static enum status
 ldap_open_map(struct map *map, const char *arg, int flags, struct err *err)
 {
@@ -105,7 +117,7 @@ settled(struct map *map, TALLOC_CTX *ctx, const char *user, bool anew,
 		st = ldapm_entry(lm, ctx, user, anew, ent, err);
 		if (st != ST_OK || ent->import == NULL)
 			return st;
-		st = ldapm_import_settle(map, ctx, ent, user, err);
+		st = ldapm_import_finish_user(map, ctx, ent, user, err);
 		if (st != ST_OK)
 			return st == ST_NONE ? ST_OK : st;
 	}
@@ -162,7 +174,7 @@ replace(struct map *map, TALLOC_CTX *ctx, const char *user,
 		    "%s (it is in version %llu now)", user,
 		    (unsigned long long)(ent.rec == NULL ? 0 : ent.rec->version));
 	if (ent.import != NULL)
-		st = ldapm_import_break(lm, ent.import, user, err);
+		st = ldapm_import_break(lm, ent.import, err);
 	if (st == ST_OK)
 		st = ldapm_sequence(lm, 1, &seq, err);
 	return st == ST_OK ? ldapm_change(lm, ctx, &ent, user, is, by, seq, false,
@@ -216,8 +228,10 @@ who_has(struct ldapmap *lm, TALLOC_CTX *ctx, const char *addr, char ***users,
 	return ST_OK;
 }
 
-/* Two have it only while an import brings it from one to the other; the claim is
- * then his who keeps it. */
+/*
+ * Two have it only while an import brings it from one to the other; the claim
+ * is then his who keeps it.
+ */
 static enum status
 ldap_by_address(struct map *map, TALLOC_CTX *ctx, const char *addr, char **user,
     struct err *err)
@@ -368,6 +382,17 @@ ldap_each(struct map *map, TALLOC_CTX *ctx, char **cursor, map_each_fn *fn,
 	return st == ST_NONE ? ST_OK : st;
 }
 
+/* A change whose copy is missing in the history is on the record's entry. */
+static enum status
+ldap_history(struct map *map, const char *user, int limit, map_change_fn *fn,
+    void *arg, struct err *err)
+{
+	enum status st = user == NULL ? ST_OK :
+	    ldapm_complete_history(map->handle, user, err);
+
+	return st == ST_OK ? ldapm_history(map, user, limit, fn, arg, err) : st;
+}
+
 static enum status
 ldap_watch(struct map *map, map_change_fn *fn, void *arg, struct err *err)
 {
@@ -385,7 +410,7 @@ ldap_tick(struct map *map, struct err *err)
 	enum status st;
 
 	if (now - lm->rolled >= ROLL_EACH) {
-		st = ldapm_import_roll(map, err);
+		st = ldapm_import_batch(map, err);
 		if (st != ST_NONE)
 			return st;
 		lm->rolled = clock_ms();
@@ -403,7 +428,7 @@ const struct map_ops map_ldap = {
 	.forked = ldap_forked, .patience = ldap_patience,
 	.workers = ldap_workers, .follow = ldapm_follow, .lease = ldap_lease,
 	.get = ldap_get, .buried = ldap_buried, .replace = ldap_replace,
-	.each = ldap_each, .history = ldapm_history, .watch = ldap_watch,
+	.each = ldap_each, .history = ldap_history, .watch = ldap_watch,
 	.by_address = ldap_by_address, .tick = ldap_tick,
 	.import_begin = ldapm_import_begin, .import_put = ldapm_import_put,
 	.import_commit = ldapm_import_commit, .import_abort = ldapm_import_abort,

@@ -2,16 +2,19 @@
 /*
  * change.c - one change of a record, and whose an address is
  *
- * The claims come first and what was given up goes last: between them the record
- * changes, and a claim alone gives nobody an address.  Who died between claim and
- * record leaves a claim that nobody has; after CLAIM_STALE it may be taken.
+ * The claims come first and what was given up goes last: between them the
+ * record changes, and a claim alone gives nobody an address.  Who died between
+ * claim and record leaves a claim that nobody has; after CLAIM_STALE it may be
+ * taken.
  */
-#include "maps/ldap/backend.h"
+#include "maps/ldap/change.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "maps/change.h"
+#include "maps/ldap/history.h"
+#include "maps/ldap/ldif.h"
 
 #define CLAIM_STALE	60		/* seconds; a request ends within 9 */
 
@@ -21,7 +24,7 @@ claim_dn(struct ldapmap *lm, TALLOC_CTX *ctx, const char *addr)
 	char *rdn = must(talloc_asprintf(ctx, "mailferryClaim=%s",
 	    ldap_escape_dn(ctx, addr)));
 
-	return ldapm_below(ctx, lm, rdn, "addresses");
+	return ldapconf_below(ctx, lm->conf, rdn, "addresses");
 }
 
 static char *
@@ -128,7 +131,9 @@ ldapm_claim(struct ldapmap *lm, TALLOC_CTX *ctx, const char *addr,
 		if (st != ST_OK || used)
 			return st == ST_OK ? ST_NONE : st;
 	}
-	/* Who was about to take it, or to give it up, sees that it is wanted. */
+	/*
+	 * Who was about to take it, or to give it up, sees that it is wanted.
+	 */
 	st = hand_over(lm, ctx, addr, *owner, at, user, err);
 	return st == ST_NONE ? changes_hands(addr, err) : st;
 }
@@ -290,4 +295,18 @@ ldapm_change(struct ldapmap *lm, TALLOC_CTX *ctx, struct ldapentry *ent,
 	(void)!ldapm_history_add(lm, seq, user, change, err);
 	release_all(lm, ctx, ent->rec, is, user);
 	return ST_OK;
+}
+
+enum status
+ldapm_complete_history(struct ldapmap *lm, const char *user, struct err *err)
+{
+	TALLOC_CTX *ctx = must(talloc_new(NULL));
+	struct ldapentry ent;
+	enum status st;
+
+	st = ldapm_entry(lm, ctx, user, false, &ent, err);
+	if (st == ST_OK && ent.change != NULL)
+		st = ldapm_history_add(lm, ent.seq, user, ent.change, err);
+	talloc_free(ctx);
+	return st == ST_NONE ? ST_OK : st;
 }

@@ -231,3 +231,11 @@ ldapconf_password(TALLOC_CTX *ctx, const struct ldapconf *conf,
 	return *len > 0 ? ST_OK : err_set(err, ST_NEVER, "%s: is empty",
 	    conf->password_file);
 }
+
+char *
+ldapconf_below(TALLOC_CTX *ctx, const struct ldapconf *conf, const char *rdn,
+    const char *what)
+{
+	return must(talloc_asprintf(ctx, "%s%scn=%s,%s", rdn == NULL ? "" : rdn,
+	    rdn == NULL ? "" : ",", what, conf->map_entry));
+}

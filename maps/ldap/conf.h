@@ -2,9 +2,9 @@
 /*
  * conf.h - the file that `map = ldap:FILE` names
  *
- * Lines as in mailferry.conf; every key is a row of one table in map_ldap_conf.c
- * with its default, and mailferry-ldap(5) has a line for each.  Only who owns the
- * map reads it: mailferry-mapd.
+ * Lines as in mailferry.conf; every key is a row of one table in
+ * maps/ldap/conf.c with its default, and mailferry-ldap(5) has a line for each.
+ * Only mailferry-mapd reads it, the owner of the map.
  */
 #ifndef MAPS_LDAP_CONF_H
 #define MAPS_LDAP_CONF_H
@@ -47,6 +47,14 @@ enum status	ldapconf_parse(TALLOC_CTX *ctx, const char *path, char *text,
  */
 enum status	ldapconf_password(TALLOC_CTX *ctx, const struct ldapconf *conf,
 		    char **password, size_t *len, struct err *err) MUST_CHECK;
+
+/*
+ * `RDN,cn=WHAT,MAP_ENTRY`; talloc child of ctx.
+ *
+ * rdn  NULL: cn=WHAT itself.
+ */
+char	       *ldapconf_below(TALLOC_CTX *ctx, const struct ldapconf *conf,
+		    const char *rdn, const char *what);
 
 /* The i-th key of the table and its default; NULL past the end. */
 const char     *ldapconf_key(size_t i, const char **dflt);

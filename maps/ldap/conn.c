@@ -3,16 +3,17 @@
  * conn.c - the connection to the one writable provider
  *
  * libldap's own list of URIs is of no use here: it does not leave a server that
- * accepts and says nothing, so there is one URI to a handle and the list is walked
- * here.  CONNECT_ASYNC makes timeouts hold in a TLS handshake as well.
+ * accepts and says nothing, so there is one URI to a handle and the list is
+ * walked here.  CONNECT_ASYNC makes timeouts hold in a TLS handshake as well.
  *
- * A replica answers reads, with what was true a moment ago.  So a connection begins
- * with a write, counting up mailferryConnects of the map's entry: a replica refuses
- * it (a referral, never followed), a server without our schema and one without our
- * map as well.  The answer brings the number of the last change: a server that knows
- * less than was seen before is a standby promoted too early.
+ * A replica answers reads, with what was true a moment ago.  So a connection
+ * begins with a write, counting up mailferryConnects of the map's entry: a
+ * replica refuses it (a referral, never followed), a server without our schema
+ * and one without our map as well.  The answer brings the number of the last
+ * change: a server that knows less than was seen before is a standby promoted
+ * too early.
  */
-#include "maps/ldap/backend.h"
+#include "maps/ldap/conn.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -60,51 +61,6 @@ fail(LDAP *ld, const char *uri, int rc, const char *what, struct err *err)
 	    rc == LDAP_UNDEFINED_TYPE ? ": is mailferry's schema there?" : "");
 	ldap_memfree(said);
 	return ours ? ST_NEVER : ST_AGAIN;
-}
-
-void
-ldapm_mod_list(struct ldapmods *m, int op, const char *attr,
-    const char *const *values)
-{
-	LDAPMod *mod = must(talloc_zero(m->ctx, LDAPMod));
-	struct berval *bv;
-	unsigned n = 0;
-
-	if (m->n == LDAPM_MODS)
-		abort();
-	while (values != NULL && values[n] != NULL)
-		n++;
-	mod->mod_op = op | LDAP_MOD_BVALUES;
-	mod->mod_type = must(talloc_strdup(mod, attr));
-	if (n > 0) {
-		mod->mod_bvalues = must(talloc_zero_array(mod, struct berval *,
-		    n + 1));
-		bv = must(talloc_array(mod, struct berval, n));
-		for (n = 0; values[n] != NULL; n++) {
-			bv[n].bv_val = must(talloc_strdup(mod, values[n]));
-			bv[n].bv_len = strlen(values[n]);
-			mod->mod_bvalues[n] = &bv[n];
-		}
-	}
-	m->mod[m->n++] = mod;
-	m->mod[m->n] = NULL;
-}
-
-void
-ldapm_mod(struct ldapmods *m, int op, const char *attr, const char *value)
-{
-	const char *one[2] = { value, NULL };
-
-	ldapm_mod_list(m, op, attr, one);
-}
-
-void
-ldapm_mod_number(struct ldapmods *m, int op, const char *attr, uint64_t value)
-{
-	char text[32];
-
-	(void)snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
-	ldapm_mod(m, op, attr, text);
 }
 
 /* The one attribute of a post-read answer (RFC 4527), a number. */
@@ -220,9 +176,11 @@ add_once(struct ldapmap *lm, const char *dn, struct ldapmods *m)
 	return rc == LDAP_SUCCESS ? wait_for(lm, id, NULL) : rc;
 }
 
-/* The map's entry and the four below it; some of them may be there.  Another, or a
- * process that died, may have begun with it: the attribute that prove() asks for comes
- * last, and says that all of it is there. */
+/*
+ * The map's entry and the four below it; some of them may be there.  Another,
+ * or a process that died, may have begun with it: the attribute that prove()
+ * asks for comes last, and says that all of it is there.
+ */
 static int
 create_map(struct ldapmap *lm)
 {
@@ -244,7 +202,7 @@ create_map(struct ldapmap *lm)
 		m.n = 0;
 		ldapm_mod(&m, LDAP_MOD_ADD, "objectClass", "mailferryMap");
 		ldapm_mod(&m, LDAP_MOD_ADD, "cn", below[i]);
-		rc = add_once(lm, ldapm_below(ctx, lm, NULL, below[i]), &m);
+		rc = add_once(lm, ldapconf_below(ctx, lm->conf, NULL, below[i]), &m);
 	}
 	if (rc == LDAP_SUCCESS || rc == LDAP_ALREADY_EXISTS) {
 		m.n = 0;
@@ -288,8 +246,10 @@ prove(struct ldapmap *lm, const char *uri, bool first, struct err *err)
 	ldapm_mod(&m, LDAP_MOD_INCREMENT, "mailferryConnects", "1");
 	rc = modify_once(lm, lm->conf->map_entry, &m, NULL, "mailferrySequence",
 	    &seq);
-	/* A map is made at the first server of the list alone: an empty one that
-	 * is tried because others failed must not look like a map. */
+	/*
+	 * A map is made at the first server of the list alone: an empty one
+	 * that is tried because others failed must not look like a map.
+	 */
 	if ((rc == LDAP_NO_SUCH_OBJECT || rc == LDAP_NO_SUCH_ATTRIBUTE) &&
 	    lm->create && first &&
 	    atomic_load(&lm->shared->seen) == 0) {
@@ -410,8 +370,8 @@ count_uris(const struct ldapconf *conf)
 }
 
 /*
- * While no server answers one process at a time finds out whether one does again;
- * the others say so at once: Postfix waits for them.
+ * While no server answers one process at a time finds out whether one does
+ * again; the others say so at once: Postfix waits for them.
  */
 static enum status
 may_dial(struct ldapmap *lm, struct err *err)
@@ -428,8 +388,8 @@ may_dial(struct ldapmap *lm, struct err *err)
 }
 
 /*
- * From the first of the list on, so that one goes back to it, but for the one with
- * which our forerunner was still busy when the deadline ended him.
+ * From the first of the list on, so that one goes back to it, but for the one
+ * with which our forerunner was still busy when the deadline ended him.
  */
 static enum status
 dial(struct ldapmap *lm, struct err *err)
@@ -502,7 +462,10 @@ whole(LDAP *ld, LDAPMessage *res, int rc, int limit)
 	return rc;
 }
 
-/* A kept connection may have been closed meanwhile: then once more, on a new one. */
+/*
+ * A kept connection may have been closed meanwhile: then once more, on a new
+ * one.
+ */
 enum status
 ldapm_search(struct ldapmap *lm, const char *base, int scope,
     const char *filter, const char *const *attrs, int limit, LDAPMessage **res,

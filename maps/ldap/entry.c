@@ -2,90 +2,19 @@
 /*
  * entry.c - from an entry of the directory to a record, and back
  */
-#include "maps/ldap/backend.h"
+#include "maps/ldap/entry.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "maps/ldap/attrs.h"
+#include "maps/ldap/history.h"
+#include "maps/ldap/ldif.h"
+
 const char *const ldapm_entry_attrs[] = { "mailferryUser", "mailferryVersion",
 	"mailferryState", "mailferryText", "mailferrySequence", "mailferryChange",
 	"mailferryImport", "mailferryStaged", NULL };
-
-char *
-ldapm_escape(TALLOC_CTX *ctx, const char *value)
-{
-	struct berval in = { strlen(value), (char *)(uintptr_t)value }, out;
-	char *text;
-
-	if (ldap_bv2escaped_filter_value(&in, &out) != 0)
-		must(NULL);
-	text = must(talloc_strndup(ctx, out.bv_val == NULL ? "" : out.bv_val,
-	    out.bv_val == NULL ? 0 : out.bv_len));
-	ldap_memfree(out.bv_val);
-	return text;
-}
-
-char *
-ldapm_below(TALLOC_CTX *ctx, const struct ldapmap *lm, const char *rdn,
-    const char *what)
-{
-	return must(talloc_asprintf(ctx, "%s%scn=%s,%s", rdn == NULL ? "" : rdn,
-	    rdn == NULL ? "" : ",", what, lm->conf->map_entry));
-}
-
-char *
-ldapm_value(TALLOC_CTX *ctx, LDAP *ld, LDAPMessage *e, const char *attr,
-    size_t *len)
-{
-	struct berval **v = ldap_get_values_len(ld, e, attr);
-	char *text = NULL;
-
-	if (v != NULL && v[0] != NULL) {
-		text = must(talloc_size(ctx, v[0]->bv_len + 1));
-		memcpy(text, v[0]->bv_val, v[0]->bv_len);
-		text[v[0]->bv_len] = '\0';
-		if (len != NULL)
-			*len = v[0]->bv_len;
-	}
-	ldap_value_free_len(v);
-	return text;
-}
-
-uint64_t
-ldapm_number(LDAP *ld, LDAPMessage *e, const char *attr)
-{
-	char *text = ldapm_value(NULL, ld, e, attr, NULL);
-	uint64_t n = text == NULL ? 0 : strtoull(text, NULL, 10);
-
-	talloc_free(text);
-	return n;
-}
-
-bool
-ldapm_has_value(LDAP *ld, LDAPMessage *e, const char *attr, const char *value)
-{
-	struct berval **v = ldap_get_values_len(ld, e, attr);
-	size_t len = strlen(value);
-	bool yes = false;
-	int i;
-
-	for (i = 0; v != NULL && v[i] != NULL; i++)
-		yes = yes || (v[i]->bv_len == len &&
-		    memcmp(v[i]->bv_val, value, len) == 0);
-	ldap_value_free_len(v);
-	return yes;
-}
-
-static char *
-dn_of(TALLOC_CTX *ctx, LDAP *ld, LDAPMessage *e)
-{
-	char *dn = ldap_get_dn(ld, e), *copy;
-
-	copy = must(talloc_strdup(ctx, dn == NULL ? "" : dn));
-	ldap_memfree(dn);
-	return copy;
-}
 
 static enum status
 damaged(const struct ldapentry *ent, const char *what, struct err *err)
@@ -94,7 +23,10 @@ damaged(const struct ldapentry *ent, const char *what, struct err *err)
 	    "mailferry-ldap(5)", ent->dn, what);
 }
 
-/* What stands in attributes of its own, and so is compared, must be the record's. */
+/*
+ * What stands in attributes of its own, and so is compared, must be the
+ * record's.
+ */
 static enum status
 check(const struct ldapentry *ent, struct err *err)
 {
@@ -119,7 +51,7 @@ ldapm_entry_read(struct ldapmap *lm, TALLOC_CTX *ctx, LDAPMessage *e,
 	size_t len;
 
 	memset(ent, 0, sizeof(*ent));
-	ent->dn = dn_of(ctx, lm->ld, e);
+	ent->dn = ldapm_dn(ctx, lm->ld, e);
 	name = ldapm_value(ctx, lm->ld, e, "mailferryUser", &len);
 	if (name == NULL || strlen(name) != len || (user != NULL &&
 	    strcmp(user, name) != 0))
@@ -137,7 +69,10 @@ ldapm_entry_read(struct ldapmap *lm, TALLOC_CTX *ctx, LDAPMessage *e,
 	return st == ST_OK ? check(ent, err) : st;
 }
 
-/* The user's entry that was there before us: by its own attribute, byte by byte. */
+/*
+ * The user's entry that was there before us: by its own attribute, byte by
+ * byte.
+ */
 static enum status
 find_existing(struct ldapmap *lm, TALLOC_CTX *ctx, const char *user,
     struct ldapentry *ent, struct err *err)
@@ -160,7 +95,7 @@ find_existing(struct ldapmap *lm, TALLOC_CTX *ctx, const char *user,
 	for (e = ldap_first_entry(lm->ld, res); e != NULL;
 	    e = ldap_next_entry(lm->ld, e))
 		if (ldapm_has_value(lm->ld, e, attr, user)) {
-			ent->dn = dn_of(ctx, lm->ld, e);
+			ent->dn = ldapm_dn(ctx, lm->ld, e);
 			n++;
 		}
 	(void)ldap_msgfree(res);
@@ -222,7 +157,7 @@ ldapm_entry(struct ldapmap *lm, TALLOC_CTX *ctx, const char *user, bool anew,
 	if (st == ST_NONE) {
 		rdn = must(talloc_asprintf(ctx, "mailferryUser=%s",
 		    ldap_escape_dn(ctx, user)));
-		ent->dn = ldapm_below(ctx, lm, rdn, "records");
+		ent->dn = ldapconf_below(ctx, lm->conf, rdn, "records");
 		st = ST_OK;
 	}
 	return st;
@@ -242,7 +177,7 @@ ldapm_mod_carry(struct ldapmods *m, const struct ldapentry *ent,
 static bool
 is_own(const struct ldapmap *lm, const char *dn)
 {
-	char *end = ldapm_below(NULL, lm, NULL, "records");
+	char *end = ldapconf_below(NULL, lm->conf, NULL, "records");
 	size_t n = strlen(dn), k = strlen(end);
 	bool yes = n > k && strcasecmp(dn + n - k, end) == 0;
 

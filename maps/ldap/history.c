@@ -2,13 +2,15 @@
 /*
  * history.c - the numbers of changes, and a copy of each
  */
-#include "maps/ldap/backend.h"
+#include "maps/ldap/history.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "maps/backend.h"
 #include "maps/change.h"
+#include "maps/ldap/attrs.h"
 
 #define WINDOW	200			/* numbers looked through at a time, at first */
 #define PRUNED	32			/* entries at a time */
@@ -76,7 +78,7 @@ add(struct ldapmap *lm, TALLOC_CTX *ctx, uint64_t seq, const char *user,
 	ldapm_mod(&m, LDAP_MOD_ADD, "mailferryChanged", user);
 	ldapm_mod_number(&m, LDAP_MOD_ADD, "mailferryAt", (uint64_t)ch.by.at);
 	ldapm_mod(&m, LDAP_MOD_ADD, "mailferryChange", text);
-	st = ldapm_add(lm, ldapm_below(ctx, lm, rdn, "history"), &m, err);
+	st = ldapm_add(lm, ldapconf_below(ctx, lm->conf, rdn, "history"), &m, err);
 	return st == ST_NONE ? ST_OK : st;
 }
 
@@ -137,7 +139,7 @@ give(struct ldapmap *lm, const char *filter, int *limit, map_change_fn *fn,
 	enum status st;
 	unsigned n, i;
 
-	st = ldapm_search(lm, ldapm_below(ctx, lm, NULL, "history"),
+	st = ldapm_search(lm, ldapconf_below(ctx, lm->conf, NULL, "history"),
 	    LDAP_SCOPE_ONELEVEL, filter, attrs, 0, &res, err);
 	if (st != ST_OK) {
 		talloc_free(ctx);
@@ -154,21 +156,6 @@ give(struct ldapmap *lm, const char *filter, int *limit, map_change_fn *fn,
 	return st;
 }
 
-/* A change whose copy is missing is on the record's entry. */
-static enum status
-complete(struct ldapmap *lm, const char *user, struct err *err)
-{
-	TALLOC_CTX *ctx = must(talloc_new(NULL));
-	struct ldapentry ent;
-	enum status st;
-
-	st = ldapm_entry(lm, ctx, user, false, &ent, err);
-	if (st == ST_OK && ent.change != NULL)
-		st = ldapm_history_add(lm, ent.seq, user, ent.change, err);
-	talloc_free(ctx);
-	return st == ST_NONE ? ST_OK : st;
-}
-
 static enum status
 history_of(struct ldapmap *lm, const char *user, int limit, map_change_fn *fn,
     void *arg, struct err *err)
@@ -177,9 +164,7 @@ history_of(struct ldapmap *lm, const char *user, int limit, map_change_fn *fn,
 	enum status st;
 
 	filter = must(talloc_asprintf(escaped, "(mailferryChanged=%s)", escaped));
-	st = complete(lm, user, err);
-	if (st == ST_OK)
-		st = give(lm, filter, &limit, fn, arg, err);
+	st = give(lm, filter, &limit, fn, arg, err);
 	talloc_free(escaped);
 	return st;
 }
@@ -219,7 +204,7 @@ ldapm_prune(struct map *map, struct err *err)
 	struct ldapmap *lm = map->handle;
 	long long oldest = (long long)time(NULL) -
 	    (long long)map->conf->history_days * 86400;
-	char *base = ldapm_below(NULL, lm, NULL, "history"), *dn;
+	char *base = ldapconf_below(NULL, lm->conf, NULL, "history"), *dn;
 	LDAPMessage *res, *e;
 	char filter[64];
 	enum status st;

@@ -2,18 +2,18 @@
 /*
  * import.c - many changes at once in a directory that has no transactions
  *
- * Each record of the import is staged on its own entry: mailferryStaged, under an
- * assertion on the version it replaces, and mailferryImport, which says by whom and
- * makes everybody else's compare-and-swap of that record fail.  The import has an
- * entry of its own; one modify of that, from `open` to `decided`, is the moment of all
- * or nothing.  From there on whoever meets a staged record brings it to its place
- * first, on any host, and the rest follows in batches.  Somebody who changes a
- * staged record sets the import from `open` to `broken` before: of that and the
- * decision one comes first, and the other fails.
+ * Each record of the import is staged on its own entry: mailferryStaged, under
+ * an assertion on the version it replaces, and mailferryImport, which says by
+ * whom and makes everybody else's compare-and-swap of that record fail.  The
+ * import has an entry of its own; one modify of that, from `open` to `decided`,
+ * is the moment of all or nothing.  From there on whoever meets a staged record
+ * brings it to its place first, on any host, and the rest follows in batches.
+ * Somebody who changes a staged record sets the import from `open` to `broken`
+ * before: of that and the decision one comes first, and the other fails.
  *
  * Of two imports one begins: the map's entry has one place, mailferryImport.
  */
-#include "maps/ldap/backend.h"
+#include "maps/ldap/import.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -21,94 +21,29 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "maps/backend.h"
 #include "maps/base/clock.h"
+#include "maps/ldap/attrs.h"
+#include "maps/ldap/change.h"
+#include "maps/ldap/entry.h"
+#include "maps/ldap/history.h"
+#include "maps/ldap/ldif.h"
+#include "maps/ldap/run.h"
+#include "maps/ldap/stage.h"
 
 #define BATCH		64		/* entries */
 #define COMMIT_MS	1000		/* one answer's work */
 
-char *
-ldapm_run_dn(TALLOC_CTX *ctx, const struct ldapmap *lm, const char *id)
-{
-	char *rdn = must(talloc_asprintf(ctx, "cn=%s", ldap_escape_dn(ctx, id)));
-
-	return ldapm_below(ctx, lm, rdn, "imports");
-}
-
-static char **
-values(TALLOC_CTX *ctx, LDAP *ld, LDAPMessage *e, const char *attr)
-{
-	struct berval **v = ldap_get_values_len(ld, e, attr);
-	unsigned n = (unsigned)ldap_count_values_len(v), i;
-	char **list = must(talloc_zero_array(ctx, char *, n + 1));
-
-	for (i = 0; i < n; i++)
-		list[i] = must(talloc_strndup(list, v[i]->bv_val, v[i]->bv_len));
-	ldap_value_free_len(v);
-	return list;
-}
-
 enum status
-ldapm_run_read(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id, struct ldaprun *run,
-    struct err *err)
-{
-	static const char *const attrs[] = { "mailferryState", "mailferryAt",
-	    "mailferryLeft", "mailferryTaken", NULL };
-	LDAPMessage *res, *e;
-	enum status st;
-
-	st = ldapm_search(lm, ldapm_run_dn(ctx, lm, id), LDAP_SCOPE_BASE,
-	    "(objectClass=mailferryImportRun)", attrs, 0, &res, err);
-	if (st != ST_OK)
-		return st;
-	e = ldap_first_entry(lm->ld, res);
-	if (e != NULL) {
-		run->state = ldapm_value(ctx, lm->ld, e, "mailferryState", NULL);
-		run->at = (time_t)ldapm_number(lm->ld, e, "mailferryAt");
-		run->left = ldapm_number(lm->ld, e, "mailferryLeft");
-		run->taken = values(ctx, lm->ld, e, "mailferryTaken");
-	}
-	(void)ldap_msgfree(res);
-	return e == NULL || run->state == NULL ? ST_NONE : ST_OK;
-}
-
-bool
-ldapm_run_is(const struct ldaprun *run, const char *state)
-{
-	return strcmp(run->state, state) == 0;
-}
-
-static bool
-is_over(const struct ldaprun *run)
-{
-	return ldapm_run_is(run, "done") || ldapm_run_is(run, "gone");
-}
-
-enum status
-ldapm_run_set(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id, const char *from,
-    const char *to, uint64_t left, struct err *err)
-{
-	struct ldapmods m = { .ctx = ctx };
-	char *assertion = must(talloc_asprintf(ctx, "(mailferryState=%s)", from));
-
-	ldapm_mod(&m, LDAP_MOD_REPLACE, "mailferryState", to);
-	ldapm_mod_number(&m, LDAP_MOD_REPLACE, "mailferryAt",
-	    (uint64_t)time(NULL));
-	ldapm_mod_number(&m, LDAP_MOD_REPLACE, "mailferryLeft", left);
-	return ldapm_modify(lm, ldapm_run_dn(ctx, lm, id), &m, assertion, NULL, NULL,
-	    err);
-}
-
-enum status
-ldapm_import_break(struct ldapmap *lm, const char *id, const char *user,
-    struct err *err)
+ldapm_import_break(struct ldapmap *lm, const char *id, struct err *err)
 {
 	TALLOC_CTX *ctx = must(talloc_new(NULL));
 	enum status st;
 
 	st = ldapm_run_set(lm, ctx, id, "open", "broken", 0, err);
 	talloc_free(ctx);
-	/* Broken or ended already; was it decided the record is another by now. */
-	(void)user;
+	/* ST_NONE: it is broken or over; had it been committed, the record would
+	 * be of another version by now. */
 	return st == ST_NONE ? ST_OK : st;
 }
 
@@ -128,7 +63,7 @@ ldapm_import_stands(struct ldapmap *lm, TALLOC_CTX *ctx,
 }
 
 static void
-tell(struct map *map, const struct change *ch)
+report(struct map *map, const struct change *ch)
 {
 	struct err err;
 
@@ -151,12 +86,12 @@ apply(struct map *map, TALLOC_CTX *ctx, struct ldapentry *ent, const char *user,
 	if (st == ST_OK)
 		st = ldapm_change(lm, ctx, ent, user, is, &by, seq, true, &ch, err);
 	if (st == ST_OK)
-		tell(map, &ch);
+		report(map, &ch);
 	return st;
 }
 
 enum status
-ldapm_import_settle(struct map *map, TALLOC_CTX *ctx, struct ldapentry *ent,
+ldapm_import_finish_user(struct map *map, TALLOC_CTX *ctx, struct ldapentry *ent,
     const char *user, struct err *err)
 {
 	struct ldapmap *lm = map->handle;
@@ -204,42 +139,6 @@ staged_batch(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id,
 	return st;
 }
 
-/* The map's place for an import; from NULL: it was free, to NULL: it is. */
-static enum status
-take_place(struct ldapmap *lm, TALLOC_CTX *ctx, const char *from,
-    const char *to, struct err *err)
-{
-	struct ldapmods m = { .ctx = ctx };
-	char *assertion = from == NULL ?
-	    must(talloc_strdup(ctx, "(!(mailferryImport=*))")) :
-	    must(talloc_asprintf(ctx, "(mailferryImport=%s)",
-	    ldapm_escape(ctx, from)));
-
-	ldapm_mod(&m, LDAP_MOD_REPLACE, "mailferryImport", to);
-	return ldapm_modify(lm, lm->conf->map_entry, &m, assertion, NULL, NULL,
-	    err);
-}
-
-static enum status
-in_place(struct ldapmap *lm, TALLOC_CTX *ctx, char **id, struct err *err)
-{
-	static const char *const attrs[] = { "mailferryImport",
-	    "mailferrySequence", NULL };
-	LDAPMessage *res, *e;
-	enum status st;
-
-	*id = NULL;
-	st = ldapm_search(lm, lm->conf->map_entry, LDAP_SCOPE_BASE,
-	    "(objectClass=*)", attrs, 0, &res, err);
-	if (st != ST_OK)
-		return st;
-	e = ldap_first_entry(lm->ld, res);
-	if (e != NULL)
-		*id = ldapm_value(ctx, lm->ld, e, "mailferryImport", NULL);
-	(void)ldap_msgfree(res);
-	return *id == NULL ? ST_NONE : ST_OK;
-}
-
 /* A batch of an import that does not stand.  ST_NONE: no mark is left. */
 static enum status
 clean(struct ldapmap *lm, const char *id, struct err *err)
@@ -256,7 +155,7 @@ clean(struct ldapmap *lm, const char *id, struct err *err)
 	if ((st == ST_OK || st == ST_NONE) && n == 0) {
 		st = ldapm_run_set(lm, ctx, id, "broken", "gone", 0, err);
 		if (st == ST_OK || st == ST_NONE)
-			st = take_place(lm, ctx, id, NULL, err);
+			st = ldapm_run_take_place(lm, ctx, id, NULL, err);
 		if (st == ST_OK)
 			st = ST_NONE;
 	} else if (st == ST_NONE)
@@ -290,7 +189,7 @@ roll(struct map *map, const char *id, struct err *err)
 	if (st == ST_OK && n == 0) {
 		st = ldapm_run_set(lm, ctx, id, "decided", "done", 0, err);
 		if (st == ST_OK || st == ST_NONE)
-			st = take_place(lm, ctx, id, NULL, err);
+			st = ldapm_run_take_place(lm, ctx, id, NULL, err);
 		if (st == ST_OK)
 			st = ST_NONE;
 	} else if (st == ST_OK && done > 0) {
@@ -306,7 +205,7 @@ roll(struct map *map, const char *id, struct err *err)
 }
 
 enum status
-ldapm_import_roll(struct map *map, struct err *err)
+ldapm_import_batch(struct map *map, struct err *err)
 {
 	struct ldapmap *lm = map->handle;
 	TALLOC_CTX *ctx = must(talloc_new(NULL));
@@ -314,7 +213,7 @@ ldapm_import_roll(struct map *map, struct err *err)
 	struct ldaprun run;
 	enum status st;
 
-	st = in_place(lm, ctx, &id, err);
+	st = ldapm_run_in_place(lm, ctx, &id, err);
 	if (st == ST_OK)
 		st = ldapm_run_read(lm, ctx, id, &run, err);
 	if (st == ST_OK) {
@@ -322,8 +221,8 @@ ldapm_import_roll(struct map *map, struct err *err)
 			st = roll(map, id, err);
 		else if (ldapm_run_is(&run, "broken"))
 			st = clean(lm, id, err);
-		else if (is_over(&run))
-			st = take_place(lm, ctx, id, NULL, err);
+		else if (ldapm_run_over(&run))
+			st = ldapm_run_take_place(lm, ctx, id, NULL, err);
 		else
 			st = ST_NONE;
 	}
@@ -339,12 +238,12 @@ make_room(struct ldapmap *lm, TALLOC_CTX *ctx, struct err *err)
 	struct ldaprun run;
 	enum status st;
 
-	st = in_place(lm, ctx, &id, err);
+	st = ldapm_run_in_place(lm, ctx, &id, err);
 	if (st != ST_OK)
 		return st == ST_NONE ? ST_OK : st;
 	st = ldapm_run_read(lm, ctx, id, &run, err);
-	if (st == ST_NONE || (st == ST_OK && is_over(&run))) {
-		st = take_place(lm, ctx, id, NULL, err);
+	if (st == ST_NONE || (st == ST_OK && ldapm_run_over(&run))) {
+		st = ldapm_run_take_place(lm, ctx, id, NULL, err);
 		return st == ST_NONE ? ST_OK : st;
 	}
 	if (st != ST_OK)
@@ -385,7 +284,7 @@ ldapm_import_begin(struct map *map, TALLOC_CTX *ctx, char **out, struct err *err
 	if (st == ST_OK)
 		st = ldapm_add(lm, ldapm_run_dn(mine, lm, id), &m, err);
 	if (st == ST_OK)
-		st = take_place(lm, mine, NULL, id, err);
+		st = ldapm_run_take_place(lm, mine, NULL, id, err);
 	if (st == ST_NONE)
 		st = err_set(err, ST_AGAIN, "another import is under way");
 	if (st == ST_OK)

@@ -18,8 +18,8 @@ unsigned	ldap_shelf(const char *user);
 char	       *ldap_escape_dn(TALLOC_CTX *ctx, const char *value);
 
 /*
- * LDIF for slapadd(8), talloc children of ctx: the map's own entries without any
- * record, and one record with the claims of its addresses.
+ * LDIF for slapadd(8), talloc children of ctx: the map's own entries without
+ * any record, and one record with the claims of its addresses.
  *
  * map_entry  DN of the map.
  */

@@ -2,12 +2,16 @@
 /*
  * stage.c - a record that is staged for an import, on its own entry
  */
-#include "maps/ldap/backend.h"
+#include "maps/ldap/stage.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "maps/backend.h"
 #include "maps/change.h"
+#include "maps/ldap/attrs.h"
+#include "maps/ldap/change.h"
+#include "maps/ldap/run.h"
 
 #define TOUCH		10		/* seconds between an import's signs of life */
 

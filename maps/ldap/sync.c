@@ -2,18 +2,22 @@
 /*
  * sync.c - every record and its changes, as they come (RFC 4533)
  *
- * refreshAndPersist: all records first, then each that changes.  The server says
- * nothing while nothing changes, nor while it is stopped; so each second a question
- * over the same connection proves that it is there.  A record that goes from the
- * directory is rare, and is met by beginning anew.
+ * refreshAndPersist: all records first, then each that changes.  The server
+ * says nothing while nothing changes, nor while it is stopped; so each second a
+ * question over the same connection proves that it is there.  A record that
+ * goes from the directory is rare, and is met by beginning anew.
  */
-#include "maps/ldap/backend.h"
+#include "maps/ldap/sync.h"
 
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "maps/backend.h"
 #include "maps/base/clock.h"
+#include "maps/ldap/attrs.h"
+#include "maps/ldap/conn.h"
+#include "maps/ldap/history.h"
 
 #define HEARTBEAT	1000		/* ms */
 #define REFRESH_MAX	60		/* seconds for all records, at most */
@@ -97,7 +101,9 @@ on_result(ldap_sync_t *ls, LDAPMessage *msg, int deletes)
 	return LDAP_SUCCESS;
 }
 
-/* Is the server there?  A read of the map's entry connects and proves as well. */
+/*
+ * Is the server there?  A read of the map's entry connects and proves as well.
+ */
 static enum status
 heartbeat(struct following *f)
 {
@@ -135,9 +141,10 @@ persist(struct following *f, ldap_sync_t *ls)
 }
 
 /*
- * All hosts lose a server that restarts at the same moment.  Did all of them ask it for
- * all records at once, a hundred thousand of them twenty times, nobody's delivery would
- * get an answer; so they come one after another.  What was copied is leased meanwhile.
+ * All hosts lose a server that restarts at the same moment.  Did all of them
+ * ask it for all records at once, a hundred thousand of them twenty times,
+ * nobody's delivery would get an answer; so they come one after another.  What
+ * was copied is leased meanwhile.
  */
 static void
 spread(const struct ldapmap *lm)

@@ -21,8 +21,9 @@
 #define LOCK_REST	20		/* ms */
 
 /*
- * Root opens a map's files as the owner of their directory: what he creates must be
- * mailferry-mapd's, and whatever its user put there leads no further than its user gets.
+ * Root opens a map's files as the owner of their directory: what he creates
+ * must be mailferry-mapd's, and whatever its user put there leads no further
+ * than its user gets.
  */
 static bool
 put_on(const char *path)
@@ -97,7 +98,9 @@ lock_owner(struct tdbmap *tm, struct err *err)
 	take_off(on);
 	if (tm->lock == -1)
 		return err_sys(err, "open %s", name);
-	/* A command that repairs, or the mapd that ends, may have it a moment. */
+	/*
+	 * A command that repairs, or the mapd that ends, may have it a moment.
+	 */
 	while (flock(tm->lock, LOCK_EX | LOCK_NB) == -1 && tries++ < LOCK_TRIES)
 		(void)poll(NULL, 0, LOCK_REST);
 	if (tries <= LOCK_TRIES)

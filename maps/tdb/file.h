@@ -28,8 +28,8 @@ struct tdbmap {
 };
 
 /*
- * Take tm->path's lock, PATH.lock, into tm->lock: a map has one owner at a time,
- * and nobody else may enter its directory.
+ * Take tm->path's lock, PATH.lock, into tm->lock: a map has one owner at a
+ * time, and nobody else may enter its directory.
  *
  * ST_NEVER  others may enter the directory, or it belongs to another user.
  * ST_AGAIN  another process holds the lock, for longer than two seconds.
@@ -37,16 +37,16 @@ struct tdbmap {
 enum status	tdbm_file_own(struct tdbmap *tm, struct err *err) MUST_CHECK;
 
 /*
- * Open PATH with these flags and those that every file of a map is opened with.  Root
- * does it as the owner of the directory, to whom the files belong.
- * NULL: errno says why.
+ * Open PATH with these flags and those that every file of a map is opened with.
+ * Root does it as the owner of the directory, to whom the files belong.  NULL:
+ * errno says why.
  */
 struct tdb_context *tdbm_file_open(const char *path, int hash_size,
 		    int tdb_flags, int open_flags);
 
 /*
- * To be called before anything is read: a file that somebody truncated would end
- * the process with a signal.  ST_AGAIN: the file is smaller than it was.
+ * To be called before anything is read: a file that somebody truncated would
+ * end the process with a signal.  ST_AGAIN: the file is smaller than it was.
  */
 enum status	tdbm_check_size(struct tdbmap *tm, struct err *err) MUST_CHECK;
 
@@ -54,16 +54,16 @@ enum status	tdbm_check_size(struct tdbmap *tm, struct err *err) MUST_CHECK;
  * tdbm_check_size() for one look-up of many.
  *
  * rests  the program sets tm->seen to false whenever it is about to wait: until
- *        then the size is checked once, and the file stays locked for reading from
- *        one transaction to the next.  (Nobody else may write to it; four system
- *        calls for each answer would be half its cost.)
+ *        then the size is checked once, and the file stays locked for reading
+ *        from one transaction to the next.  (Nobody else may write to it; four
+ *        system calls for each answer would be half its cost.)
  */
 enum status	tdbm_look(struct tdbmap *tm, bool rests, struct err *err)
 		    MUST_CHECK;
 
 /*
- * A transaction.  Its end commits where st is ST_OK, else cancels; the result is st,
- * or ST_AGAIN where the commit failed.
+ * A transaction.  Its end commits where st is ST_OK, else cancels; the result
+ * is st, or ST_AGAIN where the commit failed.
  */
 enum status	tdbm_begin(struct tdbmap *tm, struct err *err) MUST_CHECK;
 enum status	tdbm_end(struct tdbmap *tm, enum status st, struct err *err)

@@ -15,8 +15,9 @@
  *
  * was_version  of the stored record; 0: there is none.
  * is           NULL: delete.
- * decided      part of an import that was committed: an address that another user
- *              has is taken, since that user gives it up in the same import.
+ * decided      part of an import that was committed: an address that another
+ *              user has is taken, since that user gives it up in the same
+ *              import.
  * ch           filled in, for those who listen; its parts are children of ctx.
  *
  * ST_AGAIN  the stored record is of another version.

@@ -294,7 +294,7 @@ apply(struct map *map, TALLOC_CTX *ctx, const char *user, struct change *ch,
 }
 
 static void
-tell(struct map *map, const struct change *ch)
+report(struct map *map, const struct change *ch)
 {
 	struct err err;
 
@@ -318,7 +318,7 @@ tdbm_import_finish_user(struct map *map, const char *user, struct err *err)
 	ctx = must(talloc_new(NULL));
 	st = tdbm_end(tm, apply(map, ctx, user, &ch, err), err);
 	if (st == ST_OK)
-		tell(map, &ch);
+		report(map, &ch);
 	talloc_free(ctx);
 	return st == ST_NONE ? ST_OK : st;
 }
@@ -381,7 +381,7 @@ tdbm_import_batch(struct map *map, struct err *err)
 		im->cursor = cursor;
 		im->left -= im->left < (uint64_t)seen ? im->left : (uint64_t)seen;
 		for (i = 0; i < n; i++)
-			tell(map, &ch[i]);
+			report(map, &ch[i]);
 	}
 out:
 	talloc_free(ctx);

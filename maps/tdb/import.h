@@ -2,9 +2,9 @@
 /*
  * import.h - many changes at once, without making anybody wait
  *
- * An import is staged in a file of its own (maps/tdb/stage.h), committed by one small
- * transaction in the map, and then applied: in batches, and record by record to
- * those that are asked for.
+ * An import is staged in a file of its own (maps/tdb/stage.h), committed by one
+ * small transaction in the map, and then applied: in batches, and record by
+ * record to those that are asked for.
  */
 #ifndef MAPS_TDB_IMPORT_H
 #define MAPS_TDB_IMPORT_H
@@ -24,8 +24,8 @@ enum status	tdbm_import_abort(struct map *map, const char *id,
 		    struct err *err) MUST_CHECK;
 
 /*
- * When the map is opened: go on with an import that was committed, and remove the
- * file of one that was not.
+ * When the map is opened: go on with an import that was committed, and remove
+ * the file of one that was not.
  * ST_NEVER  the file of a committed import is missing or damaged.
  */
 enum status	tdbm_import_resume(struct map *map, struct err *err) MUST_CHECK;
@@ -41,9 +41,10 @@ enum status	tdbm_import_finish_user(struct map *map, const char *user,
 enum status	tdbm_import_batch(struct map *map, struct err *err) MUST_CHECK;
 
 /*
- * Before a change of a record that is no part of an import.  A pending import is
- * first applied to that user and to those who have one of the new addresses; one that
- * is not committed can no longer be, if it has that user or one of the addresses.
+ * Before a change of a record that is no part of an import.  A pending import
+ * is first applied to that user and to those who have one of the new addresses;
+ * one that is not committed can no longer be, if it has that user or one of the
+ * addresses.
  */
 enum status	tdbm_import_before_change(struct map *map, const char *user,
 		    const struct record *is, struct err *err) MUST_CHECK;

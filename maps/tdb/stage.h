@@ -2,9 +2,10 @@
 /*
  * stage.h - what an import has staged, in the file PATH.import
  *
- * Keys: `u:USER` the change, with the version of the user's card when it was staged;
- * `a:ADDRESS` the user who will have it; `m:id` the import's name.  A change has been
- * applied when the map's card of its user is above that version.
+ * Keys: `u:USER` the change, with the version of the user's card when it was
+ * staged; `a:ADDRESS` the user who will have it; `m:id` the import's name.  A
+ * change has been applied when the map's card of its user is above that
+ * version.
  */
 #ifndef MAPS_TDB_STAGE_H
 #define MAPS_TDB_STAGE_H

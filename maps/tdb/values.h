@@ -2,10 +2,11 @@
 /*
  * values.h - the values of a map's file, by their keys
  *
- * Keys: `u:USER` the record; `c:USER` what must be known of a user beside the record
- * (struct card); `a:ADDRESS` the user who has it; `h:SEQ` a change of the history;
- * `m:seq` the numbers of the last and of the first change that is kept; `m:import`
- * the last import that was committed.  Every value is sealed (maps/tdb/seal.h).
+ * Keys: `u:USER` the record; `c:USER` what must be known of a user beside the
+ * record (struct card); `a:ADDRESS` the user who has it; `h:SEQ` a change of
+ * the history; `m:seq` the numbers of the last and of the first change that is
+ * kept; `m:import` the last import that was committed.  Every value is sealed
+ * (maps/tdb/seal.h).
  *
  * The file of an import (maps/tdb/stage.h) has values of the same form.
  */
@@ -56,8 +57,8 @@ enum status	tdbm_store_card(struct tdb_context *tdb, const char *user,
 		    const struct card *card, struct err *err) MUST_CHECK;
 
 /*
- * A user's record; talloc child of ctx.  It is parsed where it lies in the file,
- * without a copy: this is on the way of every look-up.
+ * A user's record; talloc child of ctx.  It is parsed where it lies in the
+ * file, without a copy: this is on the way of every look-up.
  *
  * ST_NONE   there is none, or the file is damaged: the user's card knows.
  * ST_NEVER  it is damaged.
@@ -70,7 +71,9 @@ enum status	tdbm_fetch_record(struct tdb_context *tdb, TALLOC_CTX *ctx,
 enum status	tdbm_error(struct tdb_context *tdb, struct err *err,
 		    const char *what);
 
-/* Read the whole file and its seals.  False: damaged, and not to be repaired. */
+/*
+ * Read the whole file and its seals.  False: damaged, and not to be repaired.
+ */
 bool		tdbm_is_whole(struct tdb_context *tdb);
 
 #endif

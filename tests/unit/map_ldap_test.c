@@ -11,7 +11,8 @@
 
 #ifdef WITH_LDAP
 #include "maps/base/clock.h"
-#include "maps/ldap/backend.h"
+#include "maps/ldap/change.h"
+#include "maps/ldap/history.h"
 
 static const char *no_address[] = { NULL };
 
@@ -238,7 +239,7 @@ an_import_whose_host_died_undecided(void **state)
 	in_a_child_that_dies(20, false);
 	assert_int_equal(has(map, "u3", &err), ST_NONE);
 	assert_int_equal(map_import_begin(map, map, &id, &err), ST_AGAIN);
-	base = ldapm_below(map, lm, NULL, "imports");
+	base = ldapconf_below(map, lm->conf, NULL, "imports");
 	assert_int_equal(ldapm_search(lm, base, LDAP_SCOPE_ONELEVEL,
 	    "(mailferryState=open)", attrs, 0, &res, &err), ST_OK);
 	dn = ldap_get_dn(lm->ld, ldap_first_entry(lm->ld, res));
@@ -385,7 +386,7 @@ a_map_that_is_half_made(void **state)
 
 	(void)state;
 	assert_int_equal(has(map, "alice", &err), ST_NONE);
-	assert_int_equal(ldapm_delete(lm, ldapm_below(map, lm, NULL, "records"),
+	assert_int_equal(ldapm_delete(lm, ldapconf_below(map, lm->conf, NULL, "records"),
 	    NULL, &err), ST_OK);
 	ldapm_mod_list(&m, LDAP_MOD_DELETE, "mailferryConnects",
 	    (const char *const[]){ NULL });
