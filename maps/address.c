@@ -9,8 +9,10 @@
 
 #include "maps/record.h"
 
-/* In the local part of an address nobody quotes these; of others the quotes are
- * a part of the name, and no record has such a name. */
+/*
+ * Characters that need no quotes in a local part.  Where another one is quoted,
+ * the quotes are a part of the name, and no record has such a name.
+ */
 static bool
 is_plain(const char *local)
 {
@@ -19,7 +21,7 @@ is_plain(const char *local)
 	return strpbrk(local, special) == NULL;
 }
 
-/* `"alice"` is alice; in place.  False: it means something else. */
+/* Make alice of `"alice"`, in place.  False: the quotes are needed. */
 static bool
 unquote(char *local)
 {
@@ -45,8 +47,10 @@ address_is_ours(const struct conf *conf, const char *domain)
 	return false;
 }
 
-/* Where the extension begins, its delimiter with it; NULL: there is none.  A
- * delimiter at the very beginning is a part of the name, as Postfix has it. */
+/*
+ * The extension with its delimiter; NULL: there is none.  A delimiter at the
+ * very beginning is a part of the name, as in Postfix.
+ */
 static const char *
 extension(const struct conf *conf, const char *local)
 {

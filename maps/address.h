@@ -2,8 +2,8 @@
 /*
  * address.h - the names by which an address may be known, most exact first
  *
- * Pure: no map, no I/O.  Postfix asks with addresses as senders write them;
- * what is no mailbox address here has no names, and so is nobody's.
+ * Pure: no map, no I/O.  Postfix passes on addresses as senders write them;
+ * text that is no mailbox address has no names here, so it belongs to no user.
  */
 #ifndef MAPS_ADDRESS_H
 #define MAPS_ADDRESS_H
@@ -17,18 +17,18 @@
 #define ADDRESS_MAX	320		/* bytes: 64 + @ + 255 of RFC 5321 */
 
 struct address {
-	const char	*full;		/* folded, quotes of the local part gone */
-	const char	*plain;		/* without its extension; NULL: it has none */
-	const char	*user;		/* the local part without extension, where that
-					   is a user's name; NULL: it is not */
+	const char	*full;		/* folded, without quotes */
+	const char	*plain;		/* without extension; NULL: none */
+	const char	*user;		/* the local part without extension;
+					   NULL: not the name of a user */
 };
 
 /*
  * Take an address apart, in lower case (ASCII, as local(8) does).
  *
  * text   `len` bytes; need not be terminated.
- * local  somebody knows that its domain is local: else conf->domains says so,
- *        or the address has no domain.
+ * local  the caller knows that its domain is local.  It also is where
+ *        conf->domains has it, or the address has no domain.
  * addr   its strings are talloc children of ctx.
  *
  * False: control characters, NUL, invalid UTF-8, too long, an empty part, or a
@@ -38,7 +38,7 @@ bool		address_parse(TALLOC_CTX *ctx, const struct conf *conf,
 		    const char *text, size_t len, bool local,
 		    struct address *addr);
 
-/* Are the local parts of this domain users' names? */
+/* True if the local parts of this domain are the names of users. */
 bool		address_is_ours(const struct conf *conf, const char *domain);
 
 #endif

@@ -21,11 +21,11 @@ struct map {
 	void			*changed_arg;
 	int			 patience;	/* ms for one question; 0: the
 						   backend's own */
-	bool			 rests;		/* the program calls map_rest() */
-	bool			 settled;	/* get() answers with the default
-						   filled in and dues written: a
-						   mapd did it (socket), or there
-						   is nothing to do (none) */
+	bool			 rests;		/* map_rest() is called */
+	bool			 settled;	/* get() fills in the default
+						   and writes what is due: mapd
+						   did it (socket), or there is
+						   nothing to do (none) */
 };
 
 /*
@@ -33,7 +33,9 @@ struct map {
  * is reported once, and a record that is not reported is gone.  ALIVE: the map
  * answers, and nothing has changed.
  */
-enum follow_event { FOLLOW_BEGIN, FOLLOW_RECORD, FOLLOW_COMPLETE, FOLLOW_ALIVE };
+enum follow_event {
+	FOLLOW_BEGIN, FOLLOW_RECORD, FOLLOW_COMPLETE, FOLLOW_ALIVE
+};
 
 struct followed {
 	const char	*user;
@@ -63,11 +65,11 @@ struct map_ops {
 			    struct record **, struct err *);
 	/* As get(), but the answer may be one that was right a moment ago, an
 	 * ST_NEVER included.  NULL: get() is as fast. */
-	enum status	(*get_late)(struct map *, TALLOC_CTX *, const char *user,
-			    struct record **, struct err *);
+	enum status	(*get_late)(struct map *, TALLOC_CTX *,
+			    const char *user, struct record **, struct err *);
 	/* The stored record.  NULL: that is what get() answers with. */
-	enum status	(*get_stored)(struct map *, TALLOC_CTX *, const char *user,
-			    struct record **, struct err *);
+	enum status	(*get_stored)(struct map *, TALLOC_CTX *,
+			    const char *user, struct record **, struct err *);
 	/* The last version of a deleted record, 0 where there was none; NULL:
 	 * get() never says ST_NONE. */
 	enum status	(*buried)(struct map *, const char *user,
@@ -104,8 +106,8 @@ struct map_ops {
 	enum status	(*import_abort)(struct map *, const char *id,
 			    struct err *);
 	/* The user who has an address, which is folded already. */
-	enum status	(*by_address)(struct map *, TALLOC_CTX *, const char *addr,
-			    char **user, struct err *);
+	enum status	(*by_address)(struct map *, TALLOC_CTX *,
+			    const char *addr, char **user, struct err *);
 	/* As map_recipient().  NULL: map.c does it with by_address and get. */
 	enum status	(*recipient)(struct map *, TALLOC_CTX *,
 			    const char *address, size_t len, bool local,
@@ -152,7 +154,8 @@ extern const struct map_ops *const map_owners[];
  * the users' homes.
  */
 enum status	map_get_open(struct map *map, TALLOC_CTX *ctx, const char *user,
-		    time_t now, struct record **rec, struct err *err) MUST_CHECK;
+		    time_t now, struct record **rec, struct err *err)
+		    MUST_CHECK;
 
 /*
  * For a loop that answers many questions at a turn.  It sets map->rests, and
@@ -161,7 +164,7 @@ enum status	map_get_open(struct map *map, TALLOC_CTX *ctx, const char *user,
 void		map_rest(struct map *map);
 
 /*
- * What a user has without a record of his own: the map's default.
+ * What a user without a record has: the map's default.
  *
  * rec  talloc child of ctx, not located; version that of the user's deleted
  *      record, or 0.

@@ -108,7 +108,7 @@ read_line(struct reading *r, char *key, char *value, struct err *err)
 		r->ch->by.at = (time_t)strtoll(value, NULL, 10);
 	else if (strcmp(key, "user") == 0) {
 		if (r->ch->user != NULL)
-			return bad(err);	/* whose would `was` be? */
+			return bad(err);	/* `was` needs the user */
 		r->ch->user = value;
 	} else if (strcmp(key, "by") == 0 || strcmp(key, "why") == 0) {
 		change_unescape(value);

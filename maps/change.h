@@ -2,7 +2,7 @@
 /*
  * change.h - the text form of one change of the map
  *
- * In the history, and on the wire to whoever watches: `key value` lines `seq`,
+ * In the history, and on the wire to watchers: `key value` lines `seq`,
  * `user`, `prev` (the seq of the user's change before), `by`, `at`, `why`, then
  * `was LENGTH` and `is LENGTH`, each with that many bytes of record text after
  * it; absent: there was none.
@@ -12,31 +12,34 @@
 
 #include "maps/map.h"
 
-/* Talloc child of ctx; *len its bytes. */
+/* The text; talloc child of ctx.  *len: its bytes. */
 char	       *change_format(TALLOC_CTX *ctx, const struct change *ch,
 		    uint64_t prev, size_t *len);
 
-/* The way back from record_escape(), in place. */
+/* Undo record_escape(), in place. */
 void		change_unescape(char *text);
 
 /*
- * The first line of *text, which goes on behind it; NULL: there is no whole
- * one.  In place.
+ * Cut the first line off *text, in place, and move *text behind it.
+ * NULL: there is no whole line.
  */
 char	       *change_cut_line(char **text);
 
 /*
+ * Parse the text form.
+ *
  * ch    its strings and records are talloc children of ctx.
- * prev  may be NULL.
- * ST_NEVER  it is not one.
+ * prev  set to the user's change before; may be NULL.
+ * ST_NEVER  it is not the text of a change.
  */
 enum status	change_parse(TALLOC_CTX *ctx, const char *text, size_t len,
 		    struct change *ch, uint64_t *prev, struct err *err)
 		    MUST_CHECK;
 
 /*
- * The record as an owner stores it: made by `by`, its version above `before`,
- * the last one that the name had.  Talloc child of ctx.
+ * The record as an owner of a map stores it, with the author of the change and
+ * a version above `before`, the last one that the name had; talloc child of
+ * ctx.
  */
 const struct record *change_finish(TALLOC_CTX *ctx, const struct record *is,
 		    uint64_t before, const struct change_by *by);

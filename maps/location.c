@@ -15,7 +15,7 @@ bad(struct err *err, const char *template, const char *user, const char *what)
 	    what);
 }
 
-/* What a letter stands for; NULL: nothing. */
+/* The value of a variable's letter; NULL: there is no such variable. */
 static const char *
 variable(char letter, const char *user, const char *home, size_t *len)
 {
@@ -39,9 +39,7 @@ variable(char letter, const char *user, const char *home, size_t *len)
 	}
 }
 
-/*
- * Absolute, no `..`, no slash too many: such a path means one directory only.
- */
+/* Absolute, without `..` and double slashes: one name for one directory. */
 static bool
 path_clean(const char *path)
 {
@@ -51,8 +49,9 @@ path_clean(const char *path)
 	if (path[0] != '/' || len < 2 || path[len - 1] == '/')
 		return false;
 	for (p = path; (p = strchr(p, '/')) != NULL; p++)
-		if (p[1] == '/' || (p[1] == '.' && (p[2] == '/' || p[2] == '\0' ||
-		    (p[2] == '.' && (p[3] == '/' || p[3] == '\0')))))
+		if (p[1] == '/' || (p[1] == '.' && (p[2] == '/' ||
+		    p[2] == '\0' || (p[2] == '.' && (p[3] == '/' ||
+		    p[3] == '\0')))))
 			return false;
 	return true;
 }
@@ -150,8 +149,8 @@ record_locate(struct record *rec, const struct conf *conf, const char *home,
 			st = fill(rec, &rec->side[s].control, conf->control[s],
 			    home, err);
 		if (st == ST_OK)
-			st = fill(rec, &rec->side[s].index, conf->index[s], home,
-			    err);
+			st = fill(rec, &rec->side[s].index, conf->index[s],
+			    home, err);
 	}
 	return st;
 }

@@ -8,8 +8,8 @@
 #include "maps/record.h"
 
 /*
- * As `home`: whoever reads the location knows what it stands for, as Dovecot
- * does.  Only at the beginning of a location.
+ * As `home`: leave the home to the reader of the location, as Dovecot can
+ * resolve it.  Only at the beginning of a location.
  */
 #define HOME_OPEN	"~"
 
@@ -30,7 +30,8 @@ enum status	location_expand(TALLOC_CTX *ctx, const char *template,
 		    const char *user, const char *home, const char **path,
 		    struct err *err) MUST_CHECK;
 
-/* The same mail, control and index directories. */
-bool		location_same(const struct location *a, const struct location *b);
+/* True if mail, control and index directories are the same. */
+bool		location_same(const struct location *a,
+		    const struct location *b);
 
 #endif

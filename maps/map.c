@@ -10,7 +10,8 @@
 #include "maps/route.h"
 #include "maps/transition.h"
 
-#define DUE_TRIES 5			/* a window begins and ends: two, and races */
+#define DUE_TRIES 5			/* two for begin and end of a window,
+					   the others for races */
 
 /* What every program can open; map_owners has what mapd can, too. */
 static const struct map_ops *const clients[] = { &map_none, &map_socket, NULL };
@@ -66,8 +67,8 @@ map_open(TALLOC_CTX *ctx, const struct conf *conf, int flags,
 	if (ops == NULL)
 		ops = find_backend(map_owners, scheme);
 	if (ops == NULL)
-		return err_set(err, ST_NEVER, "map = %s: this program cannot own "
-		    "such a map", conf->map);
+		return err_set(err, ST_NEVER,
+		    "map = %s: this program cannot own such a map", conf->map);
 	m = must(talloc_zero(ctx, struct map));
 	m->ops = ops;
 	m->conf = conf;
@@ -142,8 +143,8 @@ get_current(struct map *map, TALLOC_CTX *ctx, const char *user, time_t now,
 		    route(*rec, now, &plan) == ST_OK || plan.due == STATE_NONE)
 			return ST_OK;
 		is = transition_due(*rec, *rec, plan.due, now);
-		st = map->ops->replace(map, *rec, is, &(struct change_by){ is->by,
-		    is->at, is->why }, NULL, err);
+		st = map->ops->replace(map, *rec, is,
+		    &(struct change_by){ is->by, is->at, is->why }, NULL, err);
 		talloc_free(*rec);
 		*rec = NULL;
 		if (st == ST_NEVER)
@@ -163,7 +164,7 @@ map_get_open(struct map *map, TALLOC_CTX *ctx, const char *user, time_t now,
 	st = get_current(map, ctx, user, now, rec, err);
 	if (st != ST_NONE)
 		return st;
-	return map->settled ? err_set(err, ST_AGAIN,	/* mapd always has one */
+	return map->settled ? err_set(err, ST_AGAIN,	/* mapd has one */
 	    "mailferry-mapd has no answer for %s", user) :
 	    map_get_default(map, ctx, user, rec, err);
 }
@@ -191,7 +192,7 @@ map_get_late(struct map *map, TALLOC_CTX *ctx, const char *user,
 	if (map->ops->get_late != NULL && record_user_valid(user))
 		st = map->ops->get_late(map, ctx, user, rec, err);
 	if (st == ST_AGAIN)
-		return st;		/* the next question would fail as well */
+		return st;		/* the next question would fail, too */
 	if (st == ST_OK && route(*rec, now, &plan) == ST_OK)
 		return record_locate(*rec, map->conf, home, err);
 	if (st == ST_OK)
@@ -220,8 +221,8 @@ map_get_stored(struct map *map, TALLOC_CTX *ctx, const char *user,
 enum status
 map_unsupported(const struct map *map, struct err *err)
 {
-	return err_set(err, ST_NEVER, "map = %s: there is nothing to show or to "
-	    "change; set map = tdb:PATH in %s and start mailferry-mapd",
+	return err_set(err, ST_NEVER, "map = %s: there is nothing to show or "
+	    "to change; set map = tdb:PATH in %s and start mailferry-mapd",
 	    map->conf->map, map->conf->path);
 }
 
@@ -249,7 +250,7 @@ map_watch(struct map *map, map_change_fn *fn, void *arg, struct err *err)
 	    map->ops->watch(map, fn, arg, err);
 }
 
-/* Folded as a whole: the addresses of records are, the local part, too. */
+/* The addresses of records are folded as a whole, the local part, too. */
 enum status
 map_by_address(struct map *map, TALLOC_CTX *ctx, const char *address,
     char **user, struct err *err)
@@ -267,7 +268,7 @@ map_by_address(struct map *map, TALLOC_CTX *ctx, const char *address,
 	return st;
 }
 
-/* The stored record; ST_NONE: none has this address, or this name. */
+/* The stored record.  ST_NONE: none has this address, or this name. */
 static enum status
 known_as(struct map *map, TALLOC_CTX *ctx, const char *name, bool by_address,
     struct record **rec, struct err *err)
@@ -281,7 +282,8 @@ known_as(struct map *map, TALLOC_CTX *ctx, const char *name, bool by_address,
 	if (by_address)
 		st = map->ops->by_address(map, ctx, name, &user, err);
 	if (st == ST_OK)
-		st = map->ops->get(map, ctx, by_address ? user : name, rec, err);
+		st = map->ops->get(map, ctx, by_address ? user : name, rec,
+		    err);
 	return st;
 }
 
@@ -290,7 +292,8 @@ find_recipient(struct map *map, TALLOC_CTX *ctx, const struct address *addr,
     struct record **rec, struct err *err)
 {
 	const struct { const char *name; bool by_address; } by[] = {
-		{ addr->full, true }, { addr->plain, true }, { addr->full, false },
+		{ addr->full, true }, { addr->plain, true }, { addr->full,
+		    false },
 		{ addr->plain, false }, { addr->user, false },
 	};
 	enum status st = ST_NONE;
@@ -312,7 +315,8 @@ map_recipient(struct map *map, TALLOC_CTX *ctx, const char *address, size_t len,
 	if (!address_parse(ctx, map->conf, address, len, local, &addr))
 		return ST_NONE;
 	if (map->ops->recipient != NULL)
-		return map->ops->recipient(map, ctx, address, len, local, rec, err);
+		return map->ops->recipient(map, ctx, address, len, local, rec,
+		    err);
 	st = find_recipient(map, ctx, &addr, rec, err);
 	/* The record was just read; it is current unless a write is due. */
 	return st != ST_OK || route(*rec, now, &plan) == ST_OK ||

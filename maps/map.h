@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * map.h - the migration map: who is where
+ * map.h - the migration map: where each user is
  *
  * The same calls on every backend.  A program asks for the map it was
  * configured with and never knows which it got.
@@ -39,9 +39,9 @@ typedef enum status map_each_fn(const struct record *, void *arg,
 typedef enum status map_change_fn(const struct change *, void *arg,
 		    struct err *);
 
-#define MAP_OWNER	0x1	/* open the map's data itself: mapd, and the command
-				   where no mapd runs.  Without it tdb: and ldap:
-				   mean mapd's socket */
+#define MAP_OWNER	0x1	/* open the map's data itself: mapd, and the
+				   command where no mapd runs.  Without it tdb:
+				   and ldap: mean mapd's socket */
 #define MAP_CREATE	0x2	/* with MAP_OWNER: make a map that is missing */
 
 /*
@@ -85,8 +85,9 @@ enum status	map_get_late(struct map *map, TALLOC_CTX *ctx, const char *user,
 		    struct err *err) MUST_CHECK;
 
 /* The stored record alone.  ST_NONE: there certainly is none. */
-enum status	map_get_stored(struct map *map, TALLOC_CTX *ctx, const char *user,
-		    struct record **rec, struct err *err) MUST_CHECK;
+enum status	map_get_stored(struct map *map, TALLOC_CTX *ctx,
+		    const char *user, struct record **rec, struct err *err)
+		    MUST_CHECK;
 
 /*
  * Compare and swap.  was NULL: add; is NULL: delete.  Judged by
@@ -124,7 +125,8 @@ enum status	map_watch(struct map *map, map_change_fn *fn, void *arg,
  * ctx.  ST_NONE: nobody has it.
  */
 enum status	map_by_address(struct map *map, TALLOC_CTX *ctx,
-		    const char *address, char **user, struct err *err) MUST_CHECK;
+		    const char *address, char **user, struct err *err)
+		    MUST_CHECK;
 
 /*
  * The record of the user who receives mail for an address.  That is the user

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * map_none.c - no map: nobody migrates, everybody's mail is where it was
+ * map_none.c - no map: nobody is moved, all mail stays where it was
  */
 #include "maps/backend.h"
 
@@ -37,5 +37,6 @@ none_get(struct map *map, TALLOC_CTX *ctx, const char *user,
 }
 
 const struct map_ops map_none = {
-	.scheme = "none", .open = none_open, .close = none_close, .get = none_get,
+	.scheme = "none", .open = none_open, .close = none_close,
+	    .get = none_get,
 };

@@ -2,8 +2,8 @@
 /*
  * map_socket.c - the map, asked of mailferry-mapd
  *
- * In the LDA this is on the way of every message: one connection for all its
- * questions, a write and a read for each.
+ * The LDA asks for every message: it keeps one connection for all its
+ * questions, and each costs one write and one read.
  */
 #include "maps/backend.h"
 
@@ -45,8 +45,8 @@ hang_up(struct client *c)
 static enum status
 cannot(const struct client *c, const char *why, struct err *err)
 {
-	return err_set(err, ST_AGAIN, "map: cannot ask mailferry-mapd at %s: %s",
-	    c->path, why);
+	return err_set(err, ST_AGAIN,
+	    "map: cannot ask mailferry-mapd at %s: %s", c->path, why);
 }
 
 static enum status
@@ -59,7 +59,7 @@ dial(struct client *c, int ms, struct err *err)
 	if (c->fd == -1)
 		return cannot(c, strerror(errno), err);
 	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", c->path);
-	/* A full backlog or a full buffer must not hold us for longer. */
+	/* Neither a full backlog nor a full buffer may block for longer. */
 	(void)setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
 	if (connect(c->fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)
 		return ST_OK;
@@ -82,7 +82,7 @@ send_request(struct client *c, const char *request, size_t len)
 	return sendmsg(c->fd, &msg, MSG_NOSIGNAL) == (ssize_t)all ? 0 : -1;
 }
 
-/* One more piece; `end` in clock_ms(), -1: for ever.  0: the peer closed. */
+/* Read once, until `end` in clock_ms(), -1: for ever.  0: the peer closed. */
 static ssize_t
 receive(struct client *c, long long end)
 {
@@ -102,7 +102,7 @@ receive(struct client *c, long long end)
 	return recv(c->fd, c->buf + c->len, c->size - c->len, 0);
 }
 
-/* Whole answers out of the stream; *answer lives until the next call. */
+/* The next whole answer; *answer lives until the next call. */
 static enum status
 next_answer(struct client *c, long long end, char **answer, size_t *alen,
     size_t *used, struct err *err)
@@ -141,9 +141,10 @@ consume(struct client *c, size_t used)
 }
 
 /*
- * Ask.  A connection that was kept may have been closed meanwhile (mapd was
- * restarted, we were idle): then once more, on a new one; `once` for what must
- * not be done twice.  body is a talloc child of ctx with a NUL after it.
+ * Ask.  If a kept connection was closed meanwhile (mapd was restarted, or
+ * dropped an idle client), the question is sent once more on a new one; not
+ * with `once`, for what must not be done twice.  body is a talloc child of ctx
+ * with a NUL after it.
  */
 static enum status
 ask(struct map *map, TALLOC_CTX *ctx, const char *request, size_t len,
@@ -163,12 +164,12 @@ ask(struct map *map, TALLOC_CTX *ctx, const char *request, size_t len,
 	if (send_request(c, request, len) == -1) {
 		st = cannot(c, strerror(errno), err);
 		hang_up(c);
-		return kept ? ask(map, ctx, request, len, once, body, blen, err) :
-		    st;
+		return kept ? ask(map, ctx, request, len, once, body, blen,
+		    err) : st;
 	}
 	st = next_answer(c, clock_ms() + ms, &answer, &alen, &used,
 	    err);
-	if (st == ST_NONE)		/* closed, with or without having done it */
+	if (st == ST_NONE)		/* closed, and perhaps done */
 		return kept && !once ? ask(map, ctx, request, len, once, body,
 		    blen, err) : ST_AGAIN;
 	if (st != ST_OK)
@@ -182,7 +183,7 @@ ask(struct map *map, TALLOC_CTX *ctx, const char *request, size_t len,
 	return st;
 }
 
-/* `VERB USER`, and what follows it. */
+/* Ask `VERB USER MORE` for a record. */
 static enum status
 ask_record(struct map *map, TALLOC_CTX *ctx, const char *verb,
     const char *user, const char *more, struct record **rec, struct err *err)
@@ -198,7 +199,7 @@ ask_record(struct map *map, TALLOC_CTX *ctx, const char *verb,
 		return st;
 	st = record_parse(ctx, user, body, blen, rec, err);
 	talloc_free(body);
-	/* Whatever is wrong with an answer may be right the next time. */
+	/* An answer that is wrong now may be right the next time. */
 	return st == ST_NEVER ? ST_AGAIN : st;
 }
 
@@ -223,7 +224,7 @@ socket_get_stored(struct map *map, TALLOC_CTX *ctx, const char *user,
 	return ask_record(map, ctx, "stored", user, "", rec, err);
 }
 
-/* `HEAD` and behind it what replace and put have in common, as WIRE.H says. */
+/* `head` and what replace and put have in common after it (wire.h). */
 static char *
 change_request(TALLOC_CTX *ctx, char *head, const struct change_by *by,
     const struct record *is)
@@ -256,7 +257,7 @@ socket_replace(struct map *map, const struct record *was,
 	return st;
 }
 
-/* One word, and a word back; *answer is a talloc child of ctx. */
+/* Ask with one word for one word; *answer is a talloc child of ctx. */
 static enum status
 ask_word(struct map *map, TALLOC_CTX *ctx, const char *verb, const char *word,
     char **answer, struct err *err)
@@ -341,14 +342,14 @@ next_text(char **body, char **text, size_t *len)
 	return true;
 }
 
-/* A part of the map must not pass for all of it. */
+/* A part of an answer must never be taken for the whole. */
 static enum status
 not_whole(struct err *err)
 {
 	return err_set(err, ST_AGAIN, "map: an answer that is not whole");
 }
 
-/* A record of whoever it is. */
+/* A record whose user is not known before. */
 static enum status
 parse_any(TALLOC_CTX *ctx, const char *text, size_t len, struct record **rec,
     struct err *err)
@@ -395,7 +396,8 @@ socket_each(struct map *map, TALLOC_CTX *ctx, char **cursor, map_each_fn *fn,
 		*lf = '\0';
 		talloc_free(*cursor);
 		*cursor = must(talloc_strdup(ctx, body));
-		for (body = lf + 1; st == ST_OK && next_text(&body, &text, &len);) {
+		for (body = lf + 1; st == ST_OK && next_text(&body, &text,
+		    &len);) {
 			TALLOC_CTX *one = must(talloc_new(mine));
 
 			st = give_record(one, text, len, fn, arg, err);
@@ -434,8 +436,8 @@ socket_history(struct map *map, const char *user, int limit,
 	enum status st;
 	size_t len;
 
-	request = must(talloc_asprintf(ctx, "history %s %d", user == NULL ? "*" :
-	    strcmp(user, RECORD_DEFAULT) == 0 ? "**" : user, limit));
+	request = must(talloc_asprintf(ctx, "history %s %d", user == NULL ?
+	    "*" : strcmp(user, RECORD_DEFAULT) == 0 ? "**" : user, limit));
 	st = ask(map, ctx, request, strlen(request), false, &body, &len, err);
 	if (st == ST_OK)
 		st = give_changes(ctx, body, fn, arg, err);
@@ -471,7 +473,7 @@ socket_watch(struct map *map, map_change_fn *fn, void *arg, struct err *err)
 	return st == ST_NONE ? ST_OK : st;
 }
 
-/* The record's own name is in it: nobody here knows whose it will be. */
+/* The answer names the user. */
 static enum status
 socket_recipient(struct map *map, TALLOC_CTX *ctx, const char *address,
     size_t len, bool local, struct record **rec, struct err *err)
@@ -480,8 +482,8 @@ socket_recipient(struct map *map, TALLOC_CTX *ctx, const char *address,
 	enum status st;
 	size_t blen;
 
-	request = must(talloc_asprintf(ctx, "recipient %s\n%.*s", local ? "local" :
-	    "any", (int)len, address));
+	request = must(talloc_asprintf(ctx, "recipient %s\n%.*s", local ?
+	    "local" : "any", (int)len, address));
 	st = ask(map, ctx, request, strlen(request), false, &body, &blen, err);
 	talloc_free(request);
 	if (st != ST_OK)
@@ -523,9 +525,11 @@ socket_close(struct map *map)
 const struct map_ops map_socket = {
 	.scheme = "socket", .open = socket_open, .close = socket_close,
 	.get = socket_get, .get_late = socket_get_late,
-	.get_stored = socket_get_stored, .replace = socket_replace, .each = socket_each,
+	.get_stored = socket_get_stored, .replace = socket_replace,
+	.each = socket_each,
 	.history = socket_history, .watch = socket_watch,
-	.by_address = socket_by_address, .recipient = socket_recipient, .import_begin = socket_import_begin,
+	.by_address = socket_by_address, .recipient = socket_recipient,
+	.import_begin = socket_import_begin,
 	.import_put = socket_import_put, .import_commit = socket_import_commit,
 	.import_abort = socket_import_abort,
 };

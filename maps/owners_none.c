@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * owners_none.c - no map of its own: the LDA and the milter only ask
+ * owners_none.c - no backend that owns data: the LDA and the milter only ask
  */
 #include "maps/backend.h"
 

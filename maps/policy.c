@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * policy.c - what the configuration has others told of a record
+ * policy.c - what Postfix and Dovecot are answered about a record
  */
 #include "maps/policy.h"
 
@@ -35,7 +35,7 @@ policy_window(TALLOC_CTX *ctx, const struct conf *conf, time_t seconds)
 	    (long long)seconds, at + 2));
 }
 
-/* A colon ends a path, two of them are one that belongs to it. */
+/* A colon ends a path; a colon of the path itself is doubled. */
 static char *
 put_path(char *out, const char *path)
 {
@@ -59,10 +59,10 @@ policy_dovecot(TALLOC_CTX *ctx, const struct location *loc)
 
 	out = put_path(out, loc->mail);
 	if (loc->control != NULL)
-		out = put_path(must(talloc_strdup_append_buffer(out, ":CONTROL=")),
-		    loc->control);
+		out = put_path(must(talloc_strdup_append_buffer(out,
+		    ":CONTROL=")), loc->control);
 	if (loc->index != NULL)
-		out = put_path(must(talloc_strdup_append_buffer(out, ":INDEX=")),
-		    loc->index);
+		out = put_path(must(talloc_strdup_append_buffer(out,
+		    ":INDEX=")), loc->index);
 	return out;
 }

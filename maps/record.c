@@ -64,7 +64,7 @@ utf8_length(const unsigned char *p)
 			return 0;
 	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
 	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;		/* overlong, surrogate, beyond Unicode */
+		return 0;	/* overlong, surrogate, beyond Unicode */
 	return n;
 }
 
@@ -76,7 +76,7 @@ record_text_valid(const char *text, bool blanks)
 
 	for (; *p != '\0'; p += n) {
 		n = 1;
-		if (*p > ' ' && *p < 0x7f)	/* nearly all, at each look-up */
+		if (*p > ' ' && *p < 0x7f)	/* ASCII, nearly always */
 			continue;
 		n = utf8_length(p);
 		if (n == 0 || *p < ' ' || *p == 0x7f || (!blanks && *p == ' '))
@@ -96,7 +96,7 @@ record_user_valid(const char *user)
 	    record_text_valid(user, false);
 }
 
-/* Absolute, and nothing in it that leads out again. */
+/* Absolute, and without `..`. */
 static bool
 path_valid(const char *path)
 {
@@ -113,7 +113,7 @@ path_valid(const char *path)
 struct parsing {
 	struct record	*rec;
 	const char	*user;
-	uint32_t	 seen;		/* single keys that were there */
+	uint32_t	 seen;		/* keys that may stand once, and did */
 	bool		 valid;
 };
 
@@ -231,11 +231,12 @@ add_address(struct record *rec, char *value)
 	size_t n = 0;
 
 	record_fold_address(value);
-	if (*value == '\0' || strlen(value) > 320 || !record_text_valid(value, false))
+	if (*value == '\0' || strlen(value) > 320 || !record_text_valid(value,
+	    false))
 		return false;
 	while (rec->address[n] != NULL)
 		n++;
-	if (n == 0)			/* at first it is the static empty list */
+	if (n == 0)			/* it is the static empty list */
 		rec->address = must(talloc_array(rec, const char *, 2));
 	else
 		rec->address = must(talloc_realloc(rec, rec->address,
@@ -253,13 +254,15 @@ set_state(enum state *field, const char *value)
 }
 
 enum key {
-	K_USER, K_DEFAULT, K_UID, K_STATE, K_ENTERED, K_WINDOW, K_VERSION, K_LED,
+	K_USER, K_DEFAULT, K_UID, K_STATE, K_ENTERED, K_WINDOW, K_VERSION,
+	    K_LED,
 	K_OLD, K_OLD_CONTROL, K_OLD_INDEX, K_NEW, K_NEW_CONTROL, K_NEW_INDEX,
 	K_ADDRESS, K_FLOOR, K_BY, K_AT, K_WHY, K_UNKNOWN,
 };
 
 static const char *const keys[] = {
-	"user", "default", "uid", "state", "entered", "window", "version", "led",
+	"user", "default", "uid", "state", "entered", "window", "version",
+	    "led",
 	"old", "old_control", "old_index", "new", "new_control", "new_index",
 	"address", "floor", "by", "at", "why",
 };
@@ -351,8 +354,8 @@ set_key(struct parsing *ps, enum key key, char *value)
 static void
 keep_unknown(struct record *rec, const char *name, const char *value)
 {
-	rec->unknown = must(talloc_asprintf(rec, "%s%s %s\n", rec->unknown, name,
-	    value));
+	rec->unknown = must(talloc_asprintf(rec, "%s%s %s\n", rec->unknown,
+	    name, value));
 }
 
 static enum status
@@ -369,7 +372,7 @@ parse_line(struct parsing *ps, char *line, int n, struct err *err)
 	enum key key;
 
 	if (value == NULL || value == line || value[1] == '\0') {
-		/* `why` alone may say nothing */
+		/* only `why` may be empty */
 		if (value == NULL || strncmp(line, "why ", 4) != 0)
 			return bad(err, ps->user, n, "not `key value`");
 	}
@@ -434,8 +437,8 @@ record_parse(TALLOC_CTX *ctx, const char *user, const char *text, size_t len,
 	if (len < sizeof(HEAD) - 1 || memcmp(text, "mailferry ", 10) != 0)
 		return bad(err, user, 1, "not a mailferry record");
 	if (memcmp(text, HEAD, sizeof(HEAD) - 1) != 0)
-		return bad(err, user, 1, "written by a newer mailferry: upgrade "
-		    "this host");
+		return bad(err, user, 1,
+		    "written by a newer mailferry: upgrade this host");
 	if (memchr(text, '\0', len) != NULL || text[len - 1] != '\n')
 		return bad(err, user, 1, "not whole");
 	ps.rec = must(talloc_pooled_object(ctx, struct record, 4,
@@ -503,7 +506,8 @@ record_copy(TALLOC_CTX *ctx, const struct record *rec)
 	}
 	while (rec->address[n] != NULL)
 		n++;
-	to->address = must(talloc_zero_array(to, const char *, (unsigned)n + 1));
+	to->address = must(talloc_zero_array(to, const char *,
+	    (unsigned)n + 1));
 	for (i = 0; i < n; i++)
 		to->address[i] = must(talloc_strdup(to, rec->address[i]));
 	to->floor = rec->nfloor == 0 ? NULL : must(talloc_memdup(to, rec->floor,

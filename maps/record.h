@@ -23,11 +23,11 @@
 #define RECORD_HEAD	"mailferry 1\n"	/* of the text form, version 1 */
 #define RECORD_USER_MAX	  255		/* bytes */
 #define RECORD_TEXT_MAX	  (64 * 1024)	/* bytes; bounds every request */
-#define RECORD_TIME_MAX	  253402300799LL /* 9999-12-31T23:59:59Z: the last second
-					   that RFC 3339 can name */
+#define RECORD_TIME_MAX	  253402300799LL /* 9999-12-31T23:59:59Z: the last
+					    second that RFC 3339 can name */
 
 enum state {
-	STATE_NONE,		/* no state: "not from anywhere", "nothing due" */
+	STATE_NONE,		/* no state */
 	STATE_OLD,
 	STATE_OVERLAP,
 	STATE_CUTOVER,
@@ -37,14 +37,12 @@ enum state {
 
 /* NULL where the record does not say: the configuration's template then. */
 struct location {
-	const char	*mail;		/* the Maildir: absolute, no trailing / */
+	const char	*mail;		/* the Maildir: absolute */
 	const char	*control;	/* Dovecot's CONTROL=, else as mail */
 	const char	*index;		/* Dovecot's INDEX=, else as control */
 };
 
-/*
- * "No UID below `next` may be given in the mailbox that is (guid, validity)".
- */
+/* In the mailbox (guid, validity) no UID below `next` may be given. */
 struct floor {
 	char		 guid[33];	/* 32 hex digits */
 	uint32_t	 validity;
@@ -54,23 +52,24 @@ struct floor {
 struct record {
 	const char	*user;
 	bool		 is_default;	/* made from the map's default */
-	long		 uid;		/* of the system user; -1: a virtual one */
+	long		 uid;		/* of the user's account; -1: none */
 	enum state	 state;
 	enum state	 entered;	/* of a cutover: OVERLAP or SETTLE */
 	time_t		 begin, end;	/* window, seconds UTC; 0, 0: none */
-	uint64_t	 version;	/* 1 when added; + 1 with each change, also
-					   over a delete and a new add */
-	uint64_t	 led;		/* version in which the leader last changed;
-					   0: it never did, new was never served */
+	uint64_t	 version;	/* 1 when added; + 1 with each change,
+					   also over a delete and a new add */
+	uint64_t	 led;		/* version in which the leader last
+					   changed; 0: it never did, new was
+					   never served */
 	struct location	 side[2];
 	const char     **address;	/* NULL-terminated, never NULL itself */
 	struct floor	*floor;
 	size_t		 nfloor;
 	/* The change that made this version. */
-	const char	*by;		/* who: login name or "mapd" */
-	time_t		 at;		/* when, seconds UTC */
-	const char	*why;		/* "" where nobody said */
-	const char	*unknown;	/* lines of keys not known, each with LF */
+	const char	*by;		/* its author: login name or "mapd" */
+	time_t		 at;		/* seconds UTC */
+	const char	*why;		/* the reason; "": none was given */
+	const char	*unknown;	/* lines of unknown keys, with LFs */
 };
 
 /* "old", "overlap", ...; "none" for STATE_NONE.  Static. */
@@ -80,7 +79,10 @@ enum state	state_parse(const char *name);
 /* "old", "new". */
 const char     *side_name(enum side side);
 
-/* Who IMAP serves in this state; in a cutover it is still the former leader. */
+/*
+ * The side that IMAP serves in this state; in a cutover it is still the former
+ * leader.
+ */
 enum side	record_leader(const struct record *rec);
 
 /*
@@ -93,7 +95,7 @@ bool		record_user_valid(const char *user);
 /* Printable, well-formed UTF-8; `blanks`: with blanks in it. */
 bool		record_text_valid(const char *text, bool blanks);
 
-/* May it be a line of `unknown`?  `key value`, and no key that we know. */
+/* True if it may be a line of `unknown`: `key value`, the key not known. */
 bool		record_unknown_valid(const char *line);
 
 /*
@@ -114,17 +116,18 @@ void		record_fold_address(char *address);
  * rec   talloc child of ctx, with all its strings.
  *
  * ST_NEVER  it is not a whole, consistent record: `err` names user and line.
- *           What passes here route() need not check again: states are known, a
+ *           route() need not check what passes here: states are known, a
  *           window has begin < end, a cutover has an origin and a window, times
  *           are not negative, paths are absolute without `..`, names valid.
  */
-enum status	record_parse(TALLOC_CTX *ctx, const char *user, const char *text,
-		    size_t len, struct record **rec, struct err *err) MUST_CHECK;
+enum status	record_parse(TALLOC_CTX *ctx, const char *user,
+		    const char *text, size_t len, struct record **rec,
+		    struct err *err) MUST_CHECK;
 
 /* The text form; talloc child of ctx.  record_parse() reads back the same. */
 char	       *record_format(TALLOC_CTX *ctx, const struct record *rec);
 
-/* Is this address one of its own?  rec may be NULL. */
+/* True if the record has this address; rec may be NULL. */
 bool		record_has_address(const struct record *rec, const char *addr);
 
 /* A deep copy, to be changed; talloc child of ctx. */

@@ -2,8 +2,8 @@
 /*
  * record_format.c - what the map knows of one user: its text form written
  *
- * For every answer of mapd: into one piece of memory that seldom has to grow,
- * and without printf.
+ * mapd writes one for every answer: into one piece of memory that seldom has to
+ * grow, and without printf.
  */
 #include <stdint.h>
 #include <string.h>
@@ -132,7 +132,7 @@ record_format(TALLOC_CTX *ctx, const struct record *rec)
 	for (i = 0; i < rec->nfloor; i++)
 		put_floor(&t, &rec->floor[i]);
 	put_text(&t, "by", rec->by);
-	if (rec->at > 0 && rec->at <= RECORD_TIME_MAX)	/* by a mad clock? */
+	if (rec->at > 0 && rec->at <= RECORD_TIME_MAX)	/* what can be read */
 		put_number(&t, "at", (uint64_t)rec->at);
 	put_text(&t, "why", rec->why);
 	word(&t, rec->unknown);

@@ -34,10 +34,10 @@ route(const struct record *rec, time_t now, struct plan *plan)
 	if (rec->state == STATE_CUTOVER) {
 		if (now < rec->end)
 			return later(plan, rec->end - now);
-		plan->due = rec->entered;	/* the lease is over: say so first */
+		plan->due = rec->entered;	/* the lease is over */
 		return later(plan, 0);
 	}
-	/* A window planned and missed altogether changes nothing. */
+	/* A planned window that is over changes nothing. */
 	if (rec->end != 0 && now >= rec->begin && now < rec->end) {
 		plan->due = STATE_CUTOVER;
 		return later(plan, 0);

@@ -14,8 +14,8 @@
 struct plan {
 	enum side	 target[2];	/* the leader first, SIDE_NONE after */
 	int		 ntarget;	/* 0 with ST_AGAIN */
-	enum side	 leader;	/* whom IMAP serves, or served last */
-	enum state	 due;		/* swap to this state first; STATE_NONE */
+	enum side	 leader;	/* what IMAP serves, or served last */
+	enum state	 due;		/* the state to swap to first */
 	time_t		 retry_after;	/* seconds; 0 with ST_OK */
 	uint64_t	 version;	/* of the record that decided */
 };

@@ -42,22 +42,27 @@ in_lease(const struct record *rec, time_t now)
 	return now < rec->end;
 }
 
+/* What the admin reads while a step is not ready. */
+static const char a_new[] = "a new location", an_old[] = "an old location",
+    a_window[] = "a window whose end is ahead",
+    its_window[] = "to be inside its window";
+
 static const struct step {
 	enum state	  from, to;
 	enum state	  entered;	/* of a cutover: where it came from */
 	bool		(*ready)(const struct record *, time_t now);
-	const char	 *needs;	/* told to the admin while not ready */
+	const char	 *needs;	/* reported while not ready */
 } steps[] = {
-	{ STATE_OLD,	 STATE_OVERLAP, STATE_NONE,    has_new,   "a new location" },
-	{ STATE_OVERLAP, STATE_CUTOVER, STATE_NONE,    end_ahead, "a window whose end is ahead" },
-	{ STATE_CUTOVER, STATE_SETTLE,	STATE_OVERLAP, in_lease,  "to be inside its window" },
+	{ STATE_OLD,	 STATE_OVERLAP, STATE_NONE,    has_new,   a_new },
+	{ STATE_OVERLAP, STATE_CUTOVER, STATE_NONE,    end_ahead, a_window },
+	{ STATE_CUTOVER, STATE_SETTLE,	STATE_OVERLAP, in_lease,  its_window },
 	{ STATE_SETTLE,	 STATE_NEW,	STATE_NONE,    always,	  NULL },
 	/* The way back. */
-	{ STATE_NEW,	 STATE_SETTLE,	STATE_NONE,    has_old,   "an old location" },
-	{ STATE_SETTLE,	 STATE_CUTOVER, STATE_NONE,    end_ahead, "a window whose end is ahead" },
-	{ STATE_CUTOVER, STATE_OVERLAP, STATE_SETTLE,  in_lease,  "to be inside its window" },
+	{ STATE_NEW,	 STATE_SETTLE,	STATE_NONE,    has_old,   an_old },
+	{ STATE_SETTLE,	 STATE_CUTOVER, STATE_NONE,    end_ahead, a_window },
+	{ STATE_CUTOVER, STATE_OVERLAP, STATE_SETTLE,  in_lease,  its_window },
 	{ STATE_OVERLAP, STATE_OLD,	STATE_NONE,    always,	  NULL },
-	/* A cutover given up: the leader stays who it was. */
+	/* A cutover given up: the leader stays the same. */
 	{ STATE_CUTOVER, STATE_OVERLAP, STATE_OVERLAP, always,	  NULL },
 	{ STATE_CUTOVER, STATE_SETTLE,	STATE_SETTLE,  always,	  NULL },
 };
@@ -100,8 +105,8 @@ refuse(const struct record *was, enum state to, const char *needs, time_t now,
 	char *legal = transition_legal(NULL, was, now);
 
 	if (needs != NULL)
-		(void)err_set(err, ST_NEVER, "%s cannot step from %s to %s: that "
-		    "needs %s (possible now: %s)", was->user,
+		(void)err_set(err, ST_NEVER, "%s cannot step from %s to %s: "
+		    "that needs %s (possible now: %s)", was->user,
 		    state_name(was->state), state_name(to), needs, legal);
 	else
 		(void)err_set(err, ST_NEVER, "%s cannot step from %s to %s "
@@ -169,7 +174,8 @@ transition_due(TALLOC_CTX *ctx, const struct record *was, enum state due,
 	is->by = must(talloc_strdup(is, "mapd"));
 	is->at = now;
 	is->why = must(talloc_strdup(is, due == STATE_CUTOVER ?
-	    "its window begins" : "its window ended before the step out of it"));
+	    "its window begins" :
+	    "its window ended before the step out of it"));
 	return is;
 }
 
@@ -182,7 +188,7 @@ writes(const struct record *rec, enum side side)
 	case STATE_NEW:
 		return side == NEW;
 	case STATE_OVERLAP:
-	case STATE_CUTOVER:		/* both go on where they are */
+	case STATE_CUTOVER:		/* both sides stay written */
 	case STATE_SETTLE:
 		return true;
 	case STATE_NONE:
@@ -199,14 +205,16 @@ check_locations(const struct record *was, const struct record *is,
 
 	for (s = OLD; s <= NEW; s++) {
 		if (writes(is, s) && is->side[s].mail == NULL)
-			return err_set(err, ST_NEVER, "%s: state %s needs %s %s "
-			    "location", is->user, state_name(is->state),
-			    s == OLD ? "an" : "a", side_name(s));
+			return err_set(err, ST_NEVER,
+			    "%s: state %s needs %s %s location", is->user,
+			    state_name(is->state), s == OLD ? "an" : "a",
+			    side_name(s));
 		if (was != NULL && writes(was, s) && writes(is, s) &&
 		    !location_same(&was->side[s], &is->side[s]))
-			return err_set(err, ST_NEVER, "%s: the %s location is being "
-			    "written and may not change (%s to %s)", is->user,
-			    side_name(s), was->side[s].mail, is->side[s].mail);
+			return err_set(err, ST_NEVER, "%s: the %s location is "
+			    "being written and may not change (%s to %s)",
+			    is->user, side_name(s), was->side[s].mail,
+			    is->side[s].mail);
 	}
 	return ST_OK;
 }
@@ -217,8 +225,8 @@ check_leader(const struct record *was, const struct record *is,
 {
 	if (record_leader(was) == record_leader(is))
 		return ST_OK;
-	return err_set(err, ST_NEVER, "%s: that would change who leads, from %s "
-	    "to %s: use `mailferry move` or `mailferry rollback`", user,
+	return err_set(err, ST_NEVER, "%s: that would change who leads, from "
+	    "%s to %s: use `mailferry move` or `mailferry rollback`", user,
 	    side_name(record_leader(was)), side_name(record_leader(is)));
 }
 
@@ -227,12 +235,13 @@ check_delete(const struct record *was, const struct record *dflt,
     struct err *err)
 {
 	if (was->state != STATE_OLD && was->state != STATE_NEW)
-		return err_set(err, ST_NEVER, "%s is in %s: only a record in old or "
-		    "new may go", was->user, state_name(was->state));
+		return err_set(err, ST_NEVER,
+		    "%s is in %s: only a record in old or new may go",
+		    was->user, state_name(was->state));
 	return check_leader(was, dflt, was->user, err);
 }
 
-/* The swaps that are due, whose lease is over, are steps as well. */
+/* A swap that is due is a step as well, also after the lease. */
 static enum status
 check_step(const struct record *was, const struct record *is, time_t now,
     struct err *err)
@@ -243,8 +252,8 @@ check_step(const struct record *was, const struct record *is, time_t now,
 
 	if (was->state == is->state) {
 		if (is->state == STATE_CUTOVER && is->entered != was->entered)
-			return refuse(was, is->state, "to keep where it came from",
-			    now, err);
+			return refuse(was, is->state,
+			    "to keep where it came from", now, err);
 		return is->led == was->led ? ST_OK : refuse(was, is->state,
 		    "to keep when its leader changed", now, err);
 	}
@@ -258,8 +267,8 @@ check_step(const struct record *was, const struct record *is, time_t now,
 		    err);
 	if (is->led != (record_leader(was) != record_leader(is) ? is->version :
 	    was->led))
-		return refuse(was, is->state, "the version of the change of leader",
-		    now, err);
+		return refuse(was, is->state,
+		    "the version of the change of leader", now, err);
 	return ST_OK;
 }
 
@@ -272,13 +281,14 @@ transition_check(const struct record *was, const struct record *is,
 	if (is == NULL)
 		return check_delete(was, dflt, err);
 	if (strcmp(is->user, RECORD_DEFAULT) == 0)
-		return ST_OK;		/* the command waits and looks for mail */
+		return ST_OK;		/* the command looks for mail */
 	if (was == NULL && is->state == STATE_CUTOVER)
 		return err_set(err, ST_NEVER, "%s: a record cannot begin in a "
 		    "cutover", is->user);
 	if (was != NULL && is->version != was->version + 1)
-		return err_set(err, ST_NEVER, "%s: version %llu does not follow %llu",
-		    is->user, (unsigned long long)is->version,
+		return err_set(err, ST_NEVER,
+		    "%s: version %llu does not follow %llu", is->user,
+		    (unsigned long long)is->version,
 		    (unsigned long long)was->version);
 	st = was == NULL ? ST_OK : check_step(was, is, now, err);
 	return st == ST_OK ? check_locations(was, is, err) : st;

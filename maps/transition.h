@@ -2,8 +2,8 @@
 /*
  * transition.h - which change of a record is legal
  *
- * One table of steps; what is not in it cannot happen, whoever asks: the
- * command, an import, an undo, mapd when a window begins or ends.
+ * One table of steps.  A step that is not in it cannot happen, be it asked for
+ * by the command, an import, an undo, or mapd when a window begins or ends.
  */
 #ifndef MAPS_TRANSITION_H
 #define MAPS_TRANSITION_H
@@ -43,7 +43,7 @@ struct record  *transition_due(TALLOC_CTX *ctx, const struct record *was,
  * dflt   what a user without a record has (the map's default, located).
  *
  * Refused (ST_NEVER) is: a state the table does not lead to in one step, unless
- * nobody's mail can tell (the record is new and its leader is the default's); a
+ * the record is new and its leader is the default's; a
  * change of leader other than out of a cutover by its own version; a changed
  * location of a side that was written and is written still; a version that is
  * not was's + 1 (whatever it is when was is NULL: the backend sets it above a

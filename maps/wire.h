@@ -5,25 +5,26 @@
  * Netstrings both ways on a unix stream socket, answers in the order of the
  * requests.  A request is a line of words, and for some a body behind its LF:
  *
- *	get USER [late]			the record as it stands now, dues written; late:
- *					as it stood a moment ago is good enough
- *	stored USER			the stored record alone
+ *	get USER [late]		the current record, after writing what is due;
+ *				late: a record from mapd's cache is good enough
+ *	stored USER		the stored record alone
  *	replace USER WAS AT LF BY LF WHY LF RECORD
- *					compare and swap: WAS is the version that is
- *					replaced, 0 none; no RECORD: delete it
- *	each CURSOR			records from a cursor on; none: the first
- *	history USER LIMIT		changes, the latest first; `*`: of everybody,
- *					`**`: of the map's default
- *	watch				every change from now on
- *	address ADDRESS			whose it is
- *	recipient local|any LF ADDRESS	the record, dues written, of whoever gets
- *					mail for it; NONE: nobody who has one
- *	begin				an import: its ID
+ *				compare and swap: WAS is the version that is
+ *				replaced, 0 none; no RECORD: delete it
+ *	each CURSOR		records from a cursor on; none: from the first
+ *	history USER LIMIT	changes, the latest first; `*`: of all users,
+ *				`**`: of the map's default
+ *	watch			every change from now on
+ *	address ADDRESS		the user who has it
+ *	recipient local|any LF ADDRESS
+ *				the current record of the user who receives mail
+ *				for it; NONE: no user who has a record
+ *	begin			begin an import: its ID
  *	put ID USER WAS LF AT LF BY LF WHY LF RECORD
- *					one change of it, as replace
- *	commit ID			all of it, or nothing; again, until nothing is
- *					left to be written
- *	abort ID			nothing of it
+ *				one change of an import, as replace
+ *	commit ID		make all of its changes, or none; to be repeated
+ *				until nothing is left to be written
+ *	abort ID		drop it
  *
  * BY and WHY have LF and backslash escaped.  An answer is one of
  *
@@ -34,8 +35,8 @@
  * CURSOR LF and then, as of history and watch, texts of `LENGTH LF BYTES`.  A
  * watcher gets such an answer for every change until it closes the connection.
  *
- * A record whose user has none of his own comes with `default yes` and without
- * locations: whoever asks fills in the templates of his configuration.
+ * For a user without a record the answer has `default yes` and no locations:
+ * the client fills in the templates of its configuration.
  */
 #ifndef MAPS_WIRE_H
 #define MAPS_WIRE_H

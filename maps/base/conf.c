@@ -20,18 +20,18 @@
 #define SYSCONFDIR "/etc"
 #endif
 
-#define CONF_MAX	(1024 * 1024)	/* bytes: no configuration, beyond */
-#define TEXT_MAX	200		/* bytes: a reply has room for more */
+#define CONF_MAX	(1024 * 1024)	/* bytes of the file */
+#define TEXT_MAX	200		/* bytes; a reply has room for more */
 #define SOCKET_MAX	107		/* sun_path without its NUL */
 
-enum type { STRING, TEXT, TRANSPORT, PATH, SOCKET, LISTEN, TEMPLATE, MAP, LOG, SECONDS, NUMBER,
-	    MODE, BOOL, VERDICT, LIST };
+enum type { STRING, TEXT, TRANSPORT, PATH, SOCKET, LISTEN, TEMPLATE, MAP, LOG,
+	    SECONDS, NUMBER, MODE, BOOL, VERDICT, LIST };
 
 struct key {
 	const char	*name;
 	enum type	 type;
 	size_t		 offset;
-	const char	*dflt;		/* SOCKET, LISTEN: its name below socket_dir */
+	const char	*dflt;		/* SOCKET, LISTEN: below socket_dir */
 	int		 min, max;
 	const char	*meaning;
 };
@@ -39,47 +39,88 @@ struct key {
 #define AT(field) offsetof(struct conf, field)
 
 static const struct key keys[] = {
-	{ "map", MAP, AT(map), "none", 0, 0, "where the migration map is: tdb:PATH, ldap:FILE or none" },
-	{ "socket_dir", PATH, AT(socket_dir), "/run/mailferry", 0, 0, "directory of the sockets of mailferry-mapd and mailferry-milter" },
-	{ "map_socket", SOCKET, AT(map_socket), "map.sock", 0, 0, "where the LDA, the milter and the command ask for the map" },
-	{ "socketmap_socket", SOCKET, AT(socketmap_socket), "socketmap.sock", 0, 0, "where Postfix asks" },
-	{ "dict_socket", SOCKET, AT(dict_socket), "dict.sock", 0, 0, "where Dovecot asks" },
-	{ "metrics_socket", SOCKET, AT(metrics_socket), "metrics.sock", 0, 0, "where Prometheus text is read" },
-	{ "milter_socket", LISTEN, AT(milter_socket), "milter.sock", 0, 0, "where Postfix reaches the milter" },
-	{ "old_mail", TEMPLATE, AT(mail[OLD]), "", 0, 0, "Maildir of a user on the old filer" },
-	{ "old_control", TEMPLATE, AT(control[OLD]), "", 0, 0, "its Dovecot control directory" },
-	{ "old_index", TEMPLATE, AT(index[OLD]), "", 0, 0, "its Dovecot index directory" },
-	{ "new_mail", TEMPLATE, AT(mail[NEW]), "", 0, 0, "Maildir of a user on the new filer" },
-	{ "new_control", TEMPLATE, AT(control[NEW]), "", 0, 0, "its Dovecot control directory" },
-	{ "new_index", TEMPLATE, AT(index[NEW]), "", 0, 0, "its Dovecot index directory" },
-	{ "old_filer", PATH, AT(filer[OLD]), "", 0, 0, "mount point of the old filer, whose marker is checked" },
-	{ "new_filer", PATH, AT(filer[NEW]), "", 0, 0, "mount point of the new filer, whose marker is checked" },
-	{ "admin_group", STRING, AT(admin_group), "mailferry", 0, 0, "group that may ask about everyone and change the map" },
-	{ "trusted_users", LIST, AT(trusted_users), "", 0, 0, "names or uids that may ask about everyone" },
-	{ "dict_users", LIST, AT(dict_users), "dovecot", 0, 0, "names or uids that Dovecot asks as" },
-	{ "deadline", SECONDS, AT(deadline), "240", 1, 900, "longest time one delivery may take" },
-	{ "skew", SECONDS, AT(skew), "5", 0, 300, "by how much the clocks of the hosts may differ" },
+	{ "map", MAP, AT(map), "none", 0, 0,
+	    "where the migration map is: tdb:PATH, ldap:FILE or none" },
+	{ "socket_dir", PATH, AT(socket_dir), "/run/mailferry", 0, 0,
+	    "directory of the sockets of mailferry-mapd and mailferry-milter" },
+	{ "map_socket", SOCKET, AT(map_socket), "map.sock", 0, 0,
+	    "where the LDA, the milter and the command ask for the map" },
+	{ "socketmap_socket", SOCKET, AT(socketmap_socket), "socketmap.sock", 0,
+	    0, "where Postfix asks" },
+	{ "dict_socket", SOCKET, AT(dict_socket), "dict.sock", 0, 0,
+	    "where Dovecot asks" },
+	{ "metrics_socket", SOCKET, AT(metrics_socket), "metrics.sock", 0, 0,
+	    "where Prometheus text is read" },
+	{ "milter_socket", LISTEN, AT(milter_socket), "milter.sock", 0, 0,
+	    "where Postfix reaches the milter" },
+	{ "old_mail", TEMPLATE, AT(mail[OLD]), "", 0, 0,
+	    "Maildir of a user on the old filer" },
+	{ "old_control", TEMPLATE, AT(control[OLD]), "", 0, 0,
+	    "its Dovecot control directory" },
+	{ "old_index", TEMPLATE, AT(index[OLD]), "", 0, 0,
+	    "its Dovecot index directory" },
+	{ "new_mail", TEMPLATE, AT(mail[NEW]), "", 0, 0,
+	    "Maildir of a user on the new filer" },
+	{ "new_control", TEMPLATE, AT(control[NEW]), "", 0, 0,
+	    "its Dovecot control directory" },
+	{ "new_index", TEMPLATE, AT(index[NEW]), "", 0, 0,
+	    "its Dovecot index directory" },
+	{ "old_filer", PATH, AT(filer[OLD]), "", 0, 0,
+	    "mount point of the old filer, whose marker is checked" },
+	{ "new_filer", PATH, AT(filer[NEW]), "", 0, 0,
+	    "mount point of the new filer, whose marker is checked" },
+	{ "admin_group", STRING, AT(admin_group), "mailferry", 0, 0,
+	    "group that may ask about everyone and change the map" },
+	{ "trusted_users", LIST, AT(trusted_users), "", 0, 0,
+	    "names or uids that may ask about everyone" },
+	{ "dict_users", LIST, AT(dict_users), "dovecot", 0, 0,
+	    "names or uids that Dovecot asks as" },
+	{ "deadline", SECONDS, AT(deadline), "240", 1, 900,
+	    "longest time one delivery may take" },
+	{ "skew", SECONDS, AT(skew), "5", 0, 300,
+	    "by how much the clocks of the hosts may differ" },
 	{ "log", LOG, AT(log), "syslog", 0, 0, "syslog, stderr or none" },
-	{ "debug", BOOL, AT(debug), "no", 0, 0, "log what helps to find a fault" },
-	{ "extension_mailboxes", BOOL, AT(extension_mailboxes), "no", 0, 0, "deliver user+folder to the mailbox folder" },
-	{ "history_days", NUMBER, AT(history_days), "400", 1, 36500, "days that the map's history is kept" },
-	{ "log_days", NUMBER, AT(log_days), "5", 5, 365, "days that a mailbox remembers its deliveries" },
-	{ "max_connections", NUMBER, AT(max_connections), "1000", 1, 100000, "clients of mailferry-mapd at a time" },
-	{ "domains", LIST, AT(domains), "", 0, 0, "domains whose local parts are users' names" },
-	{ "recipient_delimiter", STRING, AT(delimiter), "+", 0, 0, "characters that begin an address extension" },
-	{ "transport_old", TRANSPORT, AT(transport[0]), "", 0, 0, "Postfix transport of a user in old" },
-	{ "transport_overlap", TRANSPORT, AT(transport[1]), "", 0, 0, "in overlap; else as in old" },
-	{ "transport_cutover", TRANSPORT, AT(transport[2]), "", 0, 0, "in a cutover; else as in old" },
-	{ "transport_settle", TRANSPORT, AT(transport[3]), "", 0, 0, "in settle; else as in old" },
-	{ "transport_new", TRANSPORT, AT(transport[4]), "", 0, 0, "Postfix transport of a user in new" },
-	{ "window_text", TEXT, AT(window_text), "mailbox is being moved, try again in %s seconds", 0, 0, "what a refusal in a window says" },
-	{ "socketmap_mode", MODE, AT(socketmap_mode), "0666", 0, 0777, "mode of the socket for Postfix" },
-	{ "dict_mode", MODE, AT(dict_mode), "0666", 0, 0777, "mode of the socket for Dovecot" },
-	{ "metrics_mode", MODE, AT(metrics_mode), "0666", 0, 0777, "mode of the socket for Prometheus" },
-	{ "milter_mode", MODE, AT(milter_mode), "0666", 0, 0777, "mode of the socket of the milter" },
-	{ "milter_default", VERDICT, AT(milter_tempfail), "accept", 0, 0, "what the milter says while the map cannot be asked" },
-	{ "milter_dry_run", BOOL, AT(milter_dry_run), "no", 0, 0, "the milter only logs what it would refuse" },
-	{ "idle_timeout", SECONDS, AT(idle_timeout), "60", 1, 86400, "after which mailferry-mapd drops a silent client" },
+	{ "debug", BOOL, AT(debug), "no", 0, 0,
+	    "log what helps to find a fault" },
+	{ "extension_mailboxes", BOOL, AT(extension_mailboxes), "no", 0, 0,
+	    "deliver user+folder to the mailbox folder" },
+	{ "history_days", NUMBER, AT(history_days), "400", 1, 36500,
+	    "days that the map's history is kept" },
+	{ "log_days", NUMBER, AT(log_days), "5", 5, 365,
+	    "days that a mailbox remembers its deliveries" },
+	{ "max_connections", NUMBER, AT(max_connections), "1000", 1, 100000,
+	    "clients of mailferry-mapd at a time" },
+	{ "domains", LIST, AT(domains), "", 0, 0,
+	    "domains whose local parts are users' names" },
+	{ "recipient_delimiter", STRING, AT(delimiter), "+", 0, 0,
+	    "characters that begin an address extension" },
+	{ "transport_old", TRANSPORT, AT(transport[0]), "", 0, 0,
+	    "Postfix transport of a user in old" },
+	{ "transport_overlap", TRANSPORT, AT(transport[1]), "", 0, 0,
+	    "in overlap; else as in old" },
+	{ "transport_cutover", TRANSPORT, AT(transport[2]), "", 0, 0,
+	    "in a cutover; else as in old" },
+	{ "transport_settle", TRANSPORT, AT(transport[3]), "", 0, 0,
+	    "in settle; else as in old" },
+	{ "transport_new", TRANSPORT, AT(transport[4]), "", 0, 0,
+	    "Postfix transport of a user in new" },
+	{ "window_text", TEXT, AT(window_text),
+	    "mailbox is being moved, try again in %s seconds", 0, 0,
+	    "what a refusal in a window says" },
+	{ "socketmap_mode", MODE, AT(socketmap_mode), "0666", 0, 0777,
+	    "mode of the socket for Postfix" },
+	{ "dict_mode", MODE, AT(dict_mode), "0666", 0, 0777,
+	    "mode of the socket for Dovecot" },
+	{ "metrics_mode", MODE, AT(metrics_mode), "0666", 0, 0777,
+	    "mode of the socket for Prometheus" },
+	{ "milter_mode", MODE, AT(milter_mode), "0666", 0, 0777,
+	    "mode of the socket of the milter" },
+	{ "milter_default", VERDICT, AT(milter_tempfail), "accept", 0, 0,
+	    "what the milter says while the map cannot be asked" },
+	{ "milter_dry_run", BOOL, AT(milter_dry_run), "no", 0, 0,
+	    "the milter only logs what it would refuse" },
+	{ "idle_timeout", SECONDS, AT(idle_timeout), "60", 1, 86400,
+	    "after which mailferry-mapd drops a silent client" },
 };
 
 #define NKEYS (sizeof(keys) / sizeof(keys[0]))
@@ -123,7 +164,7 @@ is_absolute_path(const char *value)
 	return value[0] == '/' && strstr(value, "/../") == NULL;
 }
 
-/* Every percent sign has one of these letters behind it. */
+/* True if after every percent sign comes one of these letters. */
 static bool
 has_only(const char *value, const char *letters)
 {
@@ -169,7 +210,7 @@ parse_mode(const struct key *k, const char *value, int *mode)
 	return end != value && *end == '\0' && v >= k->min && v <= k->max;
 }
 
-/* A number, with s, m, h or d behind it where it is a time. */
+/* A number; where it is a time, with an optional suffix s, m, h or d. */
 static bool
 parse_number(const struct key *k, const char *value, int *n)
 {
@@ -249,7 +290,8 @@ set(const struct reading *r, const struct key *k, const char *value)
 	switch (k->type) {
 	case MAP:
 		if (!is_map(value))
-			return bad(r, k->name, "is tdb:/PATH, ldap:/FILE or none");
+			return bad(r, k->name,
+			    "is tdb:/PATH, ldap:/FILE or none");
 		break;
 	case LOG:
 		if (!is_log(value))
@@ -257,12 +299,14 @@ set(const struct reading *r, const struct key *k, const char *value)
 		break;
 	case TEXT:
 		if (!is_text(value))
-			return bad(r, k->name, "is one line of ASCII, not too long");
+			return bad(r, k->name,
+			    "is one line of ASCII, not too long");
 		break;
 	case TRANSPORT:
 		if (!is_text(value) || !has_only(value, "und%"))
-			return bad(r, k->name, "is one line of ASCII, not too long, "
-			    "in which only %u %n %d and %% have a meaning");
+			return bad(r, k->name, "is one line of ASCII, not too "
+			    "long, in which only %u %n %d and %% have a "
+			    "meaning");
 		break;
 	case MODE:
 		return parse_mode(k, value, f) ? ST_OK : bad(r, k->name,
@@ -275,15 +319,16 @@ set(const struct reading *r, const struct key *k, const char *value)
 	case PATH:
 	case SOCKET:
 		if (*value != '\0' && !is_absolute_path(value))
-			return bad(r, k->name, "is an absolute path without ..");
+			return bad(r, k->name,
+			    "is an absolute path without ..");
 		if (strlen(value) > SOCKET_MAX && k->type != PATH)
 			return bad(r, k->name, "is too long for a socket");
 		break;
 	case TEMPLATE:
 		if (*value != '\0' && !is_template(value))
-			return bad(r, k->name, "is an absolute path, in which only "
-			    "%u %n %d %h, with a length as in %1u, and %% have a "
-			    "meaning");
+			return bad(r, k->name, "is an absolute path, in which "
+			    "only %u %n %d %h, with a length as in %1u, and %% "
+			    "have a meaning");
 		break;
 	case SECONDS:
 	case NUMBER:
@@ -319,7 +364,7 @@ set_defaults(const struct reading *r)
 	return st;
 }
 
-/* Sockets not named lie below socket_dir, wherever that came to be. */
+/* Sockets that are not named lie below socket_dir. */
 static enum status
 set_sockets(const struct reading *r)
 {
@@ -412,7 +457,8 @@ conf_load(TALLOC_CTX *ctx, const char *path, struct conf **conf,
 	if (st == ST_NONE && path == NULL)
 		return conf_parse(ctx, name, "", 0, conf, err);
 	if (st == ST_NONE)
-		return err_set(err, ST_NEVER, "%s: there is no such file", name);
+		return err_set(err, ST_NEVER, "%s: there is no such file",
+		    name);
 	if (st != ST_OK)
 		return st;
 	st = conf_parse(ctx, name, text, len, conf, err);

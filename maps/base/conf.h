@@ -30,29 +30,29 @@ struct conf {
 	/* Location templates, NULL where not set: %u %n %d %h %1u ... */
 	const char	*mail[2], *control[2], *index[2];
 	const char	*filer[2];	/* mount points, NULL where not set */
-	const char	*admin_group;	/* may ask about and change everyone */
-	const char     **dict_users;	/* who is Dovecot; names or uids */
+	const char	*admin_group;	/* may ask about and change all users */
+	const char     **dict_users;	/* those of Dovecot; names or uids */
 	const char     **trusted_users;	/* NULL-terminated; names or uids */
 	int		 deadline;	/* seconds one delivery may take */
-	int		 skew;		/* seconds the hosts' clocks may differ */
+	int		 skew;		/* seconds that clocks may differ */
 	const char	*log;		/* "syslog", "stderr", "none" */
 	bool		 debug;		/* log LOG_DEBUG lines too */
 	bool		 extension_mailboxes;	/* user+folder -> folder */
-	int		 history_days;	/* changes older than that go */
+	int		 history_days;	/* after that a change is removed */
 	int		 log_days;	/* delivery log, at least 5 */
 	int		 max_connections;	/* of mapd's map socket */
 	int		 idle_timeout;	/* seconds until mapd drops a client */
-	/* Whose address is it? */
-	const char     **domains;	/* whose local parts are users' names; lower
-					   case; NULL-terminated */
-	const char	*delimiter;	/* between user and extension: any of these
-					   characters; NULL: none */
-	/* What Postfix hears. */
-	const char	*transport[5];	/* old, overlap, cutover, settle, new; NULL
-					   where not set: transport_of() */
+	/* How addresses are taken apart. */
+	const char     **domains;	/* their local parts are users' names;
+					   lower case; NULL-terminated */
+	const char	*delimiter;	/* between user and extension: any of
+					   these characters; NULL: none */
+	/* What Postfix is answered. */
+	const char	*transport[5];	/* old, overlap, cutover, settle, new;
+					   NULL where not set: transport_of() */
 	const char	*window_text;	/* of a refusal; %s: seconds */
 	int		 socketmap_mode, dict_mode, metrics_mode, milter_mode;
-	bool		 milter_tempfail;	/* while the map cannot be asked */
+	bool		 milter_tempfail; /* while the map cannot be asked */
 	bool		 milter_dry_run;	/* refuse nobody */
 };
 
@@ -60,7 +60,7 @@ struct conf {
  * Read a configuration file.
  *
  * path   NULL: SYSCONFDIR/mailferry/mailferry.conf.  Where NULL was given and
- *        that file does not exist, the defaults (map = none) are the answer:
+ *        that file does not exist, the defaults (map = none) are used:
  *        a site's first step is the LDA in procmail's place, unconfigured.
  * conf   talloc child of ctx.
  *

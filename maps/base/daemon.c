@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * daemon.c - how the daemons are called, and how they say that they cannot
- * begin
+ * daemon.c - options of the daemons, and how they report a failed start
  */
 #include "maps/base/daemon.h"
 
@@ -13,8 +12,9 @@
 static int
 usage(const struct daemon *d, FILE *to)
 {
-	(void)fprintf(to, "usage: %s [--config FILE] [--log syslog|stderr|none] "
-	    "[--check]\n", d->name);
+	(void)fprintf(to,
+	    "usage: %s [--config FILE] [--log syslog|stderr|none] [--check]\n",
+	    d->name);
 	return to == stdout ? 0 : 2;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * daemon.h - how the daemons are called, and how they say that they cannot
- * begin
+ * daemon.h - options of the daemons, and how they report a failed start
  */
 #ifndef MAPS_BASE_DAEMON_H
 #define MAPS_BASE_DAEMON_H
@@ -12,18 +11,18 @@
 
 struct daemon {
 	const char	*name;		/* the program's */
-	const char	*config;	/* its file; NULL: the one that is built in */
+	const char	*config;	/* its file; NULL: the default */
 	const char	*log;		/* NULL: as configured */
-	bool		 check;		/* look whether it could start, no more */
+	bool		 check;		/* only test whether it could start */
 };
 
-/* -1: go on; else the exit status, and what there is to say is said. */
+/* Parse the options.  -1: go on; else the exit status, after all messages. */
 int		daemon_options(struct daemon *d, int argc, char **argv);
 
-/* Opens the log where d or else conf says; as daemon_options(). */
+/* Open the log that d or else conf names.  Returns as daemon_options(). */
 int		daemon_log(const struct daemon *d, const struct conf *conf);
 
-/* The reason, to standard error and the log.  Returns 1, the exit status. */
+/* Report the reason on standard error and in the log; 1, the exit status. */
 int		daemon_refuse(const struct daemon *d, const struct err *err);
 
 #endif

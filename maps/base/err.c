@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * err.c - what a call can come to, and what is told when it went wrong
+ * err.c - the outcomes of a call, and the text of an error
  */
 #include "maps/base/err.h"
 
@@ -10,12 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-static int oom_status = 75;		/* EX_TEMPFAIL: the LDA must never bounce */
+static int oom_status = 75;		/* EX_TEMPFAIL: no bounce */
 static void (*oom_clean)(void);
 
-/*
- * One line, whatever was put into it: a log and an SMTP reply have no second.
- */
+/* Make one line of any text: logs and SMTP replies have no second one. */
 static void
 one_line(char *text)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * err.h - what a call can come to, and what is told when it went wrong
+ * err.h - the outcomes of a call, and the text of an error
  *
  * Four outcomes for the whole project.  "Not there" and "could not look" are
  * never the same value: a map that is down must not bounce mail.
@@ -18,13 +18,14 @@ enum status {
 	ST_OK,
 	ST_NONE,	/* sought, and certainly not there; no error */
 	ST_AGAIN,	/* may work later: EX_TEMPFAIL, 4.x.x, TEMP */
-	ST_NEVER,	/* needs somebody's hand; the LDA still defers: nothing
-			   bounces unless policy says so */
+	ST_NEVER,	/* until a person mends it; the LDA still defers:
+			   nothing bounces unless policy says so */
 };
 
 /*
- * An error on its way to the edge that tells it.  Lives on the stack of whoever
- * can tell it; a callee only writes it together with ST_AGAIN or ST_NEVER.
+ * An error on its way to the edge of the program that reports it.  It lives on
+ * the stack of the reporting function; a callee only writes it together with
+ * ST_AGAIN or ST_NEVER.
  */
 struct err {
 	int	 code;		/* errno, where one was the cause; else 0 */
@@ -58,8 +59,9 @@ const char     *status_name(enum status st);
 
 /*
  * Out of memory is not an outcome.  must() returns its argument, or ends the
- * process with the status set by must_exit() (at first 75, EX_TEMPFAIL), after
- * a call of what must_clean() was given: it needs no memory.
+ * process with the status set by must_exit() (at first 75, EX_TEMPFAIL).
+ * Before that it calls the function given to must_clean(), which may need no
+ * memory.
  */
 void	       *must_(void *p);
 #define must(p) ((__typeof__(p))must_((void *)(p)))

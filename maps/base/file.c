@@ -76,7 +76,8 @@ file_read(TALLOC_CTX *ctx, int dirfd, const char *name, size_t limit,
 	fd = openat(dirfd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC |
 	    (dirfd == AT_FDCWD ? 0 : O_NOFOLLOW));
 	if (fd == -1)
-		return errno == ENOENT ? ST_NONE : err_sys(err, "open %s", name);
+		return errno == ENOENT ? ST_NONE : err_sys(err, "open %s",
+		    name);
 	if (fstat(fd, &st) == -1) {
 		status = err_sys(err, "stat %s", name);
 		goto out;
@@ -86,8 +87,8 @@ file_read(TALLOC_CTX *ctx, int dirfd, const char *name, size_t limit,
 		goto out;
 	}
 	if ((uintmax_t)st.st_size > limit) {
-		status = err_set(err, ST_NEVER, "%s: longer than %zu bytes", name,
-		    limit);
+		status = err_set(err, ST_NEVER, "%s: longer than %zu bytes",
+		    name, limit);
 		goto out;
 	}
 	buf = must(talloc_size(ctx, (size_t)st.st_size + 1));
@@ -174,8 +175,8 @@ file_standard(void)
 	struct pollfd fds[3] = { { .fd = 0 }, { .fd = 1 }, { .fd = 2 } };
 	int fd;
 
-	if (poll(fds, 3, 0) < 1 ||
-	    ((fds[0].revents | fds[1].revents | fds[2].revents) & POLLNVAL) == 0)
+	if (poll(fds, 3, 0) < 1 || ((fds[0].revents | fds[1].revents |
+	    fds[2].revents) & POLLNVAL) == 0)
 		return;
 	do
 		fd = open("/dev/null", O_WRONLY);

@@ -2,9 +2,9 @@
 /*
  * file.h - whole files, whole writes, directories that are synced
  *
- * Every name is relative to a directory descriptor, below which may lie what a
- * user controls: no link is followed in its last component.  A path from
- * AT_FDCWD is the admin's, and followed.
+ * Every name is relative to a directory descriptor.  What lies below that may
+ * be under a user's control, so no link is followed in the last component.  A
+ * path from AT_FDCWD is the admin's, and links in it are followed.
  */
 #ifndef MAPS_BASE_FILE_H
 #define MAPS_BASE_FILE_H
@@ -16,15 +16,12 @@
 #include "maps/base/err.h"
 
 /*
- * Write all of buf, whatever write(2) takes at once, EINTR or not.  On failure
- * errno is set and -1 returned; how much was written is then unknown.
+ * Write all of buf, in as many calls of write(2) as it takes, and despite
+ * EINTR.  -1: errno is set; how much was written is then unknown.
  */
 int		file_write(int fd, const void *buf, size_t len) MUST_CHECK;
 
-/*
- * All of it, from that offset, or an error: a short read is a file that was
- * cut.
- */
+/* Read all of it from that offset; a short read is an error: a cut file. */
 int		file_pread(int fd, void *buf, size_t len, off_t off) MUST_CHECK;
 int		file_pwrite(int fd, const void *buf, size_t len, off_t off)
 		    MUST_CHECK;
@@ -40,36 +37,35 @@ enum status	file_read(TALLOC_CTX *ctx, int dirfd, const char *name,
 		    MUST_CHECK;
 
 /*
- * Replace a file: write NAME.tmp (exclusively made; what lies there from a
- * crash goes first), fsync, rename, fsync the directory.  Readers see old or
- * new.
+ * Replace a file: write NAME.tmp (made exclusively, after one that a crash left
+ * was removed), fsync, rename, fsync the directory.  Readers see old or new.
  */
 enum status	file_replace(int dirfd, const char *name, const void *data,
 		    size_t len, mode_t mode, struct err *err) MUST_CHECK;
 
 /*
- * statx(2) of an open file or directory as its server sees it now, and from
- * here on its present content is read; -1 and errno.
+ * statx(2) of an open file or directory as its server sees it now; what is read
+ * after that is its present content.  -1: errno is set.
  *
- * An NFS client answers from memory else.  What it knows of a directory's names
- * it may believe for a minute; where any process of the host has a file open,
- * NFSv4 has the client answer open() as well; and where one has it open for
- * writing, as Dovecot has its uidlist, nothing that another host writes is
- * seen, and what is written here goes out with the old bytes around it.
+ * Without this an NFS client answers from its cache.  It may use a directory's
+ * names for a minute.  Where a process of the host has a file open, NFSv4 lets
+ * the client answer open(), too.  Where one has it open for writing, as Dovecot
+ * has its uidlist, the client sees nothing that another host writes, and what
+ * is written here goes out with the old bytes around it.
  */
 int		file_ask(int fd, struct statx *sx) MUST_CHECK;
 
 /*
- * Give a new file, made 0600, its mode and group (gid -1: leave it).  Who is
- * not in that group keeps it to himself: the group's bits are left out then, as
- * no other group is meant to have them.
+ * Give a new file, made 0600, its mode and group (gid -1: leave the group).  A
+ * process that is not in that group leaves out the bits of the group: no other
+ * group is meant to have them.
  */
 int		file_permit(int fd, mode_t mode, gid_t gid) MUST_CHECK;
 
 /*
- * Take the three standard descriptors where the caller closed them: what is
- * said must not go into a file that was given the number, nor is such a file
- * the message.  Reading from 0 fails then.
+ * Open what is closed of the three standard descriptors, so that no file gets
+ * such a number: messages would be written into it, or it would be read as the
+ * mail.  Reading from 0 fails then.
  */
 void		file_standard(void);
 

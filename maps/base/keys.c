@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * keys.c - `key = value` lines as in main.cf, and the nearest key to a wrong
- * one
+ * keys.c - `key = value` lines as in main.cf, and the nearest known key
  */
 #include "maps/base/keys.h"
 
@@ -15,7 +14,7 @@ keys_bad(const struct keys *keys, const char *name, const char *what)
 	    keys->line, name, what);
 }
 
-/* How many letters to add, drop or change: for "did you mean". */
+/* The number of letters to add, drop or change: for "did you mean". */
 static size_t
 distance(const char *a, const char *b)
 {

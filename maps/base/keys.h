@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * keys.h - `key = value` lines as in main.cf, and the nearest key to a wrong
- * one
+ * keys.h - `key = value` lines as in main.cf, and the nearest known key
  *
- * Blanks around `=` do not count, a line that begins with `#` is a comment, a
- * line that begins with a blank goes on the one before.
+ * Blanks around `=` do not count.  A line that begins with `#` is a comment;
+ * one that begins with a blank continues the line before.
  */
 #ifndef MAPS_BASE_KEYS_H
 #define MAPS_BASE_KEYS_H
@@ -25,9 +24,9 @@ typedef enum status key_fn(const struct keys *, const char *name,
 		    const char *value, void *arg);
 
 /*
- * Read a text, which is cut in place; lines that go on are talloc children of
+ * Read a text, which is cut in place; continued lines are talloc children of
  * ctx.
- * ST_NEVER  what fn said, or a line is no such line.
+ * ST_NEVER  from fn, or a line of another form.
  */
 enum status	keys_each(TALLOC_CTX *ctx, struct keys *keys, char *text,
 		    key_fn *fn, void *arg) MUST_CHECK;
@@ -37,8 +36,8 @@ enum status	keys_bad(const struct keys *keys, const char *name,
 		    const char *what);
 
 /*
- * The key is not known: the error names the nearest one.
- * name_at  the i-th name there is, NULL past the end.
+ * Report an unknown key, with the nearest one that is known; ST_NEVER.
+ * name_at  the i-th known name, NULL past the end.
  */
 enum status	keys_unknown(const struct keys *keys, const char *name,
 		    const char *(*name_at)(size_t i));

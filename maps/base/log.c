@@ -36,7 +36,7 @@ log_open(const char *program, const char *to, int level)
 	return 0;
 }
 
-/* Appends what fits; a line too long is cut, never split. */
+/* Append what fits; a line that is too long is cut, never split. */
 static void
 put(struct logline *l, const char *text, size_t len)
 {
@@ -79,8 +79,8 @@ put_quoted(struct logline *l, const char *value)
 			put(l, "\\", 1);
 			put(l, value, 1);
 		} else if (*value < ' ' || *value >= 0x7f) {
-			put(l, hex, (size_t)snprintf(hex, sizeof(hex), "\\x%02x",
-			    (unsigned char)*value));
+			put(l, hex, (size_t)snprintf(hex, sizeof(hex),
+			    "\\x%02x", (unsigned char)*value));
 		} else
 			put(l, value, 1);
 	}
@@ -129,7 +129,7 @@ dial_syslog(void)
 /*
  * Our own few lines in place of syslog(3): that reads the time zone at each
  * start of a program and waits for a syslogd that hangs.  The time stamp is
- * left out: whoever reads /dev/log adds its own.
+ * left out: syslogd adds its own.
  */
 static void
 to_syslog(const struct logline *l)
@@ -144,7 +144,7 @@ to_syslog(const struct logline *l)
 		dial_syslog();
 	if (sock != -1 && send(sock, text, (size_t)len, MSG_NOSIGNAL) == -1 &&
 	    errno != EAGAIN) {
-		(void)close(sock);		/* a new syslogd has a new socket */
+		(void)close(sock);		/* of a former syslogd */
 		sock = -1;
 	}
 	(void)pthread_mutex_unlock(&sock_lock);

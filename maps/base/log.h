@@ -10,19 +10,19 @@
  *
  * gives `delivered user=alice uid=4711`.  Values with blanks, quotes or bytes
  * that are not printable ASCII are put in double quotes and escaped (\" \\
- * \xHH), so that nobody's mail can forge a line.  Never a subject or a body.
+ * \xHH), so that no message can forge a line.  Never a subject or a body.
  * Threads may log at the same time, once log_open() has returned.
  */
 #ifndef MAPS_BASE_LOG_H
 #define MAPS_BASE_LOG_H
 
 #include <stddef.h>
-#include <syslog.h>			/* LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG */
+#include <syslog.h>			/* LOG_ERR ... LOG_DEBUG */
 
 struct logline {
 	int	 level;
 	size_t	 len;
-	char	 text[1900];		/* a datagram that every syslogd takes */
+	char	 text[1900];		/* every syslogd takes that much */
 };
 
 /*
@@ -40,7 +40,7 @@ void	log_str(struct logline *l, const char *key, const char *value);
 void	log_num(struct logline *l, const char *key, long long value);
 void	log_end(struct logline *l);
 
-/* In a child that closed all descriptors but its own and the standard ones. */
+/* In a child that has closed the descriptors of its parent. */
 void	log_forked(void);
 
 /* A line with `why` alone: `EVENT why="TEXT"`. */

@@ -26,7 +26,8 @@
  * On ST_AGAIN and ST_NEVER the outputs are not written.
  */
 enum status	netstring_parse(const char *buf, size_t len, size_t max,
-		    const char **payload, size_t *plen, size_t *used) MUST_CHECK;
+		    const char **payload, size_t *plen, size_t *used)
+		    MUST_CHECK;
 
 /*
  * The header `LENGTH:` of a payload of plen bytes; head has room for

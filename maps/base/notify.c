@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * notify.c - tell systemd how a daemon is, where it was built with libsystemd
+ * notify.c - report a daemon's state to systemd
  */
 #include "maps/base/notify.h"
 
@@ -8,13 +8,13 @@
 #include <systemd/sd-daemon.h>
 
 static void
-tell(const char *state)
+report(const char *state)
 {
 	(void)sd_notify(0, state);
 }
 #else
 static void
-tell(const char *state)
+report(const char *state)
 {
 	(void)state;
 }
@@ -23,23 +23,23 @@ tell(const char *state)
 void
 notify_ready(void)
 {
-	tell("READY=1");
+	report("READY=1");
 }
 
 void
 notify_reloaded(void)
 {
-	tell("READY=1\nSTATUS=reloaded");
+	report("READY=1\nSTATUS=reloaded");
 }
 
 void
 notify_stopping(void)
 {
-	tell("STOPPING=1");
+	report("STOPPING=1");
 }
 
 void
 notify_alive(void)
 {
-	tell("WATCHDOG=1");
+	report("WATCHDOG=1");
 }

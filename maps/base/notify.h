@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * notify.h - tell systemd how a daemon is, where it was built with libsystemd
+ * notify.h - report a daemon's state to systemd
  *
- * Without it, or not started by systemd, all of these do nothing.
+ * Built without libsystemd, or not started by systemd, these do nothing.
  */
 #ifndef MAPS_BASE_NOTIFY_H
 #define MAPS_BASE_NOTIFY_H

@@ -17,8 +17,8 @@ char	       *ldapm_escape(TALLOC_CTX *ctx, const char *value);
 char	       *ldapm_dn(TALLOC_CTX *ctx, LDAP *ld, LDAPMessage *e);
 
 /*
- * An attribute's first value, with a NUL after it; talloc child of ctx.  NULL: the
- * entry has none.
+ * An attribute's first value, with a NUL after it; talloc child of ctx.  NULL:
+ * the entry has none.
  *
  * len  (may be NULL) its bytes; set only where there is one.
  */
@@ -45,8 +45,8 @@ struct ldapmods {
  * One attribute more; the values are copied.
  *
  * op      LDAP_MOD_ADD, LDAP_MOD_REPLACE or LDAP_MOD_INCREMENT.
- * values  NULL-terminated.  With LDAP_MOD_REPLACE, NULL or none of them removes the
- *         attribute.
+ * values  NULL-terminated.  With LDAP_MOD_REPLACE, NULL or none of them removes
+ *         the attribute.
  */
 void		ldapm_mod_list(struct ldapmods *m, int op, const char *attr,
 		    const char *const *values);

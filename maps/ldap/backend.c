@@ -170,15 +170,16 @@ replace(struct map *map, TALLOC_CTX *ctx, const char *user,
 		return st;
 	if ((ent.rec == NULL ? 0 : ent.rec->version) !=
 	    (was == NULL ? 0 : was->version))
-		return err_set(err, ST_AGAIN, "somebody else changed the record of "
-		    "%s (it is in version %llu now)", user,
-		    (unsigned long long)(ent.rec == NULL ? 0 : ent.rec->version));
+		return err_set(err, ST_AGAIN, "somebody else changed the "
+		    "record of %s (it is in version %llu now)", user,
+		    (unsigned long long)(ent.rec == NULL ? 0 :
+		    ent.rec->version));
 	if (ent.import != NULL)
 		st = ldapm_import_break(lm, ent.import, err);
 	if (st == ST_OK)
 		st = ldapm_sequence(lm, 1, &seq, err);
-	return st == ST_OK ? ldapm_change(lm, ctx, &ent, user, is, by, seq, false,
-	    ch, err) : st;
+	return st == ST_OK ? ldapm_change(lm, ctx, &ent, user, is, by, seq,
+	    false, ch, err) : st;
 }
 
 static enum status
@@ -189,8 +190,8 @@ ldap_replace(struct map *map, const struct record *was, const struct record *is,
 	struct change ch;
 	enum status st;
 
-	st = replace(map, ctx, is != NULL ? is->user : was->user, was, is, by, &ch,
-	    err);
+	st = replace(map, ctx, is != NULL ? is->user : was->user, was, is, by,
+	    &ch, err);
 	if (st == ST_OK && version != NULL)
 		*version = ch.is == NULL ? 0 : ch.is->version;
 	if (st == ST_OK && map->changed != NULL)
@@ -212,11 +213,11 @@ who_has(struct ldapmap *lm, TALLOC_CTX *ctx, const char *addr, char ***users,
 
 	filter = must(talloc_asprintf(ctx,
 	    "(|(mailferryAddress=%s)(mailferryStagedAddress=%s))", a, a));
-	st = ldapm_search(lm, lm->conf->base, LDAP_SCOPE_SUBTREE, filter, attrs, 0,
-	    &res, err);
+	st = ldapm_search(lm, lm->conf->base, LDAP_SCOPE_SUBTREE, filter, attrs,
+	    0, &res, err);
 	if (st != ST_OK)
-		return st == ST_NONE ? err_set(err, ST_AGAIN, "%s: there is no such "
-		    "entry", lm->conf->base) : st;
+		return st == ST_NONE ? err_set(err, ST_AGAIN,
+		    "%s: there is no such entry", lm->conf->base) : st;
 	*users = must(talloc_zero_array(ctx, char *,
 	    (unsigned)ldap_count_entries(lm->ld, res) + 1));
 	for (e = ldap_first_entry(lm->ld, res); e != NULL;
@@ -291,8 +292,8 @@ read_shelf(struct map *map, TALLOC_CTX *ctx, unsigned number,
 	st = ldapm_search(lm, lm->conf->base, LDAP_SCOPE_SUBTREE, filter,
 	    ldapm_entry_attrs, 0, &res, err);
 	if (st != ST_OK)
-		return st == ST_NONE ? err_set(err, ST_AGAIN, "%s: there is no such "
-		    "entry", lm->conf->base) : st;
+		return st == ST_NONE ? err_set(err, ST_AGAIN,
+		    "%s: there is no such entry", lm->conf->base) : st;
 	all = (unsigned)ldap_count_entries(lm->ld, res);
 	shelf->n = 0;
 	shelf->ent = must(talloc_zero_array(ctx, struct ldapentry, all + 1));
@@ -301,7 +302,8 @@ read_shelf(struct map *map, TALLOC_CTX *ctx, unsigned number,
 	    e = ldap_next_entry(lm->ld, e)) {
 		shelf->user[shelf->n] = ldapm_value(ctx, lm->ld, e,
 		    "mailferryUser", NULL);
-		st = ldapm_entry_read(lm, ctx, e, NULL, &shelf->ent[shelf->n], err);
+		st = ldapm_entry_read(lm, ctx, e, NULL, &shelf->ent[shelf->n],
+		    err);
 		shelf->n++;
 	}
 	(void)ldap_msgfree(res);
@@ -325,8 +327,8 @@ next_of(const struct shelf *shelf, const char *after, const char **user)
 }
 
 static enum status
-each_of(struct map *map, TALLOC_CTX *ctx, const struct shelf *shelf, char **after,
-    map_each_fn *fn, void *arg, struct err *err)
+each_of(struct map *map, TALLOC_CTX *ctx, const struct shelf *shelf,
+    char **after, map_each_fn *fn, void *arg, struct err *err)
 {
 	struct record *rec;
 	struct ldapentry *ent;
@@ -337,12 +339,13 @@ each_of(struct map *map, TALLOC_CTX *ctx, const struct shelf *shelf, char **afte
 		*after = must(talloc_strdup(ctx, user));
 		rec = ent->rec;
 		if (ent->import != NULL) {
-			st = ldapm_import_stands(map->handle, ctx, ent, user, &rec,
-			    err);
+			st = ldapm_import_stands(map->handle, ctx, ent, user,
+			    &rec, err);
 			if (st == ST_NONE)
 				st = ST_OK;
 		}
-		if (st == ST_OK && rec != NULL && strcmp(user, RECORD_DEFAULT) != 0)
+		if (st == ST_OK && rec != NULL && strcmp(user,
+		    RECORD_DEFAULT) != 0)
 			st = fn(rec, arg, err);
 	}
 	return st;
@@ -431,5 +434,6 @@ const struct map_ops map_ldap = {
 	.each = ldap_each, .history = ldap_history, .watch = ldap_watch,
 	.by_address = ldap_by_address, .tick = ldap_tick,
 	.import_begin = ldapm_import_begin, .import_put = ldapm_import_put,
-	.import_commit = ldapm_import_commit, .import_abort = ldapm_import_abort,
+	.import_commit = ldapm_import_commit,
+	.import_abort = ldapm_import_abort,
 };

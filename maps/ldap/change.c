@@ -48,8 +48,8 @@ read_claim(struct ldapmap *lm, TALLOC_CTX *ctx, const char *addr, char **owner,
 	if (st != ST_OK)
 		return st;
 	e = ldap_first_entry(lm->ld, res);
-	*owner = e == NULL ? NULL : ldapm_value(ctx, lm->ld, e, "mailferryOwner",
-	    NULL);
+	*owner = e == NULL ? NULL : ldapm_value(ctx, lm->ld, e,
+	    "mailferryOwner", NULL);
 	*at = e == NULL ? 0 : (time_t)ldapm_number(lm->ld, e, "mailferryAt");
 	(void)ldap_msgfree(res);
 	return *owner == NULL ? ST_NONE : ST_OK;
@@ -81,8 +81,8 @@ hand_over(struct ldapmap *lm, TALLOC_CTX *ctx, const char *addr,
 	ldapm_mod(&m, LDAP_MOD_REPLACE, "mailferryOwner", to);
 	ldapm_mod_number(&m, LDAP_MOD_REPLACE, "mailferryAt",
 	    (uint64_t)time(NULL));
-	return ldapm_modify(lm, claim_dn(lm, ctx, addr), &m, assertion, NULL, NULL,
-	    err);
+	return ldapm_modify(lm, claim_dn(lm, ctx, addr), &m, assertion, NULL,
+	    NULL, err);
 }
 
 static enum status
@@ -100,7 +100,8 @@ is_used(struct ldapmap *lm, TALLOC_CTX *ctx, const char *addr,
 	enum status st;
 
 	st = ldapm_entry(lm, ctx, owner, false, &ent, err);
-	*used = st == ST_OK && (record_has_address(ent.rec, addr) || ent.import != NULL);
+	*used = st == ST_OK && (record_has_address(ent.rec, addr) ||
+	    ent.import != NULL);
 	return st == ST_NONE ? ST_OK : st;
 }
 
@@ -149,8 +150,8 @@ claim_for(struct ldapmap *lm, TALLOC_CTX *ctx, const char *addr,
 	if (st != ST_NONE)
 		return st;
 	if (!decided)
-		return err_set(err, ST_NEVER, "%s: the address %s is %s's", user,
-		    addr, owner);
+		return err_set(err, ST_NEVER, "%s: the address %s is %s's",
+		    user, addr, owner);
 	/* He gives it up in the same import. */
 	st = hand_over(lm, ctx, addr, owner, -1, user, err);
 	return st == ST_NONE ? changes_hands(addr, err) : st;
@@ -193,25 +194,28 @@ release_all(struct ldapmap *lm, TALLOC_CTX *ctx, const struct record *was,
 {
 	const char **a;
 
-	for (a = was == NULL ? NULL : was->address; a != NULL && *a != NULL; a++)
+	for (a = was == NULL ? NULL : was->address; a != NULL && *a != NULL;
+	    a++)
 		if (!record_has_address(is, *a))
 			release(lm, ctx, *a, user);
 }
 
+/* `(ATTR=VALUE)`, or that there is none. */
+static char *
+value_is(TALLOC_CTX *ctx, const char *attr, const char *value)
+{
+	return must(value == NULL ? talloc_asprintf(ctx, "(!(%s=*))", attr) :
+	    talloc_asprintf(ctx, "(%s=%s)", attr, ldapm_escape(ctx, value)));
+}
+
+/* What must still be true of the entry: see the head of this file. */
 static char *
 assertion_for(TALLOC_CTX *ctx, const struct ldapentry *ent, bool decided)
 {
-	if (decided)
-		return must(talloc_asprintf(ctx, "(&(mailferryImport=%s)"
-		    "(mailferryVersion=%llu))", ldapm_escape(ctx, ent->import),
-		    (unsigned long long)ent->version));
-	return must(talloc_asprintf(ctx, "(&(mailferryVersion=%llu)%s%s%s%s%s%s)",
+	return must(talloc_asprintf(ctx, "(&(mailferryVersion=%llu)%s%s)",
 	    (unsigned long long)ent->version,
-	    ent->state == NULL ? "(!(mailferryState=*" : "(mailferryState=",
-	    ent->state == NULL ? ")" : ldapm_escape(ctx, ent->state), ")",
-	    ent->import == NULL ? "(!(mailferryImport=*))" : "(mailferryImport=",
-	    ent->import == NULL ? "" : ldapm_escape(ctx, ent->import),
-	    ent->import == NULL ? "" : ")"));
+	    value_is(ctx, "mailferryImport", ent->import),
+	    decided ? "" : value_is(ctx, "mailferryState", ent->state)));
 }
 
 static void
@@ -250,11 +254,13 @@ was_it_done(struct ldapmap *lm, TALLOC_CTX *ctx, const char *user,
 	struct ldapentry ent;
 	struct err other;
 
-	if (!lm->unsure || ldapm_entry(lm, ctx, user, false, &ent, &other) != ST_OK)
+	if (!lm->unsure || ldapm_entry(lm, ctx, user, false, &ent,
+	    &other) != ST_OK)
 		return st;
 	if (ent.seq == seq)
 		return ST_OK;
-	return err_wrap(err, st, "the change of %s may or may not be done", user);
+	return err_wrap(err, st, "the change of %s may or may not be done",
+	    user);
 }
 
 enum status
@@ -273,12 +279,13 @@ ldapm_change(struct ldapmap *lm, TALLOC_CTX *ctx, struct ldapentry *ent,
 		return st;
 	if (is != NULL)
 		is = change_finish(ctx, is, ent->version, by);
-	*ch = (struct change){ seq, must(talloc_strdup(ctx, user)), *by, ent->rec,
-	    is, decided };
+	*ch = (struct change){ seq, must(talloc_strdup(ctx, user)), *by,
+	    ent->rec, is, decided };
 	change = change_format(ctx, ch, ent->seq, &len);
 	if (len > 2 * RECORD_TEXT_MAX + 4096 || (is != NULL &&
 	    strlen(record_format(ctx, is)) > RECORD_TEXT_MAX))
-		return err_set(err, ST_NEVER, "the record of %s is too long", user);
+		return err_set(err, ST_NEVER, "the record of %s is too long",
+		    user);
 	make_mods(&m, ent, user, is, is != NULL ? is->version :
 	    ent->version + 1, seq, change);
 	st = claim_all(lm, ctx, ent->rec, is, decided, err);

@@ -155,8 +155,9 @@ inconsistent(const struct ldapconf *conf)
 			return "uri: is ldap://, ldaps:// or ldapi://";
 		if (conf->bind_dn == NULL && !is_ldapi(*u) &&
 		    conf->tls_cert == NULL)
-			return "without bind_dn a server is reached by ldapi://, "
-			    "or with tls_cert and tls_key (SASL EXTERNAL)";
+			return "without bind_dn a server is reached by "
+			    "ldapi://, or with tls_cert and tls_key (SASL "
+			    "EXTERNAL)";
 	}
 	return NULL;
 }
@@ -198,7 +199,8 @@ ldapconf_load(TALLOC_CTX *ctx, const char *path, struct ldapconf **conf,
 
 	st = file_read(ctx, AT_FDCWD, path, FILE_MAX, &text, &len, err);
 	if (st == ST_NONE)
-		return err_set(err, ST_NEVER, "%s: there is no such file", path);
+		return err_set(err, ST_NEVER, "%s: there is no such file",
+		    path);
 	if (st == ST_OK && strlen(text) != len)
 		st = err_set(err, ST_NEVER, "%s: has a NUL byte in it", path);
 	if (st == ST_OK)
@@ -218,10 +220,11 @@ ldapconf_password(TALLOC_CTX *ctx, const struct ldapconf *conf,
 	if (stat(conf->password_file, &sb) == -1)
 		return err_sys(err, "%s", conf->password_file);
 	if ((sb.st_mode & 07) != 0)
-		return err_set(err, ST_NEVER, "%s: others may read the password: "
-		    "chmod o= it", conf->password_file);
-	st = file_read(ctx, AT_FDCWD, conf->password_file, PASSWORD_MAX, password,
-	    len, err);
+		return err_set(err, ST_NEVER,
+		    "%s: others may read the password: chmod o= it",
+		    conf->password_file);
+	st = file_read(ctx, AT_FDCWD, conf->password_file, PASSWORD_MAX,
+	    password, len, err);
 	if (st == ST_NONE)
 		return err_set(err, ST_NEVER, "%s: there is no such file",
 		    conf->password_file);

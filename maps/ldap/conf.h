@@ -16,15 +16,19 @@
 
 struct ldapconf {
 	const char	*path;		/* the file, for messages */
-	const char     **uri;		/* NULL-terminated, the first one first */
+	const char     **uri;		/* NULL-terminated, the first one
+					   first */
 	const char	*base;		/* everything is below it */
 	const char	*map_entry;	/* the map's own entry */
-	const char	*user_attribute;	/* of entries that are there already */
+	const char	*user_attribute;	/* of entries that are there
+						   already */
 	const char	*bind_dn;	/* NULL: SASL EXTERNAL */
 	const char	*password_file;
 	bool		 starttls;	/* for ldap: URIs */
-	bool		 tls_require;	/* the server's certificate must be right */
-	const char	*tls_ca, *tls_cert, *tls_key;	/* files; NULL: not set */
+	bool		 tls_require;	/* the server's certificate must be
+					   right */
+	const char	*tls_ca, *tls_cert, *tls_key;	/* files; NULL: not
+							   set */
 	int		 timeout;	/* seconds for one answer of slapd */
 	int		 patience;	/* seconds for one request to mapd */
 	int		 workers;	/* processes that ask */

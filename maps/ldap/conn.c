@@ -55,10 +55,11 @@ fail(LDAP *ld, const char *uri, int rc, const char *what, struct err *err)
 	    rc == LDAP_CONSTRAINT_VIOLATION;
 
 	(void)ldap_get_option(ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &said);
-	(void)err_set(err, ours ? ST_NEVER : ST_AGAIN, "%s: %s: %s%s%s%s%s", uri,
-	    what, ldap_err2string(rc), said != NULL && *said != '\0' ? " (" : "",
-	    said != NULL ? said : "", said != NULL && *said != '\0' ? ")" : "",
-	    rc == LDAP_UNDEFINED_TYPE ? ": is mailferry's schema there?" : "");
+	(void)err_set(err, ours ? ST_NEVER : ST_AGAIN, "%s: %s: %s%s%s%s%s",
+	    uri, what, ldap_err2string(rc), said != NULL && *said != '\0' ?
+	    " (" : "", said != NULL ? said : "", said != NULL && *said != '\0' ?
+	    ")" : "", rc == LDAP_UNDEFINED_TYPE ?
+	    ": is mailferry's schema there?" : "");
 	ldap_memfree(said);
 	return ours ? ST_NEVER : ST_AGAIN;
 }
@@ -197,12 +198,13 @@ create_map(struct ldapmap *lm)
 	    strcspn(name + 1, ","))));
 	ldapm_mod(&m, LDAP_MOD_ADD, "mailferrySequence", "0");
 	rc = add_once(lm, lm->conf->map_entry, &m);
-	for (i = 0; i < sizeof(below) / sizeof(below[0]) && (rc == LDAP_SUCCESS ||
-	    rc == LDAP_ALREADY_EXISTS); i++) {
+	for (i = 0; i < sizeof(below) / sizeof(below[0]) &&
+	    (rc == LDAP_SUCCESS || rc == LDAP_ALREADY_EXISTS); i++) {
 		m.n = 0;
 		ldapm_mod(&m, LDAP_MOD_ADD, "objectClass", "mailferryMap");
 		ldapm_mod(&m, LDAP_MOD_ADD, "cn", below[i]);
-		rc = add_once(lm, ldapconf_below(ctx, lm->conf, NULL, below[i]), &m);
+		rc = add_once(lm, ldapconf_below(ctx, lm->conf, NULL, below[i]),
+		    &m);
 	}
 	if (rc == LDAP_SUCCESS || rc == LDAP_ALREADY_EXISTS) {
 		m.n = 0;
@@ -217,9 +219,10 @@ create_map(struct ldapmap *lm)
 static enum status
 too_old(struct ldapmap *lm, const char *uri, uint64_t seq, struct err *err)
 {
-	return err_set(err, ST_AGAIN, "%s: has %llu changes, %llu were seen: it "
-	    "lags behind; let it catch up, or, if the others are lost, restart "
-	    "mailferry-mapd on every host", uri, (unsigned long long)seq,
+	return err_set(err, ST_AGAIN, "%s: has %llu changes, %llu were seen: "
+	    "it lags behind; let it catch up, or, if the others are lost, "
+	    "restart mailferry-mapd on every host", uri,
+	    (unsigned long long)seq,
 	    (unsigned long long)atomic_load(&lm->shared->seen));
 }
 
@@ -259,8 +262,8 @@ prove(struct ldapmap *lm, const char *uri, bool first, struct err *err)
 			    "mailferrySequence", &seq);
 	}
 	if (rc == LDAP_REFERRAL)
-		st = err_set(err, ST_AGAIN, "%s: is a replica, not the provider",
-		    uri);
+		st = err_set(err, ST_AGAIN,
+		    "%s: is a replica, not the provider", uri);
 	else if (rc != LDAP_SUCCESS)
 		st = fail(lm->ld, uri, rc, lm->conf->map_entry, err);
 	else if (seq < atomic_load(&lm->shared->seen))
@@ -346,7 +349,8 @@ connect_to(struct ldapmap *lm, int i, struct err *err)
 
 	rc = ldap_initialize(&lm->ld, uri);
 	if (rc != LDAP_SUCCESS)
-		return err_set(err, ST_AGAIN, "%s: %s", uri, ldap_err2string(rc));
+		return err_set(err, ST_AGAIN, "%s: %s", uri,
+		    ldap_err2string(rc));
 	if (set_options(lm->ld, lm->conf) != LDAP_OPT_SUCCESS)
 		return err_set(err, ST_AGAIN, "%s: cannot set up TLS: look at "
 		    "tls_ca, tls_cert and tls_key of %s", uri, lm->conf->path);
@@ -445,7 +449,8 @@ outcome(struct ldapmap *lm, int rc, const char *what, struct err *err)
 		st = fail(lm->ld, connected_to(lm), rc, what, err);
 	if (rc == LDAP_TIMEOUT)		/* the next one is tried first */
 		atomic_store(&lm->shared->trying, atomic_load(&lm->shared->at));
-	if (is_lost(rc) || rc == LDAP_REFERRAL || rc == LDAP_UNWILLING_TO_PERFORM)
+	if (is_lost(rc) || rc == LDAP_REFERRAL ||
+	    rc == LDAP_UNWILLING_TO_PERFORM)
 		ldapm_disconnect(lm);
 	return st;
 }
@@ -525,8 +530,8 @@ ldapm_add(struct ldapmap *lm, const char *dn, struct ldapmods *m,
 	if (rc == LDAP_ALREADY_EXISTS)
 		return ST_NONE;
 	st = written(lm, rc, dn, err);
-	return st != ST_NONE ? st : err_set(err, ST_AGAIN, "%s: the entry above "
-	    "it is not there", dn);
+	return st != ST_NONE ? st : err_set(err, ST_AGAIN,
+	    "%s: the entry above it is not there", dn);
 }
 
 enum status

@@ -13,8 +13,8 @@
 #include "maps/ldap/ldif.h"
 
 const char *const ldapm_entry_attrs[] = { "mailferryUser", "mailferryVersion",
-	"mailferryState", "mailferryText", "mailferrySequence", "mailferryChange",
-	"mailferryImport", "mailferryStaged", NULL };
+	"mailferryState", "mailferryText", "mailferrySequence",
+	"mailferryChange", "mailferryImport", "mailferryStaged", NULL };
 
 static enum status
 damaged(const struct ldapentry *ent, const char *what, struct err *err)
@@ -37,8 +37,8 @@ check(const struct ldapentry *ent, struct err *err)
 		    "mailferryText", err);
 	if (ent->state == NULL || strcmp(ent->state,
 	    state_name(ent->rec->state)) != 0)
-		return damaged(ent, "mailferryState is not that of mailferryText",
-		    err);
+		return damaged(ent,
+		    "mailferryState is not that of mailferryText", err);
 	return ST_OK;
 }
 
@@ -100,8 +100,8 @@ find_existing(struct ldapmap *lm, TALLOC_CTX *ctx, const char *user,
 		}
 	(void)ldap_msgfree(res);
 	if (n > 1)
-		return err_set(err, ST_NEVER, "%s: %d entries have this %s", user,
-		    n, attr);
+		return err_set(err, ST_NEVER, "%s: %d entries have this %s",
+		    user, n, attr);
 	return n == 1 ? ST_OK : ST_NONE;
 }
 
@@ -130,8 +130,8 @@ find_carrying(struct ldapmap *lm, TALLOC_CTX *ctx, const char *user,
 		st = err_set(err, ST_NEVER, "%s: two entries carry his record",
 		    user);
 	else
-		st = e == NULL ? ST_NONE : ldapm_entry_read(lm, ctx, e, user, ent,
-		    err);
+		st = e == NULL ? ST_NONE : ldapm_entry_read(lm, ctx, e, user,
+		    ent, err);
 	(void)ldap_msgfree(res);
 	/* Another host's change, which is about to be acted on. */
 	if (st == ST_OK && ent->seq > atomic_load(&lm->shared->seen))

@@ -2,8 +2,8 @@
 /*
  * entry.h - from an entry of the directory to a record, and back
  *
- * A record is on one entry: the one that the user had before, or, where there is
- * none, one of its own below `cn=records` of the map's entry,
+ * A record is on one entry: the one that the user had before, or, where there
+ * is none, one of its own below `cn=records` of the map's entry,
  * `mailferryUser=NAME,cn=records,MAP_ENTRY`.
  */
 #ifndef MAPS_LDAP_ENTRY_H
@@ -15,12 +15,14 @@
 struct ldapentry {
 	char		*dn;
 	bool		 carries;	/* our class is on it */
-	uint64_t	 version;	/* the last one; 0: there never was one */
+	uint64_t	 version;	/* the last one; 0: there never was
+					   one */
 	uint64_t	 seq;		/* of the last change */
 	char		*state;		/* as its attribute says */
 	struct record	*rec;		/* NULL: deleted, or never there */
 	char		*change;	/* the text of the last one; NULL */
-	char		*import;	/* the import that it is staged for; NULL */
+	char		*import;	/* the import that it is staged for;
+					   NULL */
 	char		*staged;	/* maps/ldap/stage.h; NULL */
 };
 
@@ -30,8 +32,8 @@ extern const char *const ldapm_entry_attrs[];
 /*
  * The entry of a user.
  *
- * anew  where no entry carries the user's record: the one that could, which may have
- *       to be made (carries is false, dn says where).
+ * anew  where no entry carries the user's record: the one that could, which may
+ *       have to be made (carries is false, dn says where).
  * ent   its parts are talloc children of ctx.
  *
  * ST_NONE   no entry carries a record of the user, and !anew.
@@ -59,7 +61,8 @@ void		ldapm_mod_carry(struct ldapmods *m, const struct ldapentry *ent,
  * Make or change the entry of a record.
  *
  * m          begun with ldapm_mod_carry().
- * assertion  as ldapm_modify(); it counts where the entry carries a record already.
+ * assertion as ldapm_modify(); it counts where the entry carries a record
+ * already.
  * ST_NONE    the assertion is false, or the entry was made meanwhile.
  */
 enum status	ldapm_write(struct ldapmap *lm, const struct ldapentry *ent,

@@ -12,7 +12,8 @@
 #include "maps/change.h"
 #include "maps/ldap/attrs.h"
 
-#define WINDOW	200			/* numbers looked through at a time, at first */
+#define WINDOW	200			/* numbers looked through at a time, at
+					   first */
 #define PRUNED	32			/* entries at a time */
 
 static const char *const attrs[] = { "mailferrySequence", "mailferryChange",
@@ -27,8 +28,8 @@ ldapm_sequence(struct ldapmap *lm, unsigned n, uint64_t *last,
 	enum status st;
 
 	ldapm_mod_number(&m, LDAP_MOD_INCREMENT, "mailferrySequence", n);
-	st = ldapm_modify(lm, lm->conf->map_entry, &m, NULL, "mailferrySequence",
-	    last, err);
+	st = ldapm_modify(lm, lm->conf->map_entry, &m, NULL,
+	    "mailferrySequence", last, err);
 	talloc_free(ctx);
 	if (st == ST_NONE)
 		return err_set(err, ST_AGAIN, "%s: there is no such entry",
@@ -78,7 +79,8 @@ add(struct ldapmap *lm, TALLOC_CTX *ctx, uint64_t seq, const char *user,
 	ldapm_mod(&m, LDAP_MOD_ADD, "mailferryChanged", user);
 	ldapm_mod_number(&m, LDAP_MOD_ADD, "mailferryAt", (uint64_t)ch.by.at);
 	ldapm_mod(&m, LDAP_MOD_ADD, "mailferryChange", text);
-	st = ldapm_add(lm, ldapconf_below(ctx, lm->conf, rdn, "history"), &m, err);
+	st = ldapm_add(lm, ldapconf_below(ctx, lm->conf, rdn, "history"), &m,
+	    err);
 	return st == ST_NONE ? ST_OK : st;
 }
 
@@ -148,7 +150,8 @@ give(struct ldapmap *lm, const char *filter, int *limit, map_change_fn *fn,
 	list = collect(lm, ctx, res, &n);
 	(void)ldap_msgfree(res);
 	for (i = 0; i < n && st == ST_OK && *limit > 0; i++, --*limit) {
-		st = change_parse(list, list[i].text, list[i].len, &ch, NULL, err);
+		st = change_parse(list, list[i].text, list[i].len, &ch, NULL,
+		    err);
 		if (st == ST_OK)
 			st = fn(&ch, arg, err);
 	}
@@ -163,7 +166,8 @@ history_of(struct ldapmap *lm, const char *user, int limit, map_change_fn *fn,
 	char *escaped = ldapm_escape(NULL, user), *filter;
 	enum status st;
 
-	filter = must(talloc_asprintf(escaped, "(mailferryChanged=%s)", escaped));
+	filter = must(talloc_asprintf(escaped, "(mailferryChanged=%s)",
+	    escaped));
 	st = give(lm, filter, &limit, fn, arg, err);
 	talloc_free(escaped);
 	return st;

@@ -2,9 +2,9 @@
 /*
  * history.h - the numbers of changes, and a copy of each
  *
- * `mailferrySequence=N,cn=history,MAP_ENTRY` is a change.  The map's entry counts
- * them: a process that has seen a higher number than a server has does not follow
- * that server.
+ * `mailferrySequence=N,cn=history,MAP_ENTRY` is a change.  The map's entry
+ * counts them: a process that has seen a higher number than a server has does
+ * not follow that server.
  */
 #ifndef MAPS_LDAP_HISTORY_H
 #define MAPS_LDAP_HISTORY_H
@@ -17,9 +17,9 @@ enum status	ldapm_sequence(struct ldapmap *lm, unsigned n, uint64_t *last,
 		    struct err *err) MUST_CHECK;
 
 /*
- * The number of the last change, from the map's entry.  Other hosts change records,
- * too, and a process that only reads must not follow a server that lacks what it
- * has acted on: the number counts as seen from now on.
+ * The number of the last change, from the map's entry.  Other hosts change
+ * records, too, and a process that only reads must not follow a server that
+ * lacks what it has acted on: the number counts as seen from now on.
  */
 enum status	ldapm_last(struct ldapmap *lm, uint64_t *last, struct err *err)
 		    MUST_CHECK;

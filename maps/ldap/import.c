@@ -42,8 +42,10 @@ ldapm_import_break(struct ldapmap *lm, const char *id, struct err *err)
 
 	st = ldapm_run_set(lm, ctx, id, "open", "broken", 0, err);
 	talloc_free(ctx);
-	/* ST_NONE: it is broken or over; had it been committed, the record would
-	 * be of another version by now. */
+	/*
+	 * ST_NONE: it is broken or over; had it been committed, the record
+	 * would be of another version by now.
+	 */
 	return st == ST_NONE ? ST_OK : st;
 }
 
@@ -59,7 +61,8 @@ ldapm_import_stands(struct ldapmap *lm, TALLOC_CTX *ctx,
 	st = ldapm_run_read(lm, ctx, ent->import, &run, err);
 	if (st == ST_OK && !ldapm_run_is(&run, "decided"))
 		st = ST_NONE;
-	return st == ST_OK ? ldapm_staged_parse(ctx, ent, user, is, &by, err) : st;
+	return st == ST_OK ? ldapm_staged_parse(ctx, ent, user, is, &by, err) :
+	    st;
 }
 
 static void
@@ -84,15 +87,16 @@ apply(struct map *map, TALLOC_CTX *ctx, struct ldapentry *ent, const char *user,
 
 	st = ldapm_staged_parse(ctx, ent, user, &is, &by, err);
 	if (st == ST_OK)
-		st = ldapm_change(lm, ctx, ent, user, is, &by, seq, true, &ch, err);
+		st = ldapm_change(lm, ctx, ent, user, is, &by, seq, true, &ch,
+		    err);
 	if (st == ST_OK)
 		report(map, &ch);
 	return st;
 }
 
 enum status
-ldapm_import_finish_user(struct map *map, TALLOC_CTX *ctx, struct ldapentry *ent,
-    const char *user, struct err *err)
+ldapm_import_finish_user(struct map *map, TALLOC_CTX *ctx,
+    struct ldapentry *ent, const char *user, struct err *err)
 {
 	struct ldapmap *lm = map->handle;
 	struct ldaprun run;
@@ -119,8 +123,9 @@ static enum status
 staged_batch(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id,
     struct ldapentry *ent, char **user, unsigned *n, struct err *err)
 {
-	char *filter = must(talloc_asprintf(ctx, "(&(objectClass=mailferryRecord)"
-	    "(mailferryImport=%s))", ldapm_escape(ctx, id)));
+	char *filter = must(talloc_asprintf(ctx,
+	    "(&(objectClass=mailferryRecord)(mailferryImport=%s))",
+	    ldapm_escape(ctx, id)));
 	LDAPMessage *res, *e;
 	enum status st;
 
@@ -265,7 +270,8 @@ make_room(struct ldapmap *lm, TALLOC_CTX *ctx, struct err *err)
 }
 
 enum status
-ldapm_import_begin(struct map *map, TALLOC_CTX *ctx, char **out, struct err *err)
+ldapm_import_begin(struct map *map, TALLOC_CTX *ctx, char **out,
+    struct err *err)
 {
 	struct ldapmap *lm = map->handle;
 	TALLOC_CTX *mine = must(talloc_new(NULL));
@@ -314,12 +320,12 @@ check_taken(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id,
 			return st;
 		if (ent.import == NULL || strcmp(ent.import, id) != 0)
 			is = ent.rec;
-		else if ((st = ldapm_staged_parse(ctx, &ent, owner, &is, &by, err)) !=
-		    ST_OK)
+		else if ((st = ldapm_staged_parse(ctx, &ent, owner, &is, &by,
+		    err)) != ST_OK)
 			return st;
 		if (record_has_address(is, *a))
-			return err_set(err, ST_NEVER, "the address %s is %s's", *a,
-			    owner);
+			return err_set(err, ST_NEVER, "the address %s is %s's",
+			    *a, owner);
 	}
 	return ST_OK;
 }
@@ -329,13 +335,14 @@ count_staged(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id,
     uint64_t *n, struct err *err)
 {
 	static const char *const none[] = { LDAP_NO_ATTRS, NULL };
-	char *filter = must(talloc_asprintf(ctx, "(&(objectClass=mailferryRecord)"
-	    "(mailferryImport=%s))", ldapm_escape(ctx, id)));
+	char *filter = must(talloc_asprintf(ctx,
+	    "(&(objectClass=mailferryRecord)(mailferryImport=%s))",
+	    ldapm_escape(ctx, id)));
 	LDAPMessage *res;
 	enum status st;
 
-	st = ldapm_search(lm, lm->conf->base, LDAP_SCOPE_SUBTREE, filter, none, 0,
-	    &res, err);
+	st = ldapm_search(lm, lm->conf->base, LDAP_SCOPE_SUBTREE, filter, none,
+	    0, &res, err);
 	if (st == ST_OK)
 		*n = (uint64_t)ldap_count_entries(lm->ld, res);
 	(void)ldap_msgfree(res);
@@ -375,8 +382,8 @@ commit(struct map *map, TALLOC_CTX *ctx, const char *id, uint64_t *left,
 	st = ldapm_run_read(lm, ctx, id, &run, err);
 	if (st == ST_NONE || (st == ST_OK && (ldapm_run_is(&run, "broken") ||
 	    ldapm_run_is(&run, "gone"))))
-		return err_set(err, ST_AGAIN, "the import was given up (it paused "
-		    "for %d seconds, or one of its records was changed "
+		return err_set(err, ST_AGAIN, "the import was given up (it "
+		    "paused for %d seconds, or one of its records was changed "
 		    "meanwhile): nothing of it was done", IMPORT_IDLE);
 	if (st != ST_OK)
 		return st;
@@ -390,7 +397,8 @@ commit(struct map *map, TALLOC_CTX *ctx, const char *id, uint64_t *left,
 	while (st == ST_OK && clock_ms() < end);
 	if (st == ST_OK)
 		st = ldapm_run_read(lm, ctx, id, &run, err);
-	if (st == ST_OK)		/* never 0 before the last one is there */
+	/* never 0 before the last one is there */
+	if (st == ST_OK)
 		*left = run.left == 0 ? 1 : run.left;
 	return st == ST_NONE ? ST_OK : st;
 }

@@ -17,7 +17,8 @@ enum status	ldapm_import_abort(struct map *map, const char *id,
 		    struct err *err) MUST_CHECK;
 
 /*
- * What the import that ent is staged for makes of the record; talloc child of ctx.
+ * What the import that ent is staged for makes of the record; talloc child of
+ * ctx.
  * ST_NONE  that import was not committed.
  */
 enum status	ldapm_import_stands(struct ldapmap *lm, TALLOC_CTX *ctx,
@@ -38,8 +39,8 @@ enum status	ldapm_import_break(struct ldapmap *lm, const char *id,
 		    struct err *err) MUST_CHECK;
 
 /*
- * Do a batch of what waits: apply records of a committed import, or take off what a
- * broken one has staged.  ST_NONE: nothing waits.
+ * Do a batch of what waits: apply records of a committed import, or take off
+ * what a broken one has staged.  ST_NONE: nothing waits.
  */
 enum status	ldapm_import_batch(struct map *map, struct err *err) MUST_CHECK;
 

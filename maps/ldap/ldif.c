@@ -87,8 +87,8 @@ static char *
 begin(TALLOC_CTX *ctx, char *out, const char *rdn, const char *below,
     const char *map_entry)
 {
-	char *dn = must(talloc_asprintf(ctx, "%s%s%s%s%s", rdn, *rdn == '\0' ? "" :
-	    ",", below, *below == '\0' ? "" : ",", map_entry));
+	char *dn = must(talloc_asprintf(ctx, "%s%s%s%s%s", rdn, *rdn == '\0' ?
+	    "" : ",", below, *below == '\0' ? "" : ",", map_entry));
 
 	if (*out != '\0')
 		out = must(talloc_strdup_append_buffer(out, "\n"));

@@ -11,7 +11,8 @@
 char *
 ldapm_run_dn(TALLOC_CTX *ctx, const struct ldapmap *lm, const char *id)
 {
-	char *rdn = must(talloc_asprintf(ctx, "cn=%s", ldap_escape_dn(ctx, id)));
+	char *rdn = must(talloc_asprintf(ctx, "cn=%s", ldap_escape_dn(ctx,
+	    id)));
 
 	return ldapconf_below(ctx, lm->conf, rdn, "imports");
 }
@@ -24,14 +25,15 @@ values(TALLOC_CTX *ctx, LDAP *ld, LDAPMessage *e, const char *attr)
 	char **list = must(talloc_zero_array(ctx, char *, n + 1));
 
 	for (i = 0; i < n; i++)
-		list[i] = must(talloc_strndup(list, v[i]->bv_val, v[i]->bv_len));
+		list[i] = must(talloc_strndup(list, v[i]->bv_val,
+		    v[i]->bv_len));
 	ldap_value_free_len(v);
 	return list;
 }
 
 enum status
-ldapm_run_read(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id, struct ldaprun *run,
-    struct err *err)
+ldapm_run_read(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id,
+    struct ldaprun *run, struct err *err)
 {
 	static const char *const attrs[] = { "mailferryState", "mailferryAt",
 	    "mailferryLeft", "mailferryTaken", NULL };
@@ -44,7 +46,8 @@ ldapm_run_read(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id, struct ldapr
 		return st;
 	e = ldap_first_entry(lm->ld, res);
 	if (e != NULL) {
-		run->state = ldapm_value(ctx, lm->ld, e, "mailferryState", NULL);
+		run->state = ldapm_value(ctx, lm->ld, e, "mailferryState",
+		    NULL);
 		run->at = (time_t)ldapm_number(lm->ld, e, "mailferryAt");
 		run->left = ldapm_number(lm->ld, e, "mailferryLeft");
 		run->taken = values(ctx, lm->ld, e, "mailferryTaken");
@@ -66,18 +69,19 @@ ldapm_run_over(const struct ldaprun *run)
 }
 
 enum status
-ldapm_run_set(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id, const char *from,
-    const char *to, uint64_t left, struct err *err)
+ldapm_run_set(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id,
+    const char *from, const char *to, uint64_t left, struct err *err)
 {
 	struct ldapmods m = { .ctx = ctx };
-	char *assertion = must(talloc_asprintf(ctx, "(mailferryState=%s)", from));
+	char *assertion = must(talloc_asprintf(ctx, "(mailferryState=%s)",
+	    from));
 
 	ldapm_mod(&m, LDAP_MOD_REPLACE, "mailferryState", to);
 	ldapm_mod_number(&m, LDAP_MOD_REPLACE, "mailferryAt",
 	    (uint64_t)time(NULL));
 	ldapm_mod_number(&m, LDAP_MOD_REPLACE, "mailferryLeft", left);
-	return ldapm_modify(lm, ldapm_run_dn(ctx, lm, id), &m, assertion, NULL, NULL,
-	    err);
+	return ldapm_modify(lm, ldapm_run_dn(ctx, lm, id), &m, assertion, NULL,
+	    NULL, err);
 }
 
 /* The map's place for an import; from NULL: it was free, to NULL: it is. */
@@ -97,7 +101,8 @@ ldapm_run_take_place(struct ldapmap *lm, TALLOC_CTX *ctx, const char *from,
 }
 
 enum status
-ldapm_run_in_place(struct ldapmap *lm, TALLOC_CTX *ctx, char **id, struct err *err)
+ldapm_run_in_place(struct ldapmap *lm, TALLOC_CTX *ctx, char **id,
+    struct err *err)
 {
 	static const char *const attrs[] = { "mailferryImport",
 	    "mailferrySequence", NULL };

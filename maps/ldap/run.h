@@ -2,8 +2,9 @@
 /*
  * run.h - the entry of an import, which says how far it is
  *
- * `cn=ID,cn=imports,MAP_ENTRY`.  Its states: open, then decided and done, or broken
- * and gone.  The map's entry names the one import that may be under way: its place.
+ * `cn=ID,cn=imports,MAP_ENTRY`.  Its states: open, then decided and done, or
+ * broken and gone.  The map's entry names the one import that may be under way:
+ * its place.
  */
 #ifndef MAPS_LDAP_RUN_H
 #define MAPS_LDAP_RUN_H
@@ -13,8 +14,10 @@
 struct ldaprun {
 	char		*state;		/* open, broken, gone, decided, done */
 	time_t		 at;		/* its last sign of life, seconds UTC */
-	uint64_t	 left;		/* records that are not in their place */
-	char		**taken;	/* addresses of others; NULL-terminated */
+	uint64_t	 left;		/* records that are not in their
+					   place */
+	char		**taken;	/* addresses of others;
+					   NULL-terminated */
 };
 
 /* Its DN; talloc child of ctx. */
@@ -34,7 +37,10 @@ bool		ldapm_run_is(const struct ldaprun *run, const char *state);
 /* True if it is done or gone. */
 bool		ldapm_run_over(const struct ldaprun *run);
 
-/* From one state to another, with a sign of life.  ST_NONE: it is not in `from`. */
+/*
+ * From one state to another, with a sign of life.  ST_NONE: it is not in
+ * `from`.
+ */
 enum status	ldapm_run_set(struct ldapmap *lm, TALLOC_CTX *ctx,
 		    const char *id, const char *from, const char *to,
 		    uint64_t left, struct err *err) MUST_CHECK;

@@ -13,7 +13,8 @@
 #include "maps/ldap/change.h"
 #include "maps/ldap/run.h"
 
-#define TOUCH		10		/* seconds between an import's signs of life */
+#define TOUCH		10		/* seconds between an import's signs of
+					   life */
 
 /* `WAS_VERSION AT LF BY LF WHY LF RECORD` */
 static char *
@@ -27,8 +28,8 @@ staged_format(TALLOC_CTX *ctx, uint64_t was_version, const struct record *is,
 }
 
 enum status
-ldapm_staged_parse(TALLOC_CTX *ctx, const struct ldapentry *ent, const char *user,
-    struct record **is, struct change_by *by, struct err *err)
+ldapm_staged_parse(TALLOC_CTX *ctx, const struct ldapentry *ent,
+    const char *user, struct record **is, struct change_by *by, struct err *err)
 {
 	char *text = must(talloc_strdup(ctx, ent->staged == NULL ? "" :
 	    ent->staged));
@@ -64,9 +65,9 @@ ldapm_unstage(struct ldapmap *lm, TALLOC_CTX *ctx, const struct ldapentry *ent,
 static enum status
 given_up(struct err *err)
 {
-	return err_set(err, ST_AGAIN, "the import was given up (it paused for %d "
-	    "seconds, or one of its records was changed meanwhile): nothing of it "
-	    "was done", IMPORT_IDLE);
+	return err_set(err, ST_AGAIN, "the import was given up (it paused for "
+	    "%d seconds, or one of its records was changed meanwhile): nothing "
+	    "of it was done", IMPORT_IDLE);
 }
 
 /* The import of this name, still open for more. */
@@ -99,13 +100,16 @@ take_address(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id,
 	if (st != ST_OK && st != ST_NONE)
 		return st;
 	if (st == ST_OK && ent.import != NULL && strcmp(ent.import, id) == 0 &&
-	    strstr(ent.staged, must(talloc_asprintf(ctx, "\naddress %s\n", addr))))
-		return err_set(err, ST_NEVER, "%s: %s gets the address %s in the "
-		    "same import", user, owner, addr);
+	    strstr(ent.staged, must(talloc_asprintf(ctx, "\naddress %s\n",
+	    addr))))
+		return err_set(err, ST_NEVER,
+		    "%s: %s gets the address %s in the same import", user,
+		    owner, addr);
 	ldapm_mod(&m, LDAP_MOD_ADD, "mailferryTaken", addr);
-	st = ldapm_modify(lm, ldapm_run_dn(ctx, lm, id), &m, assertion, NULL, NULL, err);
-	return st == ST_NONE ? err_set(err, ST_NEVER, "%s: two get the address %s "
-	    "in the same import", user, addr) : st;
+	st = ldapm_modify(lm, ldapm_run_dn(ctx, lm, id), &m, assertion, NULL,
+	    NULL, err);
+	return st == ST_NONE ? err_set(err, ST_NEVER,
+	    "%s: two get the address %s in the same import", user, addr) : st;
 }
 
 static enum status
@@ -127,8 +131,8 @@ stage(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id,
 	ldapm_mod_list(&m, LDAP_MOD_REPLACE, "mailferryStagedAddress",
 	    is->address);
 	st = ldapm_write(lm, ent, &m, assertion, err);
-	return st == ST_NONE ? err_set(err, ST_AGAIN, "somebody else changed the "
-	    "record of %s", is->user) : st;
+	return st == ST_NONE ? err_set(err, ST_AGAIN,
+	    "somebody else changed the record of %s", is->user) : st;
 }
 
 static enum status
@@ -155,18 +159,19 @@ put(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id, uint64_t was_version,
 			return st;
 	}
 	if ((ent.rec == NULL ? 0 : ent.rec->version) != was_version)
-		return err_set(err, ST_AGAIN, "somebody else changed the record of "
-		    "%s", is->user);
+		return err_set(err, ST_AGAIN,
+		    "somebody else changed the record of %s", is->user);
 	st = ST_OK;
 	for (a = is->address; *a != NULL && st == ST_OK; a++) {
 		if (record_has_address(ent.rec, *a))
 			continue;
 		st = ldapm_claim(lm, ctx, *a, is->user, &owner, err);
 		if (st == ST_NONE)
-			st = take_address(lm, ctx, id, *a, is->user, owner, err);
+			st = take_address(lm, ctx, id, *a, is->user, owner,
+			    err);
 	}
-	return st == ST_OK ? stage(lm, ctx, id, &ent, was_version, is, by, err) :
-	    st;
+	return st == ST_OK ? stage(lm, ctx, id, &ent, was_version, is, by,
+	    err) : st;
 }
 
 enum status

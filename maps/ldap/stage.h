@@ -14,14 +14,18 @@ enum status	ldapm_import_put(struct map *map, const char *id,
 		    const struct change_by *by, struct err *err) MUST_CHECK;
 
 /*
- * What is staged on an entry; *is and the strings of by are talloc children of ctx.
+ * What is staged on an entry; *is and the strings of by are talloc children of
+ * ctx.
  * ST_AGAIN  it is damaged.
  */
 enum status	ldapm_staged_parse(TALLOC_CTX *ctx, const struct ldapentry *ent,
 		    const char *user, struct record **is, struct change_by *by,
 		    struct err *err) MUST_CHECK;
 
-/* Take what is staged off an entry.  ST_NONE: ent->import is not on it any more. */
+/*
+ * Take what is staged off an entry.  ST_NONE: ent->import is not on it any
+ * more.
+ */
 enum status	ldapm_unstage(struct ldapmap *lm, TALLOC_CTX *ctx,
 		    const struct ldapentry *ent, struct err *err) MUST_CHECK;
 

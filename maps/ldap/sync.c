@@ -29,7 +29,8 @@ struct following {
 	void		*arg;
 	enum status	 st;
 	struct err	*err;
-	bool		 again;		/* something is gone: from the beginning */
+	bool		 again;		/* something is gone: from the
+					   beginning */
 	bool		 news;		/* a change: of which number? */
 };
 
@@ -125,8 +126,8 @@ persist(struct following *f, ldap_sync_t *ls)
 		if (f->news || clock_ms() - beat >= HEARTBEAT) {
 			f->st = heartbeat(f);
 			if (f->st == ST_OK && f->lm->dials != dials)
-				return err_set(f->err, ST_AGAIN, "the connection "
-				    "was lost");
+				return err_set(f->err, ST_AGAIN,
+				    "the connection was lost");
 			if (f->st == ST_OK)
 				f->st = f->fn(FOLLOW_ALIVE, NULL, f->arg);
 			beat = clock_ms();

@@ -38,9 +38,9 @@ tdb_close_map(struct map *map)
 }
 
 /*
- * tdb_open() with O_CREAT writes an empty database over whatever it cannot read
- * the header of: a damaged map, or one read(2) that failed.  So it is told to
- * create only where there is nothing.
+ * With O_CREAT tdb_open() writes an empty database over any file whose header
+ * it cannot read: over a damaged map, or after one failed read(2).  So O_CREAT
+ * is passed only where there is no file.
  */
 static int
 create_flag(const char *path, int flags)
@@ -104,8 +104,11 @@ tdb_get(struct map *map, TALLOC_CTX *ctx, const char *user,
 		st = tdbm_fetch_record(tm->tdb, ctx, user, rec, err);
 	if (st != ST_NONE)
 		return st;
-	/* Damage can look like absence: a second entry, elsewhere in the file,
-	 * must agree, and only a checked file may say "none". */
+	/*
+	 * Damage can look like absence.  Only a file that was checked may
+	 * answer "none", and only if the user's card agrees, which lies
+	 * elsewhere in it.
+	 */
 	st = tdbm_fetch_card(tm->tdb, user, &card, err);
 	if (st != ST_OK)
 		return st;
@@ -138,15 +141,17 @@ tdb_replace(struct map *map, const struct record *was, const struct record *is,
 	enum status st;
 
 	if (!tm->whole)
-		st = err_set(err, ST_AGAIN, "%s is damaged: restore it", tm->path);
+		st = err_set(err, ST_AGAIN, "%s is damaged: restore it",
+		    tm->path);
 	else
-		st = tdbm_import_before_change(map, is != NULL ? is->user : was->user, is,
-		    err);
+		st = tdbm_import_before_change(map, is != NULL ? is->user :
+		    was->user, is, err);
 	if (st == ST_OK)
 		st = tdbm_begin(tm, err);
 	if (st == ST_OK) {
-		st = tdbm_history_apply(tm->tdb, ctx, is != NULL ? is->user : was->user,
-		    was == NULL ? 0 : was->version, is, by, false, &ch, err);
+		st = tdbm_history_apply(tm->tdb, ctx, is != NULL ? is->user :
+		    was->user, was == NULL ? 0 : was->version, is, by, false,
+		    &ch, err);
 		if (st == ST_OK)
 			st = tdbm_history_prune(map, 2, err);
 		st = tdbm_end(tm, st, err);
@@ -180,7 +185,7 @@ tdb_by_address(struct map *map, TALLOC_CTX *ctx, const char *addr, char **user,
 	return st;
 }
 
-/* tdb_nextkey() goes on from a key that is still there. */
+/* tdb_nextkey() goes on only from a key that is still there. */
 static enum status
 next_key(struct tdbmap *tm, const char *after, TDB_DATA *key, struct err *err)
 {
@@ -223,7 +228,7 @@ tdb_each(struct map *map, TALLOC_CTX *ctx, char **cursor, map_each_fn *fn,
 		    strcmp(name, RECORD_DEFAULT) == 0)
 			continue;
 		st = tdbm_fetch_record(tm->tdb, *cursor, name, &rec, err);
-		if (st == ST_NONE) {	/* deleted this moment */
+		if (st == ST_NONE) {	/* just deleted */
 			st = ST_OK;
 			continue;
 		}
@@ -243,7 +248,7 @@ tdb_history(struct map *map, const char *user, int limit, map_change_fn *fn,
 	return st == ST_OK ? tdbm_history(map, user, limit, fn, arg, err) : st;
 }
 
-/* Waiting work: an import first, then what is too old to be kept. */
+/* Only an import leaves work that waits. */
 static enum status
 tdb_tick(struct map *map, struct err *err)
 {

@@ -21,19 +21,19 @@
 #define LOCK_REST	20		/* ms */
 
 /*
- * Root opens a map's files as the owner of their directory: what he creates
- * must be mailferry-mapd's, and whatever its user put there leads no further
- * than its user gets.
+ * Root opens a map's files as the owner of their directory: files that it makes
+ * must be mailferry-mapd's, and a link that this user put there must lead no
+ * further than the user gets.
  */
 static bool
-put_on(const char *path)
+become_owner(const char *path)
 {
 	char *copy = must(talloc_strdup(NULL, path));
 	struct stat sb;
 	bool on;
 
-	on = geteuid() == 0 && stat(dirname(copy), &sb) == 0 && sb.st_uid != 0 &&
-	    setegid(sb.st_gid) == 0;
+	on = geteuid() == 0 && stat(dirname(copy), &sb) == 0 &&
+	    sb.st_uid != 0 && setegid(sb.st_gid) == 0;
 	if (on && seteuid(sb.st_uid) == -1) {
 		(void)setegid(0);
 		on = false;
@@ -43,12 +43,12 @@ put_on(const char *path)
 }
 
 static void
-take_off(bool on)
+become_root(bool on)
 {
 	int was = errno;
 
 	if (on && (seteuid(0) == -1 || setegid(0) == -1))
-		abort();		/* nothing else is right any more */
+		abort();		/* no call after this would be safe */
 	errno = was;
 }
 
@@ -56,17 +56,17 @@ struct tdb_context *
 tdbm_file_open(const char *path, int hash_size, int tdb_flags, int open_flags)
 {
 	struct tdb_context *tdb;
-	bool on = put_on(path);
+	bool on = become_owner(path);
 
-	/* Somebody's environment must not turn durability off. */
+	/* The environment must not turn durability off. */
 	(void)unsetenv("TDB_NO_FSYNC");
 	tdb = tdb_open(path, hash_size, TDB_INCOMPATIBLE_HASH | tdb_flags,
 	    open_flags, 0600);
-	take_off(on);
+	become_root(on);
 	return tdb;
 }
 
-/* The directory is the lock of the door: who can read a tdb can block it. */
+/* A process that can open a tdb file to read can block its writers. */
 static enum status
 check_directory(const char *path, struct err *err)
 {
@@ -77,8 +77,8 @@ check_directory(const char *path, struct err *err)
 	if (stat(dir, &sb) == -1)
 		st = err_sys(err, "%s", dir);
 	else if ((sb.st_mode & 077) != 0)
-		st = err_set(err, ST_NEVER, "%s: others may enter it: chmod 700 "
-		    "the directory of the map", dir);
+		st = err_set(err, ST_NEVER, "%s: others may enter it: chmod "
+		    "700 the directory of the map", dir);
 	else if (sb.st_uid != geteuid() && geteuid() != 0)
 		st = err_set(err, ST_NEVER, "%s: belongs to uid %ld, not to us",
 		    dir, (long)sb.st_uid);
@@ -86,21 +86,19 @@ check_directory(const char *path, struct err *err)
 	return st;
 }
 
-/* One owner: a second mapd, or a command beside it, must not open the file. */
+/* Neither a second mapd nor a command beside mapd may open the file. */
 static enum status
 lock_owner(struct tdbmap *tm, struct err *err)
 {
 	char *name = must(talloc_asprintf(tm, "%s.lock", tm->path));
-	bool on = put_on(name);
+	bool on = become_owner(name);
 	int tries = 0;
 
 	tm->lock = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	take_off(on);
+	become_root(on);
 	if (tm->lock == -1)
 		return err_sys(err, "open %s", name);
-	/*
-	 * A command that repairs, or the mapd that ends, may have it a moment.
-	 */
+	/* A command, or a mapd that ends, may hold it for a moment. */
 	while (flock(tm->lock, LOCK_EX | LOCK_NB) == -1 && tries++ < LOCK_TRIES)
 		(void)poll(NULL, 0, LOCK_REST);
 	if (tries <= LOCK_TRIES)
@@ -126,8 +124,8 @@ tdbm_check_size(struct tdbmap *tm, struct err *err)
 	if (fstat(tm->fd, &sb) == -1)
 		return err_sys(err, "%s", tm->path);
 	if (sb.st_size < tm->size)
-		return err_set(err, ST_AGAIN, "%s was cut: stop mailferry-mapd and "
-		    "restore it", tm->path);
+		return err_set(err, ST_AGAIN,
+		    "%s was cut: stop mailferry-mapd and restore it", tm->path);
 	tm->size = sb.st_size;
 	return ST_OK;
 }
@@ -159,7 +157,7 @@ end_look(struct tdbmap *tm)
 enum status
 tdbm_begin(struct tdbmap *tm, struct err *err)
 {
-	end_look(tm);			/* a transaction wants no other lock held */
+	end_look(tm);		/* a transaction allows no other lock */
 	return tdb_transaction_start(tm->tdb) == -1 ?
 	    tdbm_error(tm->tdb, err, "begin a transaction") : ST_OK;
 }

@@ -54,7 +54,7 @@ store_range(struct tdb_context *tdb, uint64_t last, uint64_t first,
 	return tdbm_store(tdb, "m:seq", text, (size_t)len, err);
 }
 
-/* An address is one user's: who has it already is named. */
+/* An address is one user's; a refusal names the user who has it. */
 static enum status
 claim(struct tdb_context *tdb, TALLOC_CTX *ctx, const char *addr,
     const char *user, bool decided, struct err *err)
@@ -65,14 +65,14 @@ claim(struct tdb_context *tdb, TALLOC_CTX *ctx, const char *addr,
 
 	st = tdbm_fetch(tdb, ctx, key, &owner, &len, err);
 	if (st == ST_OK && !decided && strcmp(owner, user) != 0)
-		return err_set(err, ST_NEVER, "%s: the address %s is %s's", user,
-		    addr, owner);
+		return err_set(err, ST_NEVER, "%s: the address %s is %s's",
+		    user, addr, owner);
 	if (st != ST_OK && st != ST_NONE)
 		return st;
 	return tdbm_store(tdb, key, user, strlen(user), err);
 }
 
-/* It may be another's by now, who took it over in the same import. */
+/* Another user may have taken it over in the same import. */
 static enum status
 give_up(struct tdb_context *tdb, TALLOC_CTX *ctx, const char *addr,
     const char *user, struct err *err)
@@ -116,7 +116,8 @@ store_record(struct tdb_context *tdb, TALLOC_CTX *ctx, const char *user,
 		return tdbm_delete(tdb, key, err);
 	text = record_format(ctx, is);
 	if (strlen(text) > RECORD_TEXT_MAX)
-		return err_set(err, ST_NEVER, "the record of %s is too long", user);
+		return err_set(err, ST_NEVER, "the record of %s is too long",
+		    user);
 	return tdbm_store(tdb, key, text, strlen(text), err);
 }
 
@@ -157,8 +158,8 @@ tdbm_history_apply(struct tdb_context *tdb, TALLOC_CTX *ctx, const char *user,
 	if (st != ST_OK)
 		return st;
 	if ((was == NULL ? 0 : was->version) != was_version)
-		return err_set(err, ST_AGAIN, "somebody else changed the record of "
-		    "%s (it is in version %llu now)", user,
+		return err_set(err, ST_AGAIN, "somebody else changed the "
+		    "record of %s (it is in version %llu now)", user,
 		    (unsigned long long)(was == NULL ? 0 : was->version));
 	if (is != NULL)
 		is = change_finish(ctx, is, card.version, by);

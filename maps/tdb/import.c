@@ -3,11 +3,10 @@
  * import.c - many changes at once, without making anybody wait
  *
  * One transaction over 100,000 users would block for seconds.  So an import is
- * staged in a file of its own beside the map, PATH.import, which nobody reads.
- * One small transaction in the map then says "what is staged stands": that is
- * the moment of all or nothing.  From there on whoever asks for a staged user
- * has his change brought to its place first, and the rest follows in batches.
- * maps/tdb/stage.h has what stands in that file.
+ * staged in a file of its own beside the map, PATH.import.  One small
+ * transaction in the map then commits it: that is the moment of all or nothing.
+ * After that a question about a staged user first applies that user's change,
+ * and the others are applied in batches.
  */
 #include "maps/tdb/import.h"
 
@@ -47,7 +46,8 @@ tdbm_import_begin(struct map *map, TALLOC_CTX *ctx, char **id, struct err *err)
 	char name[64];
 
 	if (!tm->whole)
-		return err_set(err, ST_AGAIN, "%s is damaged: restore it", tm->path);
+		return err_set(err, ST_AGAIN, "%s is damaged: restore it",
+		    tm->path);
 	if (tdbm_import_pending(tm))
 		return err_set(err, ST_AGAIN,
 		    "an import is being written: once more in a few seconds");
@@ -68,15 +68,15 @@ tdbm_import_begin(struct map *map, TALLOC_CTX *ctx, char **id, struct err *err)
 	return tdbm_store(tm->import->tdb, "m:id", name, strlen(name), err);
 }
 
-/* The import of this name, still open for more. */
+/* Is this the import that is open for more? */
 static enum status
 find(struct tdbmap *tm, const char *id, struct err *err)
 {
 	if (tm->import == NULL || tm->import->decided ||
 	    strcmp(tm->import->id, id) != 0)
-		return err_set(err, ST_AGAIN, "the import was given up (it paused "
-		    "for %d seconds, or mailferry-mapd was restarted): nothing of "
-		    "it was done", IMPORT_IDLE);
+		return err_set(err, ST_AGAIN, "the import was given up (it "
+		    "paused for %d seconds, or mailferry-mapd was restarted): "
+		    "nothing of it was done", IMPORT_IDLE);
 	tm->import->touched = clock_ms();
 	return ST_OK;
 }
@@ -108,7 +108,7 @@ tdbm_import_abort(struct map *map, const char *id, struct err *err)
 	return st;
 }
 
-/* Each address that was another's is given up by him in this import. */
+/* Each address that another user has must be given up in this import. */
 static enum status
 check_taken(struct tdbmap *tm, TALLOC_CTX *ctx, struct err *err)
 {
@@ -150,7 +150,7 @@ mark(struct tdbmap *tm, const char *id, const char *what, uint64_t total,
 	return tdbm_end(tm, st, err);
 }
 
-/* The staged file and its name survive a crash before the map points to it. */
+/* The staged file and its name must survive a crash after the commit. */
 static enum status
 sync_staged(const struct staging *im, struct err *err)
 {
@@ -174,8 +174,8 @@ decide(struct tdbmap *tm, struct err *err)
 	TALLOC_CTX *ctx = must(talloc_new(NULL));
 	enum status st;
 
-	st = im->broken == NULL ? check_taken(tm, ctx, err) :
-	    err_set(err, ST_AGAIN, "%s meanwhile: nothing was imported, try again",
+	st = im->broken == NULL ? check_taken(tm, ctx, err) : err_set(err,
+	    ST_AGAIN, "%s meanwhile: nothing was imported, try again",
 	    im->broken);
 	if (st == ST_OK)
 		st = sync_staged(im, err);
@@ -189,7 +189,7 @@ decide(struct tdbmap *tm, struct err *err)
 	return st;
 }
 
-/* Of the last import that was decided: which, and is it still to be written? */
+/* The last import that was committed.  pending: not yet wholly applied. */
 static enum status
 last_import(struct tdbmap *tm, char id[64], bool *pending, uint64_t *total,
     struct err *err)
@@ -203,15 +203,18 @@ last_import(struct tdbmap *tm, char id[64], bool *pending, uint64_t *total,
 	if (st != ST_OK)
 		return st;
 	if (sscanf(text, "%63s %15s %llu", id, word, &n) != 3)
-		st = err_set(err, ST_NEVER, "%s: m:import is damaged", tm->path);
+		st = err_set(err, ST_NEVER, "%s: m:import is damaged",
+		    tm->path);
 	*pending = strcmp(word, "pending") == 0;
 	*total = n;
 	talloc_free(text);
 	return st;
 }
 
-/* Said again of an import that stands it only tells how far it is: the one who
- * asks may not have heard the first answer. */
+/*
+ * Repeated after the import was committed this only reports how far it is: the
+ * client may not have got the first answer.
+ */
 enum status
 tdbm_import_commit(struct map *map, const char *id, uint64_t *left,
     struct err *err)
@@ -252,7 +255,7 @@ tdbm_import_resume(struct map *map, struct err *err)
 
 	st = last_import(tm, id, &pending, &total, err);
 	if (st == ST_NONE || (st == ST_OK && !pending)) {
-		(void)unlink(path);	/* staged, never decided */
+		(void)unlink(path);	/* never committed */
 		talloc_free(path);
 		return ST_OK;
 	}
@@ -263,8 +266,8 @@ tdbm_import_resume(struct map *map, struct err *err)
 	if (tm->import->tdb == NULL || tdbm_fetch(tm->import->tdb, tm->import,
 	    "m:id", &is, &len, err) != ST_OK || strcmp(is, id) != 0 ||
 	    tdb_check(tm->import->tdb, NULL, NULL) != 0) {
-		st = err_set(err, ST_NEVER, "%s is missing or damaged, and not yet "
-		    "wholly in the map: restore it, or both from a backup",
+		st = err_set(err, ST_NEVER, "%s is missing or damaged, and not "
+		    "yet wholly in the map: restore it, or both from a backup",
 		    tm->import->path);
 		tdbm_stage_close(tm);
 		return st;
@@ -274,7 +277,7 @@ tdbm_import_resume(struct map *map, struct err *err)
 	return ST_OK;
 }
 
-/* Inside a transaction: bring a staged change to its place.  ST_NONE: it is. */
+/* Apply a staged change, inside a transaction.  ST_NONE: it was applied. */
 static enum status
 apply(struct map *map, TALLOC_CTX *ctx, const char *user, struct change *ch,
     struct err *err)
@@ -289,8 +292,8 @@ apply(struct map *map, TALLOC_CTX *ctx, const char *user, struct change *ch,
 		st = tdbm_fetch_card(tm->tdb, user, &card, err);
 	if (st == ST_OK && card.version > s.base)
 		st = ST_NONE;
-	return st == ST_OK ? tdbm_history_apply(tm->tdb, ctx, user, s.was_version, s.is,
-	    &s.by, true, ch, err) : st;
+	return st == ST_OK ? tdbm_history_apply(tm->tdb, ctx, user,
+	    s.was_version, s.is, &s.by, true, ch, err) : st;
 }
 
 static void
@@ -323,7 +326,7 @@ tdbm_import_finish_user(struct map *map, const char *user, struct err *err)
 	return st == ST_NONE ? ST_OK : st;
 }
 
-/* Nothing changes the staged file any more, so its order is a fixed one. */
+/* Nothing changes the staged file any more, so its order is fixed. */
 static char *
 next_user(struct staging *im, char **cursor)
 {
@@ -344,7 +347,8 @@ next_user(struct staging *im, char **cursor)
 static enum status
 finish(struct tdbmap *tm, struct err *err)
 {
-	enum status st = mark(tm, tm->import->id, "done", tm->import->total, err);
+	enum status st = mark(tm, tm->import->id, "done", tm->import->total,
+	    err);
 
 	if (st == ST_OK)
 		discard(tm);
@@ -376,10 +380,11 @@ tdbm_import_batch(struct map *map, struct err *err)
 	if (st == ST_OK)
 		st = tdbm_history_prune(map, BATCH, err);
 	st = tdbm_end(tm, st, err);
-	if (st == ST_OK) {		/* else the same batch once more */
+	if (st == ST_OK) {		/* else the same batch again */
 		talloc_free(im->cursor);
 		im->cursor = cursor;
-		im->left -= im->left < (uint64_t)seen ? im->left : (uint64_t)seen;
+		im->left -= im->left < (uint64_t)seen ? im->left :
+		    (uint64_t)seen;
 		for (i = 0; i < n; i++)
 			report(map, &ch[i]);
 	}
@@ -415,8 +420,8 @@ meet(struct map *map, const char *user, const char *what, struct err *err)
 }
 
 enum status
-tdbm_import_before_change(struct map *map, const char *user, const struct record *is,
-    struct err *err)
+tdbm_import_before_change(struct map *map, const char *user,
+    const struct record *is, struct err *err)
 {
 	struct tdbmap *tm = map->handle;
 	TALLOC_CTX *ctx;

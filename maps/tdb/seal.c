@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * seal.c - a text that proves it is whole and stands where it belongs
+ * seal.c - values that show when they are damaged, or another key's
  */
 #include "maps/tdb/seal.h"
 
@@ -36,8 +36,8 @@ number(const char **p, const char *end, int base, uint64_t *n)
 
 	*n = 0;
 	for (; *p < end && **p != ' '; (*p)++) {
-		digit = **p >= '0' && **p <= '9' ? **p - '0' :
-		    base == 16 && **p >= 'a' && **p <= 'f' ? **p - 'a' + 10 : -1;
+		digit = **p >= '0' && **p <= '9' ? **p - '0' : base == 16 &&
+		    **p >= 'a' && **p <= 'f' ? **p - 'a' + 10 : -1;
 		if (digit == -1 || *p - start >= 10)
 			return -1;
 		*n = *n * (unsigned)base + (unsigned)digit;
@@ -56,7 +56,8 @@ unseal(const char *key, const char *data, size_t dlen, const char **text,
 	size_t klen = strlen(key);
 	uint64_t n, crc;
 
-	if (dlen < sizeof(MAGIC) - 1 || memcmp(p, MAGIC, sizeof(MAGIC) - 1) != 0)
+	if (dlen < sizeof(MAGIC) - 1 || memcmp(p, MAGIC,
+	    sizeof(MAGIC) - 1) != 0)
 		goto bad;
 	p += sizeof(MAGIC) - 1;
 	if (number(&p, end, 10, &n) == -1 || number(&p, end, 16, &crc) == -1)
@@ -71,5 +72,6 @@ unseal(const char *key, const char *data, size_t dlen, const char **text,
 	*len = n;
 	return ST_OK;
 bad:
-	return err_set(err, ST_NEVER, "the entry of %s in the map is damaged", key);
+	return err_set(err, ST_NEVER, "the entry of %s in the map is damaged",
+	    key);
 }

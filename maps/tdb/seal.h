@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * seal.h - a text that proves it is whole and stands where it belongs
+ * seal.h - values that show when they are damaged, or another key's
  *
  * Damage in a tdb file can look like a shorter value, or like another user's
  * (measured: 15 % of flips).  So each value opens with its own length, CRC and
@@ -14,7 +14,7 @@
 
 #include "maps/base/err.h"
 
-/* The sealed form, talloc child of ctx; *slen its length without the NUL. */
+/* Seal a text; talloc child of ctx.  *slen: its bytes without the NUL. */
 char	       *seal(TALLOC_CTX *ctx, const char *key, const char *text,
 		    size_t len, size_t *slen);
 

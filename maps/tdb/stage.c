@@ -31,7 +31,8 @@ tdbm_stage_open(struct tdbmap *tm, const char *id, int open_flags)
 	im->cursor = must(talloc_strdup(im, ""));
 	im->taken = must(talloc_zero_array(im, const char *, 1));
 	im->touched = clock_ms();
-	im->tdb = tdbm_file_open(im->path, HASH_SIZE, TDB_NOLOCK, O_RDWR | open_flags);
+	im->tdb = tdbm_file_open(im->path, HASH_SIZE, TDB_NOLOCK, O_RDWR |
+	    open_flags);
 	return im;
 }
 
@@ -79,8 +80,10 @@ tdbm_stage_fetch(const struct staging *im, TALLOC_CTX *ctx, const char *user,
 	head = change_cut_line(&text);
 	by = head == NULL ? NULL : change_cut_line(&text);
 	why = by == NULL ? NULL : change_cut_line(&text);
-	if (why == NULL || sscanf(head, "%llu %llu %lld", &was, &base, &at) != 3)
-		return err_set(err, ST_AGAIN, "%s: %s is damaged", im->path, user);
+	if (why == NULL || sscanf(head, "%llu %llu %lld", &was, &base,
+	    &at) != 3)
+		return err_set(err, ST_AGAIN, "%s: %s is damaged", im->path,
+		    user);
 	change_unescape(by);
 	change_unescape(why);
 	s->was_version = was;
@@ -100,12 +103,13 @@ put_address(struct tdbmap *tm, TALLOC_CTX *ctx, const char *addr,
 
 	st = tdbm_fetch(im->tdb, ctx, key, &owner, &len, err);
 	if (st == ST_OK)
-		return err_set(err, ST_NEVER, "%s: %s gets the address %s in the "
-		    "same import", user, owner, addr);
+		return err_set(err, ST_NEVER,
+		    "%s: %s gets the address %s in the same import", user,
+		    owner, addr);
 	if (st == ST_NONE)
 		st = tdbm_fetch(tm->tdb, ctx, key, &owner, &len, err);
 	if (st == ST_OK && strcmp(owner, user) != 0) {
-		/* Its owner may give it up further below in the file. */
+		/* Its owner may give it up later in the same import. */
 		im->taken = must(talloc_realloc(im, im->taken, const char *,
 		    im->ntaken + 1));
 		im->taken[im->ntaken++] = must(talloc_strdup(im, addr));
@@ -115,7 +119,8 @@ put_address(struct tdbmap *tm, TALLOC_CTX *ctx, const char *addr,
 }
 
 enum status
-tdbm_stage_put(struct tdbmap *tm, TALLOC_CTX *ctx, struct staged *s, struct err *err)
+tdbm_stage_put(struct tdbmap *tm, TALLOC_CTX *ctx, struct staged *s,
+    struct err *err)
 {
 	struct staged twice;
 	struct card card;

@@ -18,12 +18,14 @@ struct staging {
 	char		*path;
 	char		*id;
 	bool		 decided;	/* it is committed */
-	char		*broken;	/* why it cannot be committed; or NULL */
+	char		*broken;	/* why it cannot be committed; or
+					   NULL */
 	const char     **taken;		/* addresses that others must give up */
 	unsigned	 ntaken;
 	uint64_t	 total, left;	/* records */
 	char		*cursor;	/* of the batches: the last key; "" */
-	long long	 touched;	/* clock_ms() of the last sign of life */
+	long long	 touched;	/* clock_ms() of the last sign of
+					   life */
 };
 
 struct staged {				/* the value of `u:USER` */

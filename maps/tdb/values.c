@@ -53,7 +53,7 @@ tdbm_key(const char *key)
 	return (TDB_DATA){ (unsigned char *)(uintptr_t)key, strlen(key) };
 }
 
-/* `c:alice`; printf would take longer than the look-up. */
+/* `c:alice`.  printf would take longer than the look-up. */
 static void
 put_key(char *key, char kind, const char *name, size_t len)
 {
@@ -110,7 +110,8 @@ enum status
 tdbm_delete(struct tdb_context *tdb, const char *key, struct err *err)
 {
 	if (tdb_delete(tdb, tdbm_key(key)) == -1 &&
-	    (tdb_error(tdb) != TDB_ERR_NOEXIST || tdb_exists(tdb, tdbm_key(key))))
+	    (tdb_error(tdb) != TDB_ERR_NOEXIST || tdb_exists(tdb,
+	    tdbm_key(key))))
 		return tdbm_error(tdb, err, key);
 	return ST_OK;
 }
@@ -166,9 +167,11 @@ parse_value(TDB_DATA key, TDB_DATA val, void *arg)
 	size_t len;
 
 	(void)key;
-	p->st = unseal(p->key, (char *)val.dptr, val.dsize, &text, &len, p->err);
+	p->st = unseal(p->key, (char *)val.dptr, val.dsize, &text, &len,
+	    p->err);
 	if (p->st == ST_OK)
-		p->st = record_parse(p->ctx, p->user, text, len, p->rec, p->err);
+		p->st = record_parse(p->ctx, p->user, text, len, p->rec,
+		    p->err);
 	return 0;
 }
 
@@ -204,9 +207,9 @@ check_value(TDB_DATA key, TDB_DATA val, void *arg)
 }
 
 /*
- * A check finds what a look-up would not: a chain that was cut is a silent
- * "no such user".  After a kill it complains, rarely, about free space in good
- * data: packing the file anew mends that.
+ * A check finds what a look-up does not: where a hash chain is cut, the look-up
+ * silently finds no such user.  After a kill the check complains, rarely, about
+ * free space beside good data; packing the file anew mends that.
  */
 bool
 tdbm_is_whole(struct tdb_context *tdb)

@@ -21,7 +21,8 @@
 
 struct card {				/* `c:USER` */
 	bool		 live;		/* there is a record */
-	uint64_t	 version;	/* the last one, also of a deleted record */
+	uint64_t	 version;	/* the last one, also of a deleted
+					   record */
 	uint64_t	 seq;		/* of the last change */
 };
 
