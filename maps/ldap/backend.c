@@ -22,10 +22,10 @@
 #include "maps/ldap/stage.h"
 #include "maps/ldap/sync.h"
 
-#define SETTLES		3		/* imports met by one look-up */
-#define SHELVES_MAX	128		/* looked at in one call of each */
+#define IMPORTS_MET	3		/* applied by one look-up */
+#define SHELVES_MAX	128		/* read in one call of each */
 #define PRUNE_EACH	60000		/* ms */
-#define ROLL_EACH	2000		/* ms, while there is no import */
+#define BATCH_EACH	2000		/* ms, while there is no import */
 
 static void
 ldap_close_map(struct map *map)
@@ -41,7 +41,7 @@ ldap_close_map(struct map *map)
 }
 
 /*
- * Nothing is asked here: mapd starts, and answers "later", while slapd is down.
+ * slapd is not asked here: while it is down mapd starts, and answers "later".
  */
 static enum status
 ldap_open_map(struct map *map, const char *arg, int flags, struct err *err)
@@ -66,7 +66,7 @@ ldap_open_map(struct map *map, const char *arg, int flags, struct err *err)
 	return ST_OK;
 }
 
-/* A worker begins, or a reload: with the file as it is now, if it is right. */
+/* Read the file anew; where it is wrong the former configuration stays. */
 static void
 ldap_forked(struct map *map)
 {
@@ -104,16 +104,16 @@ ldap_lease(const struct map *map)
 	return lm->conf->lease;
 }
 
-/* The entry with every import in its place that stands. */
+/* The entry of a user, after every committed import was applied to it. */
 static enum status
-settled(struct map *map, TALLOC_CTX *ctx, const char *user, bool anew,
+current_entry(struct map *map, TALLOC_CTX *ctx, const char *user, bool anew,
     struct ldapentry *ent, struct err *err)
 {
 	struct ldapmap *lm = map->handle;
 	enum status st;
 	int i;
 
-	for (i = 0; i < SETTLES; i++) {
+	for (i = 0; i < IMPORTS_MET; i++) {
 		st = ldapm_entry(lm, ctx, user, anew, ent, err);
 		if (st != ST_OK || ent->import == NULL)
 			return st;
@@ -132,7 +132,7 @@ ldap_get(struct map *map, TALLOC_CTX *ctx, const char *user,
 	struct ldapentry ent;
 	enum status st;
 
-	st = settled(map, mine, user, false, &ent, err);
+	st = current_entry(map, mine, user, false, &ent, err);
 	if (st == ST_OK && ent.rec == NULL)
 		st = ST_NONE;
 	if (st == ST_OK)
@@ -165,7 +165,7 @@ replace(struct map *map, TALLOC_CTX *ctx, const char *user,
 	uint64_t seq = 0;
 	enum status st;
 
-	st = settled(map, ctx, user, true, &ent, err);
+	st = current_entry(map, ctx, user, true, &ent, err);
 	if (st != ST_OK)
 		return st;
 	if ((ent.rec == NULL ? 0 : ent.rec->version) !=
@@ -200,9 +200,9 @@ ldap_replace(struct map *map, const struct record *was, const struct record *is,
 	return st;
 }
 
-/* Who has it now or by a staged import: at most a few. */
+/* The users who have an address, now or by a staged import: a few at most. */
 static enum status
-who_has(struct ldapmap *lm, TALLOC_CTX *ctx, const char *addr, char ***users,
+users_of(struct ldapmap *lm, TALLOC_CTX *ctx, const char *addr, char ***users,
     struct err *err)
 {
 	static const char *const attrs[] = { "mailferryUser", NULL };
@@ -230,8 +230,8 @@ who_has(struct ldapmap *lm, TALLOC_CTX *ctx, const char *addr, char ***users,
 }
 
 /*
- * Two have it only while an import brings it from one to the other; the claim
- * is then his who keeps it.
+ * Two users have it only while an import moves it from one to the other; the
+ * user who keeps it then has the claim.
  */
 static enum status
 ldap_by_address(struct map *map, TALLOC_CTX *ctx, const char *addr, char **user,
@@ -247,7 +247,7 @@ ldap_by_address(struct map *map, TALLOC_CTX *ctx, const char *addr, char **user,
 		talloc_free(mine);
 		return ST_NONE;
 	}
-	st = who_has(map->handle, mine, addr, &users, err);
+	st = users_of(map->handle, mine, addr, &users, err);
 	for (i = 0; st == ST_OK && users[i] != NULL; i++) {
 		rec = NULL;
 		st = ldap_get(map, mine, users[i], &rec, err);
@@ -271,7 +271,7 @@ ldap_by_address(struct map *map, TALLOC_CTX *ctx, const char *addr, char **user,
 	return st;
 }
 
-/* One shelf's records, by name; the staged that stand as they will be. */
+/* The records of one shelf. */
 struct shelf {
 	struct ldapentry *ent;
 	char		**user;
@@ -310,7 +310,7 @@ read_shelf(struct map *map, TALLOC_CTX *ctx, unsigned number,
 	return st;
 }
 
-/* The next user after `after` in the order of names; NULL: none. */
+/* The first user after `after` in the order of names; NULL: none. */
 static struct ldapentry *
 next_of(const struct shelf *shelf, const char *after, const char **user)
 {
@@ -351,7 +351,7 @@ each_of(struct map *map, TALLOC_CTX *ctx, const struct shelf *shelf,
 	return st;
 }
 
-/* The cursor is `SHELF.USER`: any process, on any host, can go on with it. */
+/* The cursor is `SHELF.USER`: another process, on any host, can use it. */
 static enum status
 ldap_each(struct map *map, TALLOC_CTX *ctx, char **cursor, map_each_fn *fn,
     void *arg, struct err *err)
@@ -412,7 +412,7 @@ ldap_tick(struct map *map, struct err *err)
 	long long now = clock_ms();
 	enum status st;
 
-	if (now - lm->rolled >= ROLL_EACH) {
+	if (now - lm->rolled >= BATCH_EACH) {
 		st = ldapm_import_batch(map, err);
 		if (st != ST_NONE)
 			return st;

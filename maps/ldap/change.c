@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * change.c - one change of a record, and whose an address is
+ * change.c - one change of a record, and the claims of its addresses
  *
- * The claims come first and what was given up goes last: between them the
- * record changes, and a claim alone gives nobody an address.  Who died between
- * claim and record leaves a claim that nobody has; after CLAIM_STALE it may be
- * taken.
+ * New addresses are claimed first, then the record changes, then claims that it
+ * no longer needs are released.  A claim alone gives no user an address.  A
+ * process that dies between claim and record leaves a claim that no record
+ * uses; after CLAIM_STALE another user may take it.
  */
 #include "maps/ldap/change.h"
 
@@ -65,8 +65,10 @@ ldapm_claim_owner(struct ldapmap *lm, TALLOC_CTX *ctx, const char *addr,
 }
 
 /*
- * From him who has it to another, who may be himself; at -1: whenever he last
- * claimed it.  ST_NONE: it is not so any more.
+ * Hand a claim from one user to another, or renew it for the same one.
+ *
+ * at       when `from` claimed it, -1: at any time.
+ * ST_NONE  the claim has changed.
  */
 static enum status
 hand_over(struct ldapmap *lm, TALLOC_CTX *ctx, const char *addr,
@@ -91,7 +93,7 @@ changes_hands(const char *addr, struct err *err)
 	return err_set(err, ST_AGAIN, "the address %s changes hands", addr);
 }
 
-/* Does the claim stand for something? */
+/* used: the owner has the address, or a staged record. */
 static enum status
 is_used(struct ldapmap *lm, TALLOC_CTX *ctx, const char *addr,
     const char *owner, bool *used, struct err *err)
@@ -133,7 +135,8 @@ ldapm_claim(struct ldapmap *lm, TALLOC_CTX *ctx, const char *addr,
 			return st == ST_OK ? ST_NONE : st;
 	}
 	/*
-	 * Who was about to take it, or to give it up, sees that it is wanted.
+	 * A process that is about to take or release this claim finds it
+	 * renewed.
 	 */
 	st = hand_over(lm, ctx, addr, *owner, at, user, err);
 	return st == ST_NONE ? changes_hands(addr, err) : st;
@@ -152,7 +155,7 @@ claim_for(struct ldapmap *lm, TALLOC_CTX *ctx, const char *addr,
 	if (!decided)
 		return err_set(err, ST_NEVER, "%s: the address %s is %s's",
 		    user, addr, owner);
-	/* He gives it up in the same import. */
+	/* The owner gives it up in the same import. */
 	st = hand_over(lm, ctx, addr, owner, -1, user, err);
 	return st == ST_NONE ? changes_hands(addr, err) : st;
 }
@@ -172,8 +175,9 @@ claim_all(struct ldapmap *lm, TALLOC_CTX *ctx, const struct record *was,
 }
 
 /*
- * In two steps, first to "claimed long ago": who claims it for the same user in
- * between keeps it.  What fails here is a claim that stands for nothing.
+ * In two steps, first to "claimed long ago": if the same user claims it in
+ * between, the claim stays.  After a failure a claim is left that no record
+ * uses.
  */
 static void
 release(struct ldapmap *lm, TALLOC_CTX *ctx, const char *addr, const char *user)
@@ -208,7 +212,7 @@ value_is(TALLOC_CTX *ctx, const char *attr, const char *value)
 	    talloc_asprintf(ctx, "(%s=%s)", attr, ldapm_escape(ctx, value)));
 }
 
-/* What must still be true of the entry: see the head of this file. */
+/* What must still be true of the entry when it is changed. */
 static char *
 assertion_for(TALLOC_CTX *ctx, const struct ldapentry *ent, bool decided)
 {
@@ -240,13 +244,13 @@ make_mods(struct ldapmods *m, const struct ldapentry *ent, const char *user,
 }
 
 static enum status
-somebody_else(const char *user, struct err *err)
+lost_race(const char *user, struct err *err)
 {
 	return err_set(err, ST_AGAIN, "somebody else changed the record of %s",
 	    user);
 }
 
-/* The answer to our write was lost: the entry says whether it was done. */
+/* The answer to the write was lost: the entry shows whether it was done. */
 static enum status
 was_it_done(struct ldapmap *lm, TALLOC_CTX *ctx, const char *user,
     uint64_t seq, enum status st, struct err *err)
@@ -294,11 +298,11 @@ ldapm_change(struct ldapmap *lm, TALLOC_CTX *ctx, struct ldapentry *ent,
 		    decided), err);
 	if (st == ST_AGAIN)
 		st = was_it_done(lm, ctx, user, seq, st, err);
-	if (st == ST_NONE)		/* the claims may be the winner's */
-		return somebody_else(user, err);
+	if (st == ST_NONE)		/* another process won */
+		return lost_race(user, err);
 	if (st != ST_OK)
 		return st;
-	/* It stands.  Whoever changes the record next adds what is missing. */
+	/* The change is made.  What is missing the next change adds. */
 	(void)!ldapm_history_add(lm, seq, user, change, err);
 	release_all(lm, ctx, ent->rec, is, user);
 	return ST_OK;

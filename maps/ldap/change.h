@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * change.h - one change of a record, and whose an address is
+ * change.h - one change of a record, and the claims of its addresses
  *
  * A change is one modify of the record's entry, which LDAP makes whole or not
  * at all, under an assertion (RFC 4528) on version and state.  The change

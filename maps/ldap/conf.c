@@ -209,7 +209,7 @@ ldapconf_load(TALLOC_CTX *ctx, const char *path, struct ldapconf **conf,
 	return st;
 }
 
-/* Read for each connection: it may have been changed. */
+/* Read for each connection, since it may have been changed. */
 enum status
 ldapconf_password(TALLOC_CTX *ctx, const struct ldapconf *conf,
     char **password, size_t *len, struct err *err)

@@ -16,19 +16,15 @@
 
 struct ldapconf {
 	const char	*path;		/* the file, for messages */
-	const char     **uri;		/* NULL-terminated, the first one
-					   first */
+	const char     **uri;		/* in this order; NULL-terminated */
 	const char	*base;		/* everything is below it */
 	const char	*map_entry;	/* the map's own entry */
-	const char	*user_attribute;	/* of entries that are there
-						   already */
+	const char	*user_attribute;	/* of the users' own entries */
 	const char	*bind_dn;	/* NULL: SASL EXTERNAL */
 	const char	*password_file;
 	bool		 starttls;	/* for ldap: URIs */
-	bool		 tls_require;	/* the server's certificate must be
-					   right */
-	const char	*tls_ca, *tls_cert, *tls_key;	/* files; NULL: not
-							   set */
+	bool		 tls_require;	/* check the server's certificate */
+	const char	*tls_ca, *tls_cert, *tls_key;	/* files, or NULL */
 	int		 timeout;	/* seconds for one answer of slapd */
 	int		 patience;	/* seconds for one request to mapd */
 	int		 workers;	/* processes that ask */
@@ -36,6 +32,8 @@ struct ldapconf {
 };
 
 /*
+ * Read the file.
+ *
  * conf  talloc child of ctx.
  * ST_NEVER  `err` names file, line and, for an unknown key, the nearest one.
  */
@@ -46,7 +44,7 @@ enum status	ldapconf_parse(TALLOC_CTX *ctx, const char *path, char *text,
 		    struct ldapconf **conf, struct err *err) MUST_CHECK;
 
 /*
- * What is in password_file, its line end cut; talloc child of ctx.
+ * The content of password_file without its line end; talloc child of ctx.
  * ST_NEVER  others may read the file.
  */
 enum status	ldapconf_password(TALLOC_CTX *ctx, const struct ldapconf *conf,

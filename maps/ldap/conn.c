@@ -2,16 +2,17 @@
 /*
  * conn.c - the connection to the one writable provider
  *
- * libldap's own list of URIs is of no use here: it does not leave a server that
- * accepts and says nothing, so there is one URI to a handle and the list is
- * walked here.  CONNECT_ASYNC makes timeouts hold in a TLS handshake as well.
+ * libldap's own list of URIs is of no use here: libldap stays with a server
+ * that accepts the connection and does not answer.  So each handle has one URI,
+ * and the list is walked here.  CONNECT_ASYNC makes timeouts hold in a TLS
+ * handshake, too.
  *
- * A replica answers reads, with what was true a moment ago.  So a connection
- * begins with a write, counting up mailferryConnects of the map's entry: a
- * replica refuses it (a referral, never followed), a server without our schema
- * and one without our map as well.  The answer brings the number of the last
- * change: a server that knows less than was seen before is a standby promoted
- * too early.
+ * A replica answers reads with what was true a moment ago.  So a connection
+ * begins with a write, an increment of mailferryConnects of the map's entry.  A
+ * replica refuses it (with a referral, which is never followed), and so do a
+ * server without mailferry's schema and one without the map.  The answer brings
+ * the number of the last change: a server that knows fewer changes than were
+ * seen before is a standby that was promoted too early.
  */
 #include "maps/ldap/conn.h"
 
@@ -39,7 +40,7 @@ ldapm_disconnect(struct ldapmap *lm)
 	lm->ld = NULL;
 }
 
-/* No answer, or one from a server that cannot go on: another connection may. */
+/* No answer, or a server that cannot go on: another connection may work. */
 static bool
 is_lost(int rc)
 {
@@ -64,7 +65,7 @@ fail(LDAP *ld, const char *uri, int rc, const char *what, struct err *err)
 	return ours ? ST_NEVER : ST_AGAIN;
 }
 
-/* The one attribute of a post-read answer (RFC 4527), a number. */
+/* Read the one attribute of a post-read answer (RFC 4527), a number. */
 static bool
 read_post(LDAP *ld, LDAPMessage *res, uint64_t *number)
 {
@@ -92,7 +93,7 @@ read_post(LDAP *ld, LDAPMessage *res, uint64_t *number)
 	return got;
 }
 
-/* Assertion and post-read, both critical: a server that has neither is none. */
+/* Assertion and post-read; critical, so a server that lacks them refuses. */
 static int
 make_controls(LDAP *ld, const char *assertion, const char *post,
     LDAPControl *ctrl[3])
@@ -128,7 +129,7 @@ free_controls(LDAPControl *ctrl[3])
 		ldap_control_free(ctrl[i]);
 }
 
-/* Wait for the result of one operation; LDAP_SUCCESS or what is wrong. */
+/* Wait for the result of one operation; LDAP_SUCCESS or an error. */
 static int
 wait_for(struct ldapmap *lm, int id, uint64_t *number)
 {
@@ -178,9 +179,10 @@ add_once(struct ldapmap *lm, const char *dn, struct ldapmods *m)
 }
 
 /*
- * The map's entry and the four below it; some of them may be there.  Another,
- * or a process that died, may have begun with it: the attribute that prove()
- * asks for comes last, and says that all of it is there.
+ * Make the map's entry and the four below it.  Some of them may be there
+ * already: another process may be making them, or have died over it.  The
+ * attribute that prove() asks for is added last, so it shows that all entries
+ * are there.
  */
 static int
 create_map(struct ldapmap *lm)
@@ -236,7 +238,7 @@ ldapm_saw(struct ldapmap *lm, uint64_t seq)
 		continue;
 }
 
-/* By a write: is it the provider, has it our schema and our map? */
+/* Prove by a write that it is the provider and has the schema and the map. */
 static enum status
 prove(struct ldapmap *lm, const char *uri, bool first, struct err *err)
 {
@@ -250,8 +252,8 @@ prove(struct ldapmap *lm, const char *uri, bool first, struct err *err)
 	rc = modify_once(lm, lm->conf->map_entry, &m, NULL, "mailferrySequence",
 	    &seq);
 	/*
-	 * A map is made at the first server of the list alone: an empty one
-	 * that is tried because others failed must not look like a map.
+	 * A map is only made at the first server of the list: an empty server
+	 * that is tried after others have failed must not look like a map.
 	 */
 	if ((rc == LDAP_NO_SUCH_OBJECT || rc == LDAP_NO_SUCH_ATTRIBUTE) &&
 	    lm->create && first &&
@@ -299,7 +301,7 @@ set_options(LDAP *ld, const struct ldapconf *conf)
 	return rc | ldap_set_option(ld, LDAP_OPT_X_TLS_NEWCTX, &client);
 }
 
-/* With CONNECT_ASYNC an operation may say "connecting": then once more. */
+/* With CONNECT_ASYNC the result may be "connecting": then repeat. */
 static int
 bind_as(struct ldapmap *lm, const char *dn, const char *mech,
     struct berval *cred)
@@ -374,8 +376,8 @@ count_uris(const struct ldapconf *conf)
 }
 
 /*
- * While no server answers one process at a time finds out whether one does
- * again; the others say so at once: Postfix waits for them.
+ * While no server answers, one process at a time tries them again.  The others
+ * report that at once, since Postfix waits for their answer.
  */
 static enum status
 may_dial(struct ldapmap *lm, struct err *err)
@@ -392,8 +394,8 @@ may_dial(struct ldapmap *lm, struct err *err)
 }
 
 /*
- * From the first of the list on, so that one goes back to it, but for the one
- * with which our forerunner was still busy when the deadline ended him.
+ * Try the URIs from the first on, so that a provider that returns is used
+ * again; or from the one after that at which a worker met its deadline.
  */
 static enum status
 dial(struct ldapmap *lm, struct err *err)
@@ -432,7 +434,7 @@ dial(struct ldapmap *lm, struct err *err)
 	return st == ST_OK ? ST_OK : ST_AGAIN;
 }
 
-/* After an operation: what it came to, and is the connection of use still? */
+/* The outcome of an operation; a connection that is of no use is closed. */
 static enum status
 outcome(struct ldapmap *lm, int rc, const char *what, struct err *err)
 {
@@ -455,7 +457,7 @@ outcome(struct ldapmap *lm, int rc, const char *what, struct err *err)
 	return st;
 }
 
-/* Whatever is not the whole truth is not an answer. */
+/* An answer that is not whole is an error. */
 static int
 whole(LDAP *ld, LDAPMessage *res, int rc, int limit)
 {
@@ -467,10 +469,7 @@ whole(LDAP *ld, LDAPMessage *res, int rc, int limit)
 	return rc;
 }
 
-/*
- * A kept connection may have been closed meanwhile: then once more, on a new
- * one.
- */
+/* If a kept connection was closed meanwhile, search again on a new one. */
 enum status
 ldapm_search(struct ldapmap *lm, const char *base, int scope,
     const char *filter, const char *const *attrs, int limit, LDAPMessage **res,
@@ -497,7 +496,7 @@ ldapm_search(struct ldapmap *lm, const char *base, int scope,
 	    attrs, limit, res, err) : st;
 }
 
-/* A write whose answer did not come is not done again: nobody knows. */
+/* A write without an answer is not repeated: it may have been done. */
 static enum status
 written(struct ldapmap *lm, int rc, const char *dn, struct err *err)
 {

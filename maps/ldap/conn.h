@@ -19,12 +19,10 @@
 /* What the processes of one mapd know in common. */
 struct ldapshared {
 	_Atomic uint64_t seen;		/* highest number of a change */
-	atomic_int	 at;		/* index of the URI that answered
-					   last */
+	atomic_int	 at;		/* index of the URI that answered */
 	atomic_int	 trying;	/* index of the URI at which a worker
 					   met its deadline; -1: none */
-	atomic_bool	 down;		/* no server answered at the last
-					   attempt */
+	atomic_bool	 down;		/* no server answered */
 	atomic_llong	 next;		/* clock_ms() of the next attempt */
 	char		 why[400];	/* the reason, for people: it may be
 					   read while it is written; ends in

@@ -23,10 +23,7 @@ damaged(const struct ldapentry *ent, const char *what, struct err *err)
 	    "mailferry-ldap(5)", ent->dn, what);
 }
 
-/*
- * What stands in attributes of its own, and so is compared, must be the
- * record's.
- */
+/* The attributes that are compared must have the values of the record. */
 static enum status
 check(const struct ldapentry *ent, struct err *err)
 {
@@ -69,10 +66,7 @@ ldapm_entry_read(struct ldapmap *lm, TALLOC_CTX *ctx, LDAPMessage *e,
 	return st == ST_OK ? check(ent, err) : st;
 }
 
-/*
- * The user's entry that was there before us: by its own attribute, byte by
- * byte.
- */
+/* The entry that the user had before mailferry, compared byte by byte. */
 static enum status
 find_existing(struct ldapmap *lm, TALLOC_CTX *ctx, const char *user,
     struct ldapentry *ent, struct err *err)
@@ -133,7 +127,7 @@ find_carrying(struct ldapmap *lm, TALLOC_CTX *ctx, const char *user,
 		st = e == NULL ? ST_NONE : ldapm_entry_read(lm, ctx, e, user,
 		    ent, err);
 	(void)ldap_msgfree(res);
-	/* Another host's change, which is about to be acted on. */
+	/* A change by another host, which the caller is about to act on. */
 	if (st == ST_OK && ent->seq > atomic_load(&lm->shared->seen))
 		st = ldapm_last(lm, &last, err);
 	return st;
@@ -185,7 +179,7 @@ is_own(const struct ldapmap *lm, const char *dn)
 	return yes;
 }
 
-/* An entry that is to be made has no value to be replaced or taken away. */
+/* Turn changes into the values of a new entry: all are added. */
 static void
 as_added(struct ldapmods *m)
 {
@@ -210,7 +204,7 @@ ldapm_write(struct ldapmap *lm, const struct ldapentry *ent, struct ldapmods *m,
 	if (ent->carries || !is_own(lm, ent->dn))
 		return ldapm_modify(lm, ent->dn, m, ent->carries ? assertion :
 		    "(!(objectClass=mailferryRecord))", NULL, NULL, err);
-	/* In the place of the class that ldapm_mod_carry() put first. */
+	/* The classes take the place of what ldapm_mod_carry() put first. */
 	m->mod[0] = m->mod[--m->n];
 	ldapm_mod_list(m, LDAP_MOD_ADD, "objectClass", classes);
 	as_added(m);

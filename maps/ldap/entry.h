@@ -15,14 +15,12 @@
 struct ldapentry {
 	char		*dn;
 	bool		 carries;	/* our class is on it */
-	uint64_t	 version;	/* the last one; 0: there never was
-					   one */
+	uint64_t	 version;	/* the last one; 0: none ever */
 	uint64_t	 seq;		/* of the last change */
 	char		*state;		/* as its attribute says */
 	struct record	*rec;		/* NULL: deleted, or never there */
 	char		*change;	/* the text of the last one; NULL */
-	char		*import;	/* the import that it is staged for;
-					   NULL */
+	char		*import;	/* ID of its import; NULL: none */
 	char		*staged;	/* maps/ldap/stage.h; NULL */
 };
 

@@ -12,8 +12,7 @@
 #include "maps/change.h"
 #include "maps/ldap/attrs.h"
 
-#define WINDOW	200			/* numbers looked through at a time, at
-					   first */
+#define WINDOW	200			/* numbers in the first search */
 #define PRUNED	32			/* entries at a time */
 
 static const char *const attrs[] = { "mailferrySequence", "mailferryChange",
@@ -129,7 +128,7 @@ collect(struct ldapmap *lm, TALLOC_CTX *ctx, LDAPMessage *res, unsigned *n)
 	return list;
 }
 
-/* Up to *limit of what a filter finds. */
+/* Pass up to *limit changes that a filter finds to fn. */
 static enum status
 give(struct ldapmap *lm, const char *filter, int *limit, map_change_fn *fn,
     void *arg, struct err *err)
@@ -195,7 +194,7 @@ ldapm_history(struct map *map, const char *user, int limit, map_change_fn *fn,
 		before = limit;
 		st = give(lm, filter, &limit, fn, arg, err);
 		last = from - 1;
-		if (limit == before)	/* retention took them */
+		if (limit == before)	/* all of them were removed */
 			window *= 8;
 	}
 	return st == ST_NONE ? ST_OK : st;

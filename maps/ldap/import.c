@@ -2,14 +2,15 @@
 /*
  * import.c - many changes at once in a directory that has no transactions
  *
- * Each record of the import is staged on its own entry: mailferryStaged, under
- * an assertion on the version it replaces, and mailferryImport, which says by
- * whom and makes everybody else's compare-and-swap of that record fail.  The
- * import has an entry of its own; one modify of that, from `open` to `decided`,
- * is the moment of all or nothing.  From there on whoever meets a staged record
- * brings it to its place first, on any host, and the rest follows in batches.
- * Somebody who changes a staged record sets the import from `open` to `broken`
- * before: of that and the decision one comes first, and the other fails.
+ * Each record of the import is staged on its own entry: in mailferryStaged,
+ * under an assertion on the version that it replaces, and with the import's ID
+ * in mailferryImport, which makes any other compare-and-swap of that record
+ * fail.  The import has an entry of its own (maps/ldap/run.h); one modify of
+ * that, from `open` to `decided`, commits it: that is the moment of all or
+ * nothing.  After that a process that reads a staged record applies it first,
+ * on any host, and the others are applied in batches.  A process that changes a
+ * staged record first sets the import from `open` to `broken`: of that and the
+ * commit one succeeds.
  *
  * Of two imports one begins: the map's entry has one place, mailferryImport.
  */
@@ -32,7 +33,7 @@
 #include "maps/ldap/stage.h"
 
 #define BATCH		64		/* entries */
-#define COMMIT_MS	1000		/* one answer's work */
+#define COMMIT_MS	1000		/* of work in one commit */
 
 enum status
 ldapm_import_break(struct ldapmap *lm, const char *id, struct err *err)
@@ -74,7 +75,7 @@ report(struct map *map, const struct change *ch)
 		(void)!map->changed(ch, map->changed_arg, &err);
 }
 
-/* One of a decided import.  ST_NONE: somebody else brought it there. */
+/* Apply one record of a committed import.  ST_NONE: it was applied. */
 static enum status
 apply(struct map *map, TALLOC_CTX *ctx, struct ldapentry *ent, const char *user,
     uint64_t seq, struct err *err)
@@ -111,7 +112,7 @@ ldapm_import_finish_user(struct map *map, TALLOC_CTX *ctx,
 		st = ldapm_sequence(lm, 1, &seq, err);
 	if (st != ST_OK)
 		return st;
-	/* Whoever was first, the caller looks again. */
+	/* Applied here or by another process: the caller reads it again. */
 	st = apply(map, ctx, ent, user, seq, &raced);
 	if (st == ST_NEVER)
 		*err = raced;
@@ -144,9 +145,9 @@ staged_batch(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id,
 	return st;
 }
 
-/* A batch of an import that does not stand.  ST_NONE: no mark is left. */
+/* Take a batch of a broken import off its entries.  ST_NONE: none is left. */
 static enum status
-clean(struct ldapmap *lm, const char *id, struct err *err)
+unstage_batch(struct ldapmap *lm, const char *id, struct err *err)
 {
 	TALLOC_CTX *ctx = must(talloc_new(NULL));
 	struct ldapentry ent[BATCH];
@@ -169,9 +170,9 @@ clean(struct ldapmap *lm, const char *id, struct err *err)
 	return st;
 }
 
-/* A batch of one that stands.  ST_NONE: all is in its place. */
+/* Apply a batch of a committed import.  ST_NONE: all was applied. */
 static enum status
-roll(struct map *map, const char *id, struct err *err)
+apply_batch(struct map *map, const char *id, struct err *err)
 {
 	struct ldapmap *lm = map->handle;
 	TALLOC_CTX *ctx = must(talloc_new(NULL));
@@ -188,7 +189,7 @@ roll(struct map *map, const char *id, struct err *err)
 	for (i = 0; i < n && st == ST_OK; i++) {
 		st = apply(map, ctx, &ent[i], user[i], seq - n + 1 + i, err);
 		done += st == ST_OK;
-		if (st == ST_AGAIN && lm->ld != NULL)	/* others roll, too */
+		if (st == ST_AGAIN && lm->ld != NULL)	/* others apply, too */
 			st = ST_OK;
 	}
 	if (st == ST_OK && n == 0) {
@@ -223,9 +224,9 @@ ldapm_import_batch(struct map *map, struct err *err)
 		st = ldapm_run_read(lm, ctx, id, &run, err);
 	if (st == ST_OK) {
 		if (ldapm_run_is(&run, "decided"))
-			st = roll(map, id, err);
+			st = apply_batch(map, id, err);
 		else if (ldapm_run_is(&run, "broken"))
-			st = clean(lm, id, err);
+			st = unstage_batch(lm, id, err);
 		else if (ldapm_run_over(&run))
 			st = ldapm_run_take_place(lm, ctx, id, NULL, err);
 		else
@@ -235,7 +236,7 @@ ldapm_import_batch(struct map *map, struct err *err)
 	return st;
 }
 
-/* Who has the place goes, if he can: then the caller may try again. */
+/* End the import that has the place, if it is over or was given up. */
 static enum status
 make_room(struct ldapmap *lm, TALLOC_CTX *ctx, struct err *err)
 {
@@ -264,7 +265,7 @@ make_room(struct ldapmap *lm, TALLOC_CTX *ctx, struct err *err)
 			return st == ST_NONE ? ST_OK : st;
 	}
 	do
-		st = clean(lm, id, err);
+		st = unstage_batch(lm, id, err);
 	while (st == ST_OK);
 	return st == ST_NONE ? ST_OK : st;
 }
@@ -299,7 +300,7 @@ ldapm_import_begin(struct map *map, TALLOC_CTX *ctx, char **out,
 	return st;
 }
 
-/* Each address that was another's is given up by him in this import. */
+/* Each address that another user has must be given up in this import. */
 static enum status
 check_taken(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id,
     const struct ldaprun *run, struct err *err)
@@ -369,7 +370,7 @@ decide(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id,
 	return st;
 }
 
-/* Said again of an import that stands it goes on with the work. */
+/* Repeated after the import was committed it goes on with the work. */
 static enum status
 commit(struct map *map, TALLOC_CTX *ctx, const char *id, uint64_t *left,
     struct err *err)
@@ -393,12 +394,11 @@ commit(struct map *map, TALLOC_CTX *ctx, const char *id, uint64_t *left,
 	if (ldapm_run_is(&run, "open"))
 		return decide(lm, ctx, id, &run, left, err);
 	do
-		st = roll(map, id, err);
+		st = apply_batch(map, id, err);
 	while (st == ST_OK && clock_ms() < end);
 	if (st == ST_OK)
 		st = ldapm_run_read(lm, ctx, id, &run, err);
-	/* never 0 before the last one is there */
-	if (st == ST_OK)
+	if (st == ST_OK)		/* never 0 while some are left */
 		*left = run.left == 0 ? 1 : run.left;
 	return st == ST_NONE ? ST_OK : st;
 }
@@ -424,7 +424,7 @@ ldapm_import_abort(struct map *map, const char *id, struct err *err)
 	st = ldapm_run_set(lm, ctx, id, "open", "broken", 0, err);
 	if (st == ST_OK)
 		do
-			st = clean(lm, id, err);
+			st = unstage_batch(lm, id, err);
 		while (st == ST_OK);
 	talloc_free(ctx);
 	return st == ST_NONE ? ST_OK : st;

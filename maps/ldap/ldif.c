@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * ldif.c - how records are called in a directory, and as LDIF
+ * ldif.c - names of records in a directory, and records as LDIF
  */
 #include "maps/ldap/ldif.h"
 
@@ -16,7 +16,7 @@ ldap_shelf(const char *user)
 	return crc32_of(0, user, strlen(user)) % LDAP_SHELVES;
 }
 
-/* Whatever is not surely harmless as \XX: RFC 4514 allows it of every byte. */
+/* All but harmless bytes as \XX, which RFC 4514 allows for every byte. */
 char *
 ldap_escape_dn(TALLOC_CTX *ctx, const char *value)
 {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * ldif.h - how records are called in a directory, and as LDIF
+ * ldif.h - names of records in a directory, and records as LDIF
  *
- * Without libldap: export writes LDIF wherever its map is.
+ * Needs no libldap: export writes LDIF from any map.
  */
 #ifndef MAPS_LDAP_LDIF_H
 #define MAPS_LDAP_LDIF_H
 
 #include "maps/record.h"
 
-#define LDAP_SHELVES	1024		/* all records, in so many searches */
+#define LDAP_SHELVES	1024		/* searches that find all records */
 
 /* The shelf of a name: mailferryShelf. */
 unsigned	ldap_shelf(const char *user);

@@ -84,7 +84,6 @@ ldapm_run_set(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id,
 	    NULL, err);
 }
 
-/* The map's place for an import; from NULL: it was free, to NULL: it is. */
 enum status
 ldapm_run_take_place(struct ldapmap *lm, TALLOC_CTX *ctx, const char *from,
     const char *to, struct err *err)

@@ -14,9 +14,8 @@
 struct ldaprun {
 	char		*state;		/* open, broken, gone, decided, done */
 	time_t		 at;		/* its last sign of life, seconds UTC */
-	uint64_t	 left;		/* records that are not in their
-					   place */
-	char		**taken;	/* addresses of others;
+	uint64_t	 left;		/* records not yet applied */
+	char		**taken;	/* addresses that other users have;
 					   NULL-terminated */
 };
 

@@ -13,8 +13,7 @@
 #include "maps/ldap/change.h"
 #include "maps/ldap/run.h"
 
-#define TOUCH		10		/* seconds between an import's signs of
-					   life */
+#define TOUCH		10		/* seconds between signs of life */
 
 /* `WAS_VERSION AT LF BY LF WHY LF RECORD` */
 static char *
@@ -70,7 +69,7 @@ given_up(struct err *err)
 	    "of it was done", IMPORT_IDLE);
 }
 
-/* The import of this name, still open for more. */
+/* Read the import, which must be open for more. */
 static enum status
 find(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id, struct ldaprun *run,
     struct err *err)
@@ -85,7 +84,7 @@ find(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id, struct ldaprun *run,
 	return st == ST_NONE ? given_up(err) : st;
 }
 
-/* It is another's: his who must give it up in the same import. */
+/* The owner must give the address up in the same import. */
 static enum status
 take_address(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id,
     const char *addr, const char *user, const char *owner, struct err *err)
@@ -152,7 +151,7 @@ put(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id, uint64_t was_version,
 		return st;
 	if (ent.import != NULL && strcmp(ent.import, id) == 0)
 		return err_set(err, ST_NEVER, "%s is there twice", is->user);
-	if (ent.import != NULL) {	/* left by one that ended */
+	if (ent.import != NULL) {	/* left by an import that ended */
 		st = ldapm_unstage(lm, ctx, &ent, err);
 		ent.import = NULL;
 		if (st != ST_OK && st != ST_NONE)

@@ -2,10 +2,10 @@
 /*
  * sync.c - every record and its changes, as they come (RFC 4533)
  *
- * refreshAndPersist: all records first, then each that changes.  The server
- * says nothing while nothing changes, nor while it is stopped; so each second a
- * question over the same connection proves that it is there.  A record that
- * goes from the directory is rare, and is met by beginning anew.
+ * refreshAndPersist: all records first, then each one that changes.  A server
+ * is silent while nothing changes, and also while it is stopped; so each second
+ * a question over the same connection proves that it answers.  A record is
+ * rarely removed from the directory; then the following begins anew.
  */
 #include "maps/ldap/sync.h"
 
@@ -21,7 +21,7 @@
 
 #define HEARTBEAT	1000		/* ms */
 #define REFRESH_MAX	60		/* seconds for all records, at most */
-#define SPREAD		10		/* times what the last refresh took */
+#define SPREAD		10		/* times the last refresh */
 
 struct following {
 	struct ldapmap	*lm;
@@ -29,9 +29,8 @@ struct following {
 	void		*arg;
 	enum status	 st;
 	struct err	*err;
-	bool		 again;		/* something is gone: from the
-					   beginning */
-	bool		 news;		/* a change: of which number? */
+	bool		 again;		/* a record is gone: begin anew */
+	bool		 news;		/* a change with a new number */
 };
 
 static int
@@ -51,7 +50,7 @@ give(struct following *f, LDAPMessage *msg)
 	};
 	f->news = f->news || rec.seq > atomic_load(&f->lm->shared->seen);
 	rec.staged = ldapm_value(ctx, ld, msg, "mailferryImport", NULL) != NULL;
-	/* A NUL would make it look like another's. */
+	/* With a NUL in it, it would look like another user's. */
 	if (rec.user != NULL && strlen(rec.user) == named && f->st == ST_OK)
 		f->st = f->fn(FOLLOW_RECORD, &rec, f->arg);
 	talloc_free(ctx);
@@ -102,9 +101,7 @@ on_result(ldap_sync_t *ls, LDAPMessage *msg, int deletes)
 	return LDAP_SUCCESS;
 }
 
-/*
- * Is the server there?  A read of the map's entry connects and proves as well.
- */
+/* A read of the map's entry shows that the server answers; it connects, too. */
 static enum status
 heartbeat(struct following *f)
 {
@@ -142,10 +139,10 @@ persist(struct following *f, ldap_sync_t *ls)
 }
 
 /*
- * All hosts lose a server that restarts at the same moment.  Did all of them
- * ask it for all records at once, a hundred thousand of them twenty times,
- * nobody's delivery would get an answer; so they come one after another.  What
- * was copied is leased meanwhile.
+ * When a server restarts, all hosts lose it at the same moment.  If all of them
+ * then asked for all records, say twenty times a hundred thousand, no delivery
+ * would get an answer.  So each waits for a random time; its copy is leased
+ * meanwhile.
  */
 static void
 spread(const struct ldapmap *lm)
@@ -159,7 +156,7 @@ spread(const struct ldapmap *lm)
 		(void)usleep((useconds_t)(r % (unsigned long long)most) * 1000);
 }
 
-/* Until something is gone (ST_OK), or the connection is. */
+/* Follow until a record is gone (ST_OK), or the connection. */
 static enum status
 follow_once(struct following *f)
 {
@@ -197,7 +194,7 @@ follow_once(struct following *f)
 	if (f->st == ST_OK)
 		f->st = f->fn(FOLLOW_COMPLETE, NULL, f->arg);
 	st = f->st == ST_OK ? persist(f, &ls) : f->st;
-	ls.ls_ld = NULL;		/* ours */
+	ls.ls_ld = NULL;		/* it stays */
 	ldap_sync_destroy(&ls, 0);
 	ldapm_disconnect(f->lm);	/* ends the search, too */
 	return st;
