@@ -43,7 +43,8 @@ path_resolve(TALLOC_CTX *ctx, const char *dir, const char *path)
 	while (*todo != '\0') {
 		len = strcspn(todo, "/");
 		done = step(done, todo, len);
-		rest = must(talloc_strdup(ctx, todo + len + (todo[len] == '/')));
+		rest = must(talloc_strdup(ctx,
+		    todo + len + (todo[len] == '/')));
 		talloc_free(todo);
 		todo = rest;
 		n = len == 0 ? -1 : readlink(done, target, sizeof(target) - 1);

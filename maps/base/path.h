@@ -16,7 +16,8 @@
  *
  * Talloc child of ctx; NULL: the links form a circle.
  */
-char	       *path_resolve(TALLOC_CTX *ctx, const char *dir, const char *path);
+char	       *path_resolve(TALLOC_CTX *ctx, const char *dir,
+		    const char *path);
 
 /*
  * The part of `path` below `root` (both resolved): "" for root itself; NULL if
