@@ -23,11 +23,20 @@ commit_init(struct commit *c, const struct delivery *dv)
 	c->tmp = maildir_unique(c);
 }
 
+void
+commit_targets(struct commit *c)
+{
+	int i;
+
+	for (i = 0; i < c->pair.n; i++)
+		c->target[i] = (struct target){ &c->pair.box[i], -1, false };
+}
+
 /* The file under its name in tmp/, with the mailbox's mode and group. */
 static enum status
 create(struct target *t, const char *name, struct err *err)
 {
-	const struct maildir *md = t->box.md;
+	const struct maildir *md = t->box->md;
 
 	t->fd = openat(md->tmp, name,
 	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -64,10 +73,10 @@ same_mtime(struct commit *c, struct err *err)
 	int i;
 
 	(void)clock_gettime(CLOCK_REALTIME, &ts[1]);
-	for (i = 0; i < c->set.n; i++)
+	for (i = 0; i < c->pair.n; i++)
 		if (futimens(c->target[i].fd, ts) == -1)
 			return err_sys(err, "%s: set mtime",
-			    c->set.box[i]->md->path);
+			    c->pair.box[i].md->path);
 	return ST_OK;
 }
 
@@ -77,16 +86,17 @@ sync_file(void *arg, struct err *err)
 	struct target *t = arg;
 
 	return fsync(t->fd) == -1 ? err_sys(err, "%s: fsync tmp/",
-	    t->box.md->path) : ST_OK;
+	    t->box->md->path) : ST_OK;
 }
 
-/* The file's line, and the intent it stands for: the pages of both on their way at
- * once, and, where that is enough, one flush of the device's cache for both. */
+/* The file's line, and the intent it stands for: the pages of both on their way
+ * at once, and, where that is enough, one flush of the device's cache for
+ * both. */
 static enum status
 sync_line(void *arg, struct err *err)
 {
 	struct target *t = arg;
-	struct mailbox *box = &t->box;
+	struct mailbox *box = t->box;
 	bool done = false;
 	enum status st;
 
@@ -104,14 +114,15 @@ sync_new(void *arg, struct err *err)
 {
 	struct target *t = arg;
 
-	return fsync(t->box.md->new) == -1 ? err_sys(err, "%s: fsync new/",
-	    t->box.md->path) : ST_OK;
+	return fsync(t->box->md->new) == -1 ? err_sys(err, "%s: fsync new/",
+	    t->box->md->path) : ST_OK;
 }
 
 static enum status
 on_all(struct commit *c, both_fn *fn, struct err *err)
 {
-	return both(fn, &c->target[0], c->set.n > 1 ? &c->target[1] : NULL, err);
+	return both(fn, &c->target[0], c->pair.n > 1 ? &c->target[1] : NULL,
+	    err);
 }
 
 enum status
@@ -121,14 +132,14 @@ commit_prepare(struct commit *c, struct message *msg, struct source *src,
 	int fds[2] = { -1, -1 }, i;
 	enum status st = ST_OK;
 
-	for (i = 0; i < c->set.n && st == ST_OK; i++) {
+	for (i = 0; i < c->pair.n && st == ST_OK; i++) {
 		st = create(&c->target[i], c->tmp, err);
 		fds[i] = c->target[i].fd;
 	}
 	if (st == ST_OK)
-		st = src->fd != -1 ? copy_source(src, fds, c->set.n, err) :
-		    message_write(msg, fds, c->set.n, err);
-	if (st == ST_OK && c->set.n > 1)
+		st = src->fd != -1 ? copy_source(src, fds, c->pair.n, err) :
+		    message_write(msg, fds, c->pair.n, err);
+	if (st == ST_OK && c->pair.n > 1)
 		st = same_mtime(c, err);
 	/*
 	 * fsync() of a new file also makes its name durable, on the journalling
@@ -147,15 +158,15 @@ commit_prepare(struct commit *c, struct message *msg, struct source *src,
 static uint32_t
 choose_uid(const struct commit *c, const struct record *rec)
 {
-	const struct uidlist *ul = &c->set.box[0]->uids;
+	const struct uidlist *ul = &c->pair.box[0].uids;
 	uint32_t uid, floor;
 	int i;
 
 	if (ul->fd == -1)
 		return 0;		/* Dovecot will number it */
 	uid = record_floor(rec, ul->guid, ul->validity);
-	for (i = 0; i < c->set.n; i++) {
-		floor = c->set.box[i]->uids.next;
+	for (i = 0; i < c->pair.n; i++) {
+		floor = c->pair.box[i].uids.next;
 		if (floor > uid)
 			uid = floor;
 	}
@@ -164,9 +175,9 @@ choose_uid(const struct commit *c, const struct record *rec)
 
 /*
  * Step 8: intents on every side, lines on every side, one wait for all.  The
- * leader's line is the first: should we die between the two, a client of the leader
- * cannot be given the UID that the follower has used; its message would never be
- * caught up.
+ * leader's line is the first: should we die between the two, a client of the
+ * leader cannot be given the UID that the follower has used; its message would
+ * never be caught up.
  */
 static enum status
 write_lines(struct commit *c, struct err *err)
@@ -175,22 +186,22 @@ write_lines(struct commit *c, struct err *err)
 	enum status st = ST_OK;
 	int i;
 
-	for (i = c->set.n - 1; i >= 0 && st == ST_OK; i--) {
-		box = c->set.box[i];
+	for (i = c->pair.n - 1; i >= 0 && st == ST_OK; i--) {
+		box = &c->pair.box[i];
 		if (box->log.fd == -1)
 			continue;
 		/* Not over the intent of who took our lock from us. */
-		st = mailboxes_check(&c->set, err);
+		st = pair_check(&c->pair, err);
 		if (st != ST_OK)
 			break;
 		c->logged = true;
 		st = deliveries_intend(&box->log, &c->intent, err);
 	}
-	for (i = 0; i < c->set.n && st == ST_OK; i++) {
-		box = c->set.box[i];
+	for (i = 0; i < c->pair.n && st == ST_OK; i++) {
+		box = &c->pair.box[i];
 		if (box->uids.fd == -1)
 			continue;
-		st = mailboxes_check(&c->set, err);
+		st = pair_check(&c->pair, err);
 		if (st == ST_OK)
 			st = uidlist_append(&box->uids, c->intent.uid,
 			    c->intent.name, err);
@@ -207,8 +218,8 @@ is_ours(const struct target *t, const char *name)
 	int fd;
 	bool same;
 
-	(void)!file_ask(t->box.md->new, &sx);
-	fd = openat(t->box.md->new, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	(void)!file_ask(t->box->md->new, &sx);
+	fd = openat(t->box->md->new, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1)
 		return false;
 	same = fstat(fd, &there) == 0 && fstat(t->fd, &ours) == 0 &&
@@ -228,9 +239,9 @@ fenced(const struct commit *c, const struct target *t)
 	bool there = true;
 
 	(void)snprintf(name, sizeof(name), "%s.void", c->tmp);
-	if (maildir_in_tmp(t->box.md, name, &there, &err) != ST_OK || there)
+	if (maildir_in_tmp(t->box->md, name, &there, &err) != ST_OK || there)
 		return true;
-	if (deliveries_open(&log, t->box.md->ctl, &err) != ST_OK)
+	if (deliveries_open(&log, t->box->md->ctl, &err) != ST_OK)
 		return true;
 	if (deliveries_lookup(&log, c->intent.key, c->intent.name, &outcome,
 	    &err) != ST_OK)
@@ -248,16 +259,17 @@ land(struct commit *c, struct target *t, struct err *err)
 {
 	enum status st;
 
-	if (renameat(t->box.md->tmp, c->tmp, t->box.md->new, c->intent.name) == 0)
+	if (renameat(t->box->md->tmp, c->tmp, t->box->md->new,
+	    c->intent.name) == 0)
 		return ST_OK;
-	st = err_sys(err, "%s: rename to new/%s", t->box.md->path,
+	st = err_sys(err, "%s: rename to new/%s", t->box->md->path,
 	    c->intent.name);
 	if (is_ours(t, c->intent.name))
 		return ST_OK;
 	/* Gone from new/ already: the client may have moved it.  Only on the
 	 * leader are there clients. */
 	if (err->code == ENOENT && t == &c->target[0] && c->logged &&
-	    t->box.md->on_nfs && !fenced(c, t))
+	    t->box->md->on_nfs && !fenced(c, t))
 		return ST_OK;
 	return st;
 }
@@ -269,9 +281,9 @@ rename_all(struct commit *c, struct err *err)
 	enum status st = ST_OK;
 	int i;
 
-	for (i = c->set.n - 1; i >= 0 && st == ST_OK; i--) {
-		if (c->locked)
-			st = mailboxes_check(&c->set, err);
+	for (i = c->pair.n - 1; i >= 0 && st == ST_OK; i--) {
+		if (c->pair.locked)
+			st = pair_check(&c->pair, err);
 		if (st == ST_OK)
 			st = land(c, &c->target[i], err);
 		if (st == ST_OK)
@@ -281,8 +293,9 @@ rename_all(struct commit *c, struct err *err)
 }
 
 /*
- * Where somebody waits for the locks they are his before new/ is synced: the log says
- * that far.  Who has the time to sync new/ under the lock says done for all.
+ * Where somebody waits for the locks they are his before new/ is synced: the
+ * log says that far.  Who has the time to sync new/ under the lock says done
+ * for all.
  */
 static bool
 leave_early(struct commit *c)
@@ -291,10 +304,10 @@ leave_early(struct commit *c)
 	struct err err;
 	int i;
 
-	if (!c->logged || !mailboxes_awaited(&c->set))
+	if (!c->logged || !pair_awaited(&c->pair))
 		return false;
-	for (i = c->set.n - 1; i >= 0 && st == ST_OK; i--)
-		st = deliveries_landed(&c->set.box[i]->log, &c->intent, &err);
+	for (i = c->pair.n - 1; i >= 0 && st == ST_OK; i--)
+		st = deliveries_landed(&c->pair.box[i].log, &c->intent, &err);
 	return st == ST_OK;
 }
 
@@ -304,8 +317,8 @@ count_quota(struct commit *c)
 	struct err err;
 	int i;
 
-	for (i = c->set.n - 1; i >= 0; i--)
-		(void)!maildir_count(c->set.box[i]->md, c->size, 1, &err);
+	for (i = c->pair.n - 1; i >= 0; i--)
+		(void)!maildir_count(c->pair.box[i].md, c->size, 1, &err);
 }
 
 /* Step 10: what is here no longer undoes the delivery, nor can it fail it. */
@@ -316,12 +329,12 @@ log_done(struct commit *c)
 	struct err err;
 	int i;
 
-	for (i = c->set.n - 1; i >= 0; i--) {
-		box = c->set.box[i];
+	for (i = c->pair.n - 1; i >= 0; i--) {
+		box = &c->pair.box[i];
 		(void)!deliveries_decide(&box->log, box->md->ctl, &c->intent,
 		    OUTCOME_DONE, c->intent.at, c->keep, &err);
 	}
-	(void)!mailboxes_settle(&c->set, c->intent.at, c->keep, &err);
+	(void)!pair_settle(&c->pair, c->intent.at, c->keep, &err);
 }
 
 enum status
@@ -344,7 +357,7 @@ commit(struct commit *c, const struct record *rec, struct err *err)
 			log_done(c);
 	} else if (c->logged)
 		/* Not ours to unlink any more: fence it, as another would. */
-		(void)!mailboxes_decide(&c->set, NULL, c->intent.at, c->keep,
+		(void)!pair_decide(&c->pair, NULL, c->intent.at, c->keep,
 		    &ignored);
 	return st;
 }
@@ -362,9 +375,9 @@ commit_clean(struct commit *c)
 
 	if (c->logged)
 		return;			/* the log's reader decides */
-	for (i = 0; i < c->set.n; i++)
+	for (i = 0; i < c->pair.n; i++)
 		if (c->target[i].in_tmp) {
-			(void)unlinkat(c->target[i].box.md->tmp, c->tmp, 0);
+			(void)unlinkat(c->target[i].box->md->tmp, c->tmp, 0);
 			c->target[i].in_tmp = false;
 		}
 }
@@ -375,7 +388,7 @@ source_keep(struct source *src, struct commit *c)
 {
 	int i;
 
-	for (i = 0; i < c->set.n; i++) {
+	for (i = 0; i < c->pair.n; i++) {
 		if (c->target[i].fd == -1)
 			continue;
 		if (src->fd == -1)

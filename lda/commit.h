@@ -2,34 +2,33 @@
 /*
  * commit.h - the steps of a delivery that change something
  *
- * Private to the transaction: what is written where, in which order, and how it is
- * taken back.
+ * Private to the transaction: what is written where, in which order, and how it
+ * is taken back.
  */
 #ifndef LDA_COMMIT_H
 #define LDA_COMMIT_H
 
 #include "lda/message.h"
-#include "lda/store/mailbox.h"
+#include "lda/store/pair.h"
 #include "lda/transaction.h"
 
 struct target {				/* the message on one side */
-	struct mailbox	 box;
-	int		 fd;		/* its file, open since it was made; -1 */
-	bool		 in_tmp;	/* tmp/ has it, and nothing is logged yet:
-					   it is ours to unlink */
+	struct mailbox	*box;		/* of the pair */
+	int		 fd;		/* its file, open for as long; -1 */
+	bool		 in_tmp;	/* tmp/ has it, and nothing is logged
+					   yet: it is ours to unlink */
 };
 
 struct commit {
-	struct mailboxes set;
-	struct target	 target[2];	/* in the set's order: the leader first */
+	struct pair	 pair;
+	struct target	 target[2];	/* in the order of the pair */
 	struct intent	 intent;
 	char		*tmp;		/* name in tmp/; intent.name goes on */
 	int64_t		 keep;		/* seconds, of the delivery log */
 	off_t		 size;
-	bool		 locked;
 	bool		 logged;	/* the intent is in a log */
-	bool		 early;		/* the locks may be given back: new/ is still
-					   to be synced */
+	bool		 early;		/* the locks may be given back: new/
+					   is still to be synced */
 	bool		 known;		/* it had been delivered before */
 };
 
@@ -40,22 +39,26 @@ struct source {
 
 void		commit_init(struct commit *c, const struct delivery *dv);
 
+/* The pair is open: its boxes are the targets. */
+void		commit_targets(struct commit *c);
+
 /*
- * Step 2: write the message to tmp/ of every side, synced, all at once; choose its
- * base name.
+ * Step 2: write the message to tmp/ of every side, synced, all at once; choose
+ * its base name.
  */
 enum status	commit_prepare(struct commit *c, struct message *msg,
 		    struct source *src, struct err *err) MUST_CHECK;
 
 /*
  * Steps 8 to 10: UID, intents, lines, renames, outcome.  The locks are held,
- * what others left is decided, the sides agree.  On failure with the locks still ours
- * it has taken back what it did.
+ * what others left is decided, the sides agree.  On failure with the locks
+ * still ours it has taken back what it did.
  */
 enum status	commit(struct commit *c, const struct record *rec,
 		    struct err *err) MUST_CHECK;
 
-/* What of it needs no lock, and makes it last.  Until then the message may be lost. */
+/* What of it needs no lock, and makes it last.  Until then the message may be
+ * lost. */
 enum status	commit_finish(struct commit *c, struct err *err) MUST_CHECK;
 
 /* Unlink what lies in tmp/ and was never logged. */

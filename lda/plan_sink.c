@@ -282,7 +282,9 @@ sink_done(void *arg, const struct dest *dest, struct err *err)
 		return ST_OK;
 	effect_key(ps, dest, key);
 	was = umask(MAILBOX_UMASK);
-	st = effect_log(&ps->dv, ps->rec, &ps->dv.plan, key, err);
+	st = own_map(ps, err);
+	if (st == ST_OK)
+		st = effect_log(&ps->dv, key, err);
 	(void)umask(was);
 	(void)alarm((unsigned)ps->dv.conf->deadline);
 	return st;

@@ -20,7 +20,7 @@
 #define LOCK_MARGIN	20000	/* ms before the deadline to give up waiting,
 				   or a quarter of it where it is short */
 #define PLAIN_WAIT	10000	/* ms for a lock that is not needed */
-#define CATCHUP_MARGIN	15000	/* ms of MAILBOX_LOCKED left after catching up */
+#define CATCHUP_MARGIN	15000	/* ms of PAIR_LOCKED left after it */
 
 static const char *
 mailbox_name(const char *folder)
@@ -29,102 +29,26 @@ mailbox_name(const char *folder)
 	    folder;
 }
 
-/* Step 2, first half: the mailbox on every side, each made where it is missing. */
+/* Step 2, first half: the mailbox on every side, each made where it is
+ * missing. */
 static enum status
 open_sides(struct commit *c, const struct delivery *dv,
     const struct record *rec, const struct plan *plan, struct err *err)
 {
-	struct target *t;
-	enum status st = ST_OK;
-	struct err none;
-	enum side side;
-
-	c->set.in_line = dv->uids;
-	for (c->set.n = 0; c->set.n < plan->ntarget && st == ST_OK; c->set.n++) {
-		t = &c->target[c->set.n];
-		side = plan->target[c->set.n];
-		*t = (struct target){ .fd = -1 };
-		t->box.side = side;
-		t->box.uids.fd = t->box.log.fd = -1;
-		c->set.box[c->set.n] = &t->box;
-		st = filer_check(dv->conf->filer[side], err);
-		if (st == ST_OK)
-			st = maildir_open(c, &rec->side[side], dv->folder,
-			    dv->conf->filer[side], true, &t->box.md, err);
-		if (st == ST_NONE)
-			st = err_set(err, ST_AGAIN, "%s: no such mailbox",
-			    rec->side[side].mail);
-		if (st == ST_OK && t->box.md->made && dv->folder[0] == '.')
-			(void)!maildir_subscribe(t->box.md, &rec->side[side],
-			    &none);
-	}
-	return st;
-}
-
-/* Step 4: the answer under the lock counts.  ST_NONE: the plan is another one; the
- * record outlives this attempt. */
-static enum status
-ask_again(struct delivery *dv, const struct plan *plan,
-    const struct record *rec, struct record **now, struct err *err)
-{
-	struct plan again;
+	const struct pair_place place = { rec, dv->conf, plan, dv->folder,
+	    PAIR_MAKE_ALL };
+	const struct mailbox *box;
 	enum status st;
+	struct err none;
 	int i;
 
-	if (!dv->uids) {		/* procmail's place: nobody to ask */
-		*now = record_copy(dv->ctx, rec);
-		return ST_OK;
-	}
-	st = map_get(dv->map, dv->ctx, dv->user, dv->home, time(NULL), now, err);
-	if (st != ST_OK)
-		return st;
-	if (route(*now, time(NULL), &again) != ST_OK ||
-	    !plan_same(plan, &again))
-		return ST_NONE;
-	for (i = 0; i < plan->ntarget; i++)
-		if (!location_same(&rec->side[plan->target[i]],
-		    &(*now)->side[plan->target[i]]))
-			return ST_NONE;
-	dv->plan = again;
-	dv->state = (*now)->state;
-	return ST_OK;
-}
-
-/*
- * Step 5: read both sides.  A log that has seen a later change of leader than
- * this record knows of says: the map is older than the mailbox.
- */
-static enum status
-read_sides(struct commit *c, const struct delivery *dv,
-    const struct record *rec, struct err *err)
-{
-	struct mailbox *box;
-	enum status st = ST_OK;
-	bool served;
-	int i;
-
-	for (i = 0; i < c->set.n && st == ST_OK; i++) {
-		box = c->set.box[i];
-		served = rec->led != 0 || box->side == OLD || i == 0;
-		st = mailbox_read(box, dv->uids && served, err);
-		if (st != ST_OK)
-			return st;
-		if (!dv->uids) {	/* procmail's place: no log of ours */
-			deliveries_close(&box->log);
-			continue;
-		}
-		if (box->log.fd == -1)
-			st = deliveries_make(&box->log, box->md->ctl,
-			    box->md->fmode, box->md->gid, err);
-		if (st == ST_OK && rec->version < box->log.led)
-			return err_set(err, ST_AGAIN, "%s: the map's record of %s "
-			    "is version %llu, but the mailbox has seen its leader "
-			    "change in version %llu: was an old map restored? "
-			    "(mailferry-map(5), RESTORING)", box->md->path,
-			    dv->user, (unsigned long long)rec->version,
-			    (unsigned long long)box->log.led);
-		if (st == ST_OK)
-			st = deliveries_lead(&box->log, rec->led, err);
+	st = pair_open(&c->pair, c, &place, err);
+	commit_targets(c);
+	for (i = 0; i < c->pair.n && dv->folder[0] == '.'; i++) {
+		box = &c->pair.box[i];
+		if (box->md->made)
+			(void)!maildir_subscribe(box->md,
+			    &rec->side[box->side], &none);
 	}
 	return st;
 }
@@ -137,44 +61,12 @@ look_up(struct commit *c, struct err *err)
 	enum status st = ST_OK;
 	int i;
 
-	for (i = 0; i < c->set.n && st == ST_OK && !c->known; i++) {
-		st = deliveries_lookup(&c->set.box[i]->log, c->intent.key, NULL,
+	for (i = 0; i < c->pair.n && st == ST_OK && !c->known; i++) {
+		st = deliveries_lookup(&c->pair.box[i].log, c->intent.key, NULL,
 		    &outcome, err);
 		c->known = outcome == OUTCOME_DONE;
 	}
 	return st;
-}
-
-/* Steps 4 to 10, under the locks.  ST_NONE: the plan changed, start again. */
-static enum status
-under_lock(struct commit *c, struct delivery *dv, const struct plan *plan,
-    const struct record *rec, const struct message *msg, struct record **now,
-    struct err *err)
-{
-	long long until = clock_ms() + MAILBOX_LOCKED * 1000 - CATCHUP_MARGIN;
-	enum status st;
-
-	st = ask_again(dv, plan, rec, now, err);
-	/* The alarm is set: asleep from here on we die.  Before it, between two
-	 * locks or behind them, we may have slept for so long that they are another's. */
-	if (st == ST_OK && c->locked)
-		st = mailboxes_check(&c->set, err);
-	if (st == ST_OK && c->locked)
-		st = read_sides(c, dv, *now, err);
-	if (st == ST_OK && dv->uids) {
-		st = mailboxes_decide(&c->set, c->intent.key, c->intent.at, c->keep, err);
-		if (st == ST_OK && msg->queued)
-			st = look_up(c, err);
-		if (st == ST_OK && !c->known)
-			st = mailboxes_agree(&c->set, *now,
-			    until < dv->until ? until : dv->until, err);
-	}
-	if (st != ST_OK || c->known)
-		return st;
-	if (message_orphaned())
-		return err_set(err, ST_AGAIN,
-		    "the mail system that sent the message is gone");
-	return commit(c, *now, err);
 }
 
 /* Only what has a queue id can be told from another message with the same text;
@@ -198,28 +90,6 @@ margin(const struct delivery *dv)
 	return quarter < LOCK_MARGIN ? quarter : LOCK_MARGIN;
 }
 
-/*
- * Step 3.  In procmail's place (no UIDs of ours) a Maildir without uidlist is not
- * locked, as nobody would look at the lock, and one that stays locked is
- * delivered to without a UID, as dovecot-lda does.
- */
-static enum status
-lock(struct commit *c, const struct delivery *dv, struct err *err)
-{
-	long wait = (long)(dv->until - margin(dv) - clock_ms());
-	enum status st;
-
-	if (!dv->uids) {
-		if (faccessat(c->set.box[0]->md->ctl, UIDLIST_NAME, F_OK, 0) == -1)
-			return ST_OK;
-		if (wait > PLAIN_WAIT)
-			wait = PLAIN_WAIT;
-	}
-	st = mailboxes_lock(&c->set, wait, err);
-	c->locked = st == ST_OK;
-	return dv->uids ? st : ST_OK;
-}
-
 /* Die at the deadline, or in `most` seconds where that is sooner. */
 static void
 set_alarm(const struct delivery *dv, unsigned most)
@@ -230,7 +100,72 @@ set_alarm(const struct delivery *dv, unsigned most)
 	    most);
 }
 
-/* What no process but this one would clear away, should it have no memory left. */
+struct asking {				/* the pair's question, of a delivery */
+	struct delivery		*dv;
+	struct pair_question	 q;
+};
+
+/* Step 4: the answer under the lock counts.  In procmail's place there is
+ * nobody to ask. */
+static enum status
+ask_again(void *arg, const struct record **rec, struct err *err)
+{
+	struct asking *a = arg;
+	enum status st;
+
+	set_alarm(a->dv, PAIR_LOCKED);
+	if (!a->dv->uids) {
+		*rec = a->q.rec;
+		return ST_OK;
+	}
+	st = pair_ask_map(&a->q, rec, err);
+	if (st == ST_OK) {
+		a->dv->plan = a->q.again;
+		a->dv->state = (*rec)->state;
+	}
+	return st;
+}
+
+/* Steps 3 to 6, first half. */
+static enum status
+take(struct commit *c, struct asking *a, struct err *err)
+{
+	const struct delivery *dv = a->dv;
+	struct pair_terms terms = { .in_line = dv->uids, .plain = !dv->uids,
+	    .logs = true, .ask = ask_again, .arg = a, .key = c->intent.key,
+	    .now = c->intent.at, .keep = c->keep };
+
+	terms.wait = (long)(dv->until - margin(dv) - clock_ms());
+	if (terms.plain && terms.wait > PLAIN_WAIT)
+		terms.wait = PLAIN_WAIT;
+	return pair_take(&c->pair, &terms, err);
+}
+
+/* Steps 6 to 10, under the locks. */
+static enum status
+under_lock(struct commit *c, struct delivery *dv, const struct record *rec,
+    const struct message *msg, struct err *err)
+{
+	long long until = clock_ms() + PAIR_LOCKED * 1000 - CATCHUP_MARGIN;
+	enum status st = ST_OK;
+
+	if (dv->uids && msg->queued)
+		st = look_up(c, err);
+	if (st != ST_OK || c->known)
+		return st;
+	if (dv->uids)
+		st = pair_agree(&c->pair, rec,
+		    until < dv->until ? until : dv->until, err);
+	if (st != ST_OK)
+		return st;
+	if (message_orphaned())
+		return err_set(err, ST_AGAIN,
+		    "the mail system that sent the message is gone");
+	return commit(c, rec, err);
+}
+
+/* What no process but this one would clear away, should it have no memory
+ * left. */
 static struct commit *under_way;
 
 static void
@@ -239,7 +174,7 @@ leave(void)
 	if (under_way == NULL)
 		return;
 	commit_clean(under_way);
-	mailboxes_unlock(&under_way->set);
+	pair_release(&under_way->pair);
 }
 
 /*
@@ -253,6 +188,8 @@ attempt(struct delivery *dv, const struct plan *plan, const struct record *rec,
     struct err *err)
 {
 	struct commit *c = must(talloc_zero(NULL, struct commit));
+	struct asking a = { dv, { .map = dv->map, .ctx = dv->ctx,
+	    .home = dv->home, .rec = rec, .plan = plan } };
 	enum status st;
 
 	under_way = c;
@@ -264,24 +201,24 @@ attempt(struct delivery *dv, const struct plan *plan, const struct record *rec,
 	if (st == ST_OK)
 		choose_key(c, dv, msg);
 	if (st == ST_OK)
-		st = lock(c, dv, err);
-	if (st == ST_OK) {
-		set_alarm(dv, MAILBOX_LOCKED);
-		st = under_lock(c, dv, plan, rec, msg, now, err);
-	}
+		st = take(c, &a, err);
+	if (st == ST_OK)
+		st = under_lock(c, dv, dv->uids ? a.q.now : rec, msg, err);
 	if (st != ST_OK || c->known)
 		commit_clean(c);
-	mailboxes_unlock(&c->set);
-	if (st == ST_NONE || c->early)	/* without locks: all the time that is left */
+	pair_release(&c->pair);
+	if (st == ST_NONE || c->early)	/* without locks: all that is left */
 		set_alarm(dv, UINT_MAX);
 	if (st == ST_OK)
 		st = commit_finish(c, err);
 	dv->uid = c->intent.uid;
 	dv->known = c->known;
-	if (c->set.n > 0 && c->set.box[0]->md != NULL)
-		dv->path = must(talloc_strdup(dv->ctx, c->set.box[0]->md->path));
+	if (c->pair.n > 0)
+		dv->path = must(talloc_strdup(dv->ctx,
+		    c->pair.box[0].md->path));
 	if (st == ST_OK && !c->known)
 		dv->name = must(talloc_strdup(dv->ctx, c->intent.name));
+	*now = a.q.now;
 	source_keep(src, c);
 	under_way = NULL;
 	talloc_free(c);
@@ -300,8 +237,8 @@ deliver(struct delivery *dv, const struct record *rec, struct message *msg,
 		st = route(rec, time(NULL), &dv->plan);
 		dv->state = rec->state;
 		if (st != ST_OK) {
-			st = err_set(err, ST_AGAIN, "mailbox of %s is being moved, "
-			    "try again in %lld s", dv->user,
+			st = err_set(err, ST_AGAIN, "mailbox of %s is being "
+			    "moved, try again in %lld s", dv->user,
 			    (long long)dv->plan.retry_after);
 			break;
 		}

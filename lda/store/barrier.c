@@ -96,37 +96,6 @@ list_mailboxes(const struct visit *v, const char ***all, struct err *err)
 	    v->rec->user);
 }
 
-/* Open it on the leader's side, then on the other; make it only to lead. */
-static enum status
-open_both(const struct visit *v, TALLOC_CTX *ctx, const char *folder,
-    struct mailbox box[2], struct mailboxes *set, struct err *err)
-{
-	enum side lead = record_leader(v->rec), side;
-	enum status st;
-	bool make;
-	int i;
-
-	set->n = 0;
-	for (i = 0; i < 2; i++) {
-		side = i == 0 ? lead : lead == OLD ? NEW : OLD;
-		if (v->rec->side[side].mail == NULL)
-			continue;
-		/* What only the follower has is no mailbox to lead with. */
-		make = side == v->next && set->n == 1;
-		box[set->n] = (struct mailbox){ .side = side };
-		box[set->n].uids.fd = box[set->n].log.fd = -1;
-		st = maildir_open(ctx, &v->rec->side[side], folder,
-		    v->conf->filer[side], make, &box[set->n].md, err);
-		if (st == ST_NONE)
-			continue;
-		if (st != ST_OK)
-			return st;
-		set->box[set->n] = &box[set->n];
-		set->n++;
-	}
-	return ST_OK;
-}
-
 static uint32_t
 higher(uint32_t a, uint32_t b)
 {
@@ -147,15 +116,15 @@ give_log(struct mailbox *box, struct err *err)
  * from before the change is not followed any more.
  */
 static enum status
-hand_over(const struct visit *v, struct mailboxes *set, struct err *err)
+hand_over(const struct visit *v, struct pair *pair, struct err *err)
 {
-	struct mailbox *lead = set->box[0], *next = set->box[1];
+	struct mailbox *lead = &pair->box[0], *next = &pair->box[1];
 	int64_t now = time(NULL), keep = (int64_t)v->conf->log_days * 86400;
 	char line[128];
 	enum status st;
 	uint32_t n;
 
-	st = mailboxes_agree(set, v->rec, INT64_MAX, err);
+	st = pair_agree(pair, v->rec, INT64_MAX, err);
 	if (st != ST_OK)
 		return st;
 	n = higher(higher(lead->uids.next, next->uids.next),
@@ -166,8 +135,8 @@ hand_over(const struct visit *v, struct mailboxes *set, struct err *err)
 	if (st == ST_OK)
 		st = give_log(lead, err);
 	if (st == ST_OK)
-		st = deliveries_merge(&next->log, next->md->ctl, &lead->log, now,
-		    keep, err);
+		st = deliveries_merge(&next->log, next->md->ctl, &lead->log,
+		    now, keep, err);
 	if (st == ST_OK)
 		st = deliveries_lead(&next->log, v->rec->version + 1, err);
 	if (st == ST_OK)
@@ -182,75 +151,60 @@ hand_over(const struct visit *v, struct mailboxes *set, struct err *err)
 	    err_sys(err, "write to the caller") : ST_OK;
 }
 
-/* Has the mailbox seen its leader change since, or is that being prepared? */
-static bool
-led_since(const struct visit *v, const struct mailboxes *set)
-{
-	uint64_t ours = v->rec->version + (v->next != SIDE_NONE);
-	int i;
-
-	for (i = 0; i < set->n; i++)
-		if (set->box[i]->log.fd != -1 && set->box[i]->log.led > ours)
-			return true;
-	return false;
-}
-
 /*
- * Under the locks: is the record we go by the map's still?  Who leads tells it what
- * landed, and which side may have clients: by a former one a line of the present
- * leader could be taken for one that was never whole.  ST_NONE: whoever changed it
- * had these locks after us.
+ * Under the locks: is the record we go by the map's still?  The leader tells
+ *                                                           what
+ * landed, and which side may have clients: by a former one a line of the
+ * present leader could be taken for one that was never whole.
  */
 static enum status
-is_current(const struct visit *v, const struct mailboxes *set, struct err *err)
+is_current(void *arg, const struct record **rec, struct err *err)
 {
+	const struct visit *v = arg;
 	struct record *now = NULL;
 	enum status st = ST_OK;
-	bool changed = led_since(v, set);
+	bool changed = false;
 
-	if (changed && v->next == SIDE_NONE)
-		return ST_NONE;
-	if (!changed && v->next != SIDE_NONE && v->map != NULL) {
+	*rec = v->rec;
+	if (v->next != SIDE_NONE && v->map != NULL) {
 		st = map_get_stored(v->map, v->ctx, v->rec->user, &now, err);
 		changed = st == ST_NONE ||
 		    (st == ST_OK && now->version != v->rec->version);
 		talloc_free(now);
 	}
-	return changed ? err_set(err, ST_AGAIN, "somebody else changed the record "
-	    "of %s", v->rec->user) : st;
+	return changed ? err_set(err, ST_AGAIN, "somebody else changed the "
+	    "record of %s", v->rec->user) : st;
 }
 
+/* Only what the leader has is made on the next one: what the follower alone has
+ * is no mailbox to lead with. */
 static enum status
-visit(const struct visit *v, const char *folder, struct err *err)
+visit(struct visit *v, const char *folder, struct err *err)
 {
 	TALLOC_CTX *ctx = must(talloc_new(v->ctx));
-	int64_t keep = (int64_t)v->conf->log_days * 86400;
-	struct mailbox box[2];
-	struct mailboxes set = { .n = 0 };
+	struct plan plan;
+	struct pair_place place = { v->rec, v->conf, &plan, folder,
+	    v->next == SIDE_NONE ? PAIR_MAKE_NONE : PAIR_MAKE_FOLLOWER };
+	struct pair_terms terms = { .wait = v->wait, .any_version = true,
+	    .ahead = v->next != SIDE_NONE, .ask = is_current, .arg = v,
+	    .now = time(NULL), .keep = (int64_t)v->conf->log_days * 86400 };
+	struct pair pair;
 	enum status st;
-	int i;
 
-	st = open_both(v, ctx, folder, box, &set, err);
-	if (st != ST_OK || set.n == 0)
-		goto out;
-	st = mailboxes_lock(&set, v->wait, err);
-	if (st != ST_OK)
-		goto out;
-	for (i = 0; i < set.n && st == ST_OK; i++)
-		st = mailbox_read(set.box[i], false, err);
-	if (st == ST_OK)
-		st = is_current(v, &set, err);
-	/* What became of a message the leader alone can tell: of a folder that a
-	 * client deleted there, the next delivery to it will. */
-	if (st == ST_OK && set.box[0]->side == record_leader(v->rec))
-		st = mailboxes_decide(&set, NULL, time(NULL), keep, err);
+	pair_all_sides(v->rec, &plan);
+	st = pair_open(&pair, ctx, &place, err);
+	if (st == ST_OK && pair.n > 0)
+		st = pair_take(&pair, &terms, err);
+	/* Whoever changed the leader since has held these locks after us. */
+	if (pair.overtaken)
+		st = v->next == SIDE_NONE ? ST_OK : err_set(err, ST_AGAIN,
+		    "somebody else changed the record of %s", v->rec->user);
 	/* Mail without uidlist cannot be handed over: agree says what to do. */
-	if (st == ST_OK && v->next != SIDE_NONE && set.n == 2)
-		st = hand_over(v, &set, err);
-	mailboxes_unlock(&set);
-out:
+	else if (st == ST_OK && v->next != SIDE_NONE && pair.n == 2)
+		st = hand_over(v, &pair, err);
+	pair_release(&pair);
 	talloc_free(ctx);
-	return st == ST_NONE ? ST_OK : st;
+	return st;
 }
 
 /* In the child. */
@@ -282,7 +236,8 @@ add_floor(const char *line, void *arg)
 	struct floor *f;
 	char guid[33];
 
-	if (sscanf(line, "floor %32[0-9a-f] %lu %lu", guid, &validity, &next) != 3)
+	if (sscanf(line, "floor %32[0-9a-f] %lu %lu", guid, &validity,
+	    &next) != 3)
 		return;
 	*to->floors = must(talloc_realloc(to->ctx, *to->floors, struct floor,
 	    (unsigned)*to->n + 1));
@@ -297,7 +252,8 @@ barrier(TALLOC_CTX *ctx, const struct record *rec, const struct conf *conf,
     enum side next, struct map *map, struct floor **floors, size_t *nfloors,
     struct err *err)
 {
-	struct visit v = { ctx, rec, conf, next, map, conf->deadline * 1000L, -1 };
+	struct visit v = { ctx, rec, conf, next, map, conf->deadline * 1000L,
+	    -1 };
 	struct found to = { ctx, floors, nfloors };
 
 	*floors = NULL;

@@ -32,7 +32,8 @@ make_uidlist(struct mailbox *box, uint32_t validity, uint32_t next,
 	return st == ST_OK ? st : err_wrap(err, st, "%s", box->md->path);
 }
 
-/* A leader without uidlist: `model` (NULL: none) is the same mailbox elsewhere. */
+/* A leader without uidlist: `model` (NULL: none) is the same mailbox
+ * elsewhere. */
 static enum status
 lead_make(struct mailbox *lead, const struct mailbox *model, bool two,
     struct err *err)
@@ -109,9 +110,9 @@ struct copy {				/* of a message that is caught up */
 /*
  * One message.  The file comes first here, then the line: a follower with
  * the line only would never be given the file again.  Its name is the same
- * whatever the flags: who goes on after a crash writes over what had no line yet.
- * The line has the leader's keys: a copy made by IMAP has its GUID there, and
- * what was fetched by POP3 its UIDL; another GUID would be another message.
+ * whatever the flags: who goes on after a crash writes over what had no line
+ * yet. The line has the leader's keys: a copy made by IMAP has its GUID there,
+ * and what was fetched by POP3 its UIDL; another GUID would be another message.
  */
 static enum status
 copy_message(struct mailbox *lead, struct mailbox *follow,
@@ -136,14 +137,14 @@ copy_message(struct mailbox *lead, struct mailbox *follow,
 /* The flags, once the lines are on the disk.  What a crash leaves without them
  * is the mirror's business, as is every flag set from now on. */
 static enum status
-give_flags(struct mailboxes *set, const struct copy *c, size_t n,
+give_flags(struct pair *pair, const struct copy *c, size_t n,
     TALLOC_CTX *ctx, struct err *err)
 {
-	const struct maildir *md = set->box[1]->md;
+	const struct maildir *md = pair->box[1].md;
 	enum status st = ST_OK;
 	size_t i;
 
-	if (n > 0 && fdatasync(set->box[1]->uids.fd) == -1)
+	if (n > 0 && fdatasync(pair->box[1].uids.fd) == -1)
 		return err_sys(err, "%s: sync %s", md->path, UIDLIST_NAME);
 	for (i = 0; i < n && st == ST_OK; i++) {
 		bool new = c[i].file != NULL && strcmp(c[i].sub, "new") == 0;
@@ -151,7 +152,7 @@ give_flags(struct mailboxes *set, const struct copy *c, size_t n,
 		if (c[i].file == NULL || (new && strcmp(c[i].file,
 		    c[i].base) == 0))
 			continue;
-		st = mailboxes_keep(set, err);
+		st = pair_keep(pair, err);
 		if (st == ST_OK && renameat(md->new, c[i].base, new ? md->new :
 		    md->cur, maildir_without_keywords(ctx, c[i].file)) == -1)
 			st = err_sys(err, "%s: rename new/%s", md->path,
@@ -161,10 +162,10 @@ give_flags(struct mailboxes *set, const struct copy *c, size_t n,
 }
 
 /*
- * The follower's last line, where the leader has another at that UID or has never
- * got that far: the power was lost when it was on one disk only, and the intent with
- * the leader's.  No file stands behind it (else the leader's uidlist is older than
- * its mailbox), and nobody has been shown its UID.
+ * The follower's last line, where the leader has another at that UID or has
+ * never got that far: the power was lost when it was on one disk only, and the
+ * intent with the leader's.  No file stands behind it (else the leader's
+ * uidlist is older than its mailbox), and nobody has been shown its UID.
  */
 static enum status
 drop_orphan(const struct mailbox *lead, struct mailbox *follow, struct err *err)
@@ -196,9 +197,9 @@ drop_orphan(const struct mailbox *lead, struct mailbox *follow, struct err *err)
 }
 
 static enum status
-catch_up(struct mailboxes *set, long long until, struct err *err)
+catch_up(struct pair *pair, long long until, struct err *err)
 {
-	struct mailbox *lead = set->box[0], *follow = set->box[1];
+	struct mailbox *lead = &pair->box[0], *follow = &pair->box[1];
 	struct uidlist_line *lines = NULL;
 	struct copy *copies = NULL;
 	struct err flags;
@@ -218,25 +219,25 @@ catch_up(struct mailboxes *set, long long until, struct err *err)
 			    "catch up, the next delivery goes on",
 			    follow->md->path, n - i);
 		else
-			st = mailboxes_keep(set, err);
+			st = pair_keep(pair, err);
 		if (st == ST_OK)
 			st = copy_message(lead, follow, &lines[i], &copies[i],
 			    ctx, err);
 	}
 	if (st == ST_OK)
-		st = give_flags(set, copies, i, ctx, err);
+		st = give_flags(pair, copies, i, ctx, err);
 	else				/* of those that were done */
-		(void)!give_flags(set, copies, i > 0 ? i - 1 : 0, ctx, &flags);
+		(void)!give_flags(pair, copies, i > 0 ? i - 1 : 0, ctx, &flags);
 	talloc_free(ctx);
 	return st;
 }
 
 enum status
-mailboxes_agree(struct mailboxes *set, const struct record *rec,
+pair_agree(struct pair *pair, const struct record *rec,
     long long until, struct err *err)
 {
-	struct mailbox *lead = set->box[0];
-	struct mailbox *follow = set->n > 1 ? set->box[1] : NULL;
+	struct mailbox *lead = &pair->box[0];
+	struct mailbox *follow = pair_follower(pair);
 	enum status st = ST_OK;
 
 	if (lead->uids.fd == -1)
@@ -249,5 +250,5 @@ mailboxes_agree(struct mailboxes *set, const struct record *rec,
 	st = follow_make(lead, follow, rec, err);
 	if (st == ST_OK)
 		st = drop_orphan(lead, follow, err);
-	return st == ST_OK ? catch_up(set, until, err) : st;
+	return st == ST_OK ? catch_up(pair, until, err) : st;
 }

@@ -2,14 +2,14 @@
 /*
  * recover.c - what became of a delivery whose process is gone, or asleep
  */
+#include "lda/store/recover.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "lda/store/mailbox.h"
 
 #define FENCE_MAX (MAILDIR_NAME_MAX + 16)
 
@@ -18,8 +18,10 @@ struct deciding {			/* what the steps below share */
 	int64_t		 now, keep;
 };
 
-void
-mailbox_tmp_name(char *base)
+/* "TIME.M1P2.host" of "TIME.M1P2.host,S=1,W=1": the name in tmp/.  Cuts
+ * base. */
+static void
+cut_sizes(char *base)
 {
 	char *size = strstr(base, ",S=");
 
@@ -27,7 +29,8 @@ mailbox_tmp_name(char *base)
 		*size = '\0';
 }
 
-/* Both sides, the follower first: the leader's word ends the undecided state. */
+/* Both sides, the follower first: the leader's word ends the undecided
+ * state. */
 static enum status
 log_outcome(const struct deciding *dc, const struct intent *in,
     enum outcome outcome, struct err *err)
@@ -35,8 +38,8 @@ log_outcome(const struct deciding *dc, const struct intent *in,
 	enum status st = ST_OK;
 
 	if (dc->follow != NULL)
-		st = deliveries_decide(&dc->follow->log, dc->follow->md->ctl, in,
-		    outcome, dc->now, dc->keep, err);
+		st = deliveries_decide(&dc->follow->log, dc->follow->md->ctl,
+		    in, outcome, dc->now, dc->keep, err);
 	if (st == ST_OK)
 		st = deliveries_decide(&dc->lead->log, dc->lead->md->ctl, in,
 		    outcome, dc->now, dc->keep, err);
@@ -55,8 +58,9 @@ static enum status	has_line(const struct mailbox *, const struct intent *,
 
 /*
  * The line of a void attempt.  Its UID stays used; but where the power was lost
- * and the leader never had that line (it is written first, and both are waited for
- * together) a client may be given the UID there: it must stay free here as well.
+ * and the leader never had that line (it is written first, and both are waited
+ * for together) a client may be given the UID there: it must stay free here as
+ * well.
  */
 static enum status
 strip_line(const struct mailbox *lead, struct mailbox *box,
@@ -97,10 +101,10 @@ strip(const struct mailbox *lead, struct mailbox *box, const struct intent *in,
 }
 
 /*
- * The fence: renamed and synced, no sleeper can bring the file into new/ any more.
- * *held false: there is nothing to fence.  The rename itself is the question, so that
- * nobody's rename to new/ falls between question and fence.  Whoever made the fence
- * may have died before he could log it: it still stands.
+ * The fence: renamed and synced, no sleeper can bring the file into new/ any
+ * more. *held false: there is nothing to fence.  The rename itself is the
+ * question, so that nobody's rename to new/ falls between question and fence.
+ * Whoever made the fence may have died before he could log it: it still stands.
  */
 static enum status
 raise_fence(struct maildir *md, const char *tmp, bool *held, struct err *err)
@@ -116,8 +120,8 @@ raise_fence(struct maildir *md, const char *tmp, bool *held, struct err *err)
 	return st == ST_OK && *held ? sync_dir(md->tmp, md, err) : st;
 }
 
-/* Behind the fence.  The order is the meaning: logged, it is known why; only then
- * unlinked. */
+/* Behind the fence.  The order is the meaning: logged, it is known why; only
+ * then unlinked. */
 static enum status
 decide_void(const struct deciding *dc, const struct intent *in, const char *tmp,
     struct err *err)
@@ -160,9 +164,9 @@ has_line(const struct mailbox *box, const struct intent *in, bool *has,
 
 /*
  * The follower is renamed before the leader, so it lacks a landed message only
- * when its filer lost the rename, or when it had no part in the delivery.  Then it
- * has no line for it either: to catch up is what brings it there, with all that lies
- * below, in order.
+ * when its filer lost the rename, or when it had no part in the delivery.  Then
+ * it has no line for it either: to catch up is what brings it there, with all
+ * that lies below, in order.
  */
 static enum status
 complete(const struct deciding *dc, const struct intent *in, const char *tmp,
@@ -183,13 +187,14 @@ complete(const struct deciding *dc, const struct intent *in, const char *tmp,
 		talloc_free(mine);
 		return st;
 	}
-	st = maildir_open_message(NULL, lead->md, in->name, &sub, &file, &fd, err);
+	st = maildir_open_message(NULL, lead->md, in->name, &sub, &file, &fd,
+	    err);
 	if (st == ST_OK) {
 		st = maildir_copy_in(follow->md, fd, tmp, sub,
 		    maildir_without_keywords(file, file), err);
 		(void)close(fd);
 		talloc_free(file);
-	} else if (st == ST_NONE)	/* the client was faster: nothing to copy */
+	} else if (st == ST_NONE)	/* the client was faster */
 		st = ST_OK;
 	if (st == ST_OK && unlinkat(follow->md->tmp, tmp, 0) == -1 &&
 	    errno != ENOENT)
@@ -229,7 +234,8 @@ is_seen(const struct deciding *dc, const struct intent *in, bool *seen,
 	return st == ST_NONE ? ST_OK : st;
 }
 
-/* An intent of the leader's own log: its tmp/ is the judge, unless one was there. */
+/* An intent of the leader's own log: its tmp/ is the judge, unless one was
+ * there. */
 static enum status
 decide_lead(const struct deciding *dc, const struct intent *in, struct err *err)
 {
@@ -239,7 +245,7 @@ decide_lead(const struct deciding *dc, const struct intent *in, struct err *err)
 	bool held, seen = true;
 
 	memcpy(tmp, in->name, sizeof(tmp));
-	mailbox_tmp_name(tmp);
+	cut_sizes(tmp);
 	st = deliveries_lookup(&dc->lead->log, in->key, in->name, &here, err);
 	if (st == ST_OK && dc->follow != NULL)
 		st = deliveries_lookup(&dc->follow->log, in->key, in->name,
@@ -253,7 +259,8 @@ decide_lead(const struct deciding *dc, const struct intent *in, struct err *err)
 		st = is_seen(dc, in, &seen, err);
 	if (st != ST_OK)
 		return st;
-	/* Void is for ever, too: a sleeper may have written its intent again. */
+	/* Void is for ever, too: a sleeper may have written its intent
+	 * again. */
 	return held || here == OUTCOME_VOID || !seen ?
 	    decide_void(dc, in, tmp, err) : decide_landed(dc, in, tmp, err);
 }
@@ -273,7 +280,7 @@ decide_follow(const struct deciding *dc, const struct intent *in,
 	if (st != ST_OK)
 		return st;
 	memcpy(tmp, in->name, sizeof(tmp));
-	mailbox_tmp_name(tmp);
+	cut_sizes(tmp);
 	if (said == OUTCOME_DONE)
 		return decide_landed(dc, in, tmp, err);
 	st = raise_fence(dc->lead->md, tmp, &held, err);
@@ -305,11 +312,19 @@ is_open(const struct deliveries *d, const struct intent *in, bool all)
 }
 
 enum status
-mailboxes_decide(struct mailboxes *set, const unsigned char *key, int64_t now,
-    int64_t keep, struct err *err)
+recover_check(struct mailbox *lead, struct mailbox *follow, struct err *err)
 {
-	struct deciding dc = { set->box[0], set->n > 1 ? set->box[1] : NULL,
-	    now, keep };
+	enum status st = dotlock_check(&lead->lock, err);
+
+	return st == ST_OK && follow != NULL ?
+	    dotlock_check(&follow->lock, err) : st;
+}
+
+enum status
+recover_decide(struct mailbox *lead, struct mailbox *follow,
+    const unsigned char *key, int64_t now, int64_t keep, struct err *err)
+{
+	struct deciding dc = { lead, follow, now, keep };
 	bool all = key == NULL || has_landed(&dc.lead->log, key) ||
 	    (dc.follow != NULL && has_landed(&dc.follow->log, key));
 	enum status st = ST_OK;
@@ -319,7 +334,7 @@ mailboxes_decide(struct mailboxes *set, const unsigned char *key, int64_t now,
 	for (i = 0; i < DELIVERIES_SLOTS && st == ST_OK; i++) {
 		in = dc.lead->log.slot[i];
 		if (is_open(&dc.lead->log, &in, all)) {
-			st = mailboxes_check(set, err);
+			st = recover_check(lead, follow, err);
 			if (st == ST_OK)
 				st = decide_lead(&dc, &in, err);
 		}
@@ -328,7 +343,7 @@ mailboxes_decide(struct mailboxes *set, const unsigned char *key, int64_t now,
 	    i++) {
 		in = dc.follow->log.slot[i];
 		if (is_open(&dc.follow->log, &in, all)) {
-			st = mailboxes_check(set, err);
+			st = recover_check(lead, follow, err);
 			if (st == ST_OK)
 				st = decide_follow(&dc, &in, err);
 		}
@@ -345,7 +360,7 @@ is_in_doubt(const struct deciding *dc, const struct intent *in, bool *doubt,
 	enum status st;
 
 	memcpy(tmp, in->name, sizeof(tmp));
-	mailbox_tmp_name(tmp);
+	cut_sizes(tmp);
 	(void)snprintf(fence, sizeof(fence), "%s.void", tmp);
 	*doubt = true;
 	if (dc->now - in->at > DELIVERIES_SWEPT)
@@ -359,11 +374,10 @@ is_in_doubt(const struct deciding *dc, const struct intent *in, bool *doubt,
 }
 
 enum status
-mailboxes_settle(struct mailboxes *set, int64_t now, int64_t keep,
-    struct err *err)
+recover_settle(struct mailbox *lead, struct mailbox *follow, int64_t now,
+    int64_t keep, struct err *err)
 {
-	struct deciding dc = { set->box[0], set->n > 1 ? set->box[1] : NULL,
-	    now, keep };
+	struct deciding dc = { lead, follow, now, keep };
 	enum status st = ST_OK;
 	struct intent in;
 	bool doubt;

@@ -15,8 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lda/store/mailbox.h"
 #include "lda/store/deliveries_disk.h"
+#include "lda/store/recover.h"
 
 #define NOW	1700000000
 #define KEEP	(5 * 86400)
@@ -124,8 +124,8 @@ open_box(TALLOC_CTX *ctx, struct mailbox *box, int i)
 	struct err err;
 
 	*box = (struct mailbox){ .side = i == 0 ? OLD : NEW };
-	HOLDS(
-	    maildir_open(ctx, &loc, "", NULL, false, &box->md, &err) == ST_OK);
+	HOLDS(maildir_open(ctx, &loc, "", NULL, false, &box->md,
+	    &err) == ST_OK);
 }
 
 static void
@@ -142,7 +142,6 @@ static void
 check(TALLOC_CTX *ctx)
 {
 	struct mailbox box[2];
-	struct mailboxes set = { .box = { &box[0], &box[1] }, .n = 2 };
 	unsigned new_, cur;
 	enum status st;
 	struct err err;
@@ -152,10 +151,11 @@ check(TALLOC_CTX *ctx)
 	open_box(ctx, &box[1], 1);
 	new_ = fuzz_count(box[0].md->new);
 	cur = fuzz_count(box[0].md->cur);
-	HOLDS(mailboxes_lock(&set, 0, &err) == ST_OK);
 	for (i = 0; i < 2; i++)
-		HOLDS(mailbox_read(&box[i], true, &err) == ST_OK);
-	st = mailboxes_decide(&set, NULL, NOW, KEEP, &err);
+		HOLDS(mailbox_lock(&box[i], false, 0, &err) == ST_OK);
+	for (i = 0; i < 2; i++)
+		HOLDS(mailbox_read(&box[i], false, &err) == ST_OK);
+	st = recover_decide(&box[0], &box[1], NULL, NOW, KEEP, &err);
 	if (st == ST_OK) {
 		check_log(&box[0].log);
 		check_log(&box[1].log);
@@ -166,7 +166,8 @@ check(TALLOC_CTX *ctx)
 	    fuzz_count(box[0].md->cur) == cur);
 	HOLDS(fuzz_is(box[0].md->ctl, UIDLIST_NAME, LIST, strlen(LIST)));
 	HOLDS(box[1].uids.next >= 10);
-	mailboxes_unlock(&set);
+	mailbox_release(&box[1]);
+	mailbox_release(&box[0]);
 	for (i = 0; i < 2; i++)
 		check_beside(i, 6);	/* tmp new cur, uidlist, log, keep */
 }

@@ -50,6 +50,7 @@
 #define DONE 2
 #define VOID 3
 /* who holds a lock: deliverers are 1 .. NM */
+#define EFFECT_ 7
 #define MIRROR 8
 #define MOVER 9
 #define NOBODY 9		/* no IMAP session */
@@ -205,6 +206,11 @@ inline resolve_one(l, i)
 	   (S[l].lg[i] != DONE && S[1 - l].lg[i] == INTENT) ->
 		if
 		:: S[l].lg[i] == INTENT && LANDED(l, i) ->
+			if		/* the follower lost its rename */
+			:: S[l].f[i] == IN && S[1 - l].f[i] != IN &&
+			   S[1 - l].uid[i] != 0 -> S[1 - l].f[i] = IN
+			:: else
+			fi;
 			S[l].lg[i] = DONE; S[1 - l].lg[i] = DONE
 		:: else ->
 			S[l].lg[i] = VOID; S[1 - l].lg[i] = VOID;
@@ -556,6 +562,38 @@ inline resolve(l)
 #endif
 }
 
+#ifdef EFFECT
+/*
+ * A program of an rc file has run for any time: what it did is logged under the locks,
+ * and whoever has the locks decides what others left.  By whom?
+ */
+proctype effect()
+{
+	byte i, l;
+	bool two;
+
+	atomic { BOTH(EFF) || moved -> l = LEADER(EFF); two = BOTH(EFF) };
+	if
+	:: two ->
+		takeboth(EFFECT_);
+#ifndef STALE_EFFECT
+		atomic {
+			if
+			:: EFF == CUT -> l = LEADER(from)
+			:: else -> l = LEADER(EFF); two = BOTH(EFF)
+			fi
+		};
+#endif
+		if
+		:: two -> resolve(l)
+		:: else		/* one side alone is written by now */
+		fi;
+		dropboth(EFFECT_)
+	:: else
+	fi
+}
+#endif
+
 inline barrier()
 {
 #ifdef NO_BARRIER
@@ -730,6 +768,9 @@ init {
 #endif
 #ifdef STALL
 		run stall();
+#endif
+#ifdef EFFECT
+		run effect();
 #endif
 		run client(); run mirror(); run mover(); run clock(); run judge()
 	}

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "lda/store/barrier.h"
-#include "lda/store/mailbox.h"
+#include "lda/store/pair.h"
 #include "lda/transaction.h"
 #include "maps/transition.h"
 
@@ -99,7 +99,8 @@ run(const char *text, size_t len, struct delivery *dv, struct err *err)
 	*dv = (struct delivery){ .ctx = ctx, .conf = conf,
 	    .user = "u", .recipient = "u@x.test", .folder = "", .uids = true,
 	    .until = ts.tv_sec * 1000LL + 100000 };
-	/* In the killed child nothing may fail a test: it would go on with it. */
+	/* In the killed child nothing may fail a test: it would go on with
+	 * it. */
 	st = map_open(NULL, conf, MAP_OWNER | MAP_CREATE, &dv->map, err);
 	if (st == ST_OK)
 		st = map_get(dv->map, ctx, "u", NULL, time(NULL), &rec, err);
@@ -132,7 +133,8 @@ send_mail(int n, struct delivery *dv)
 		fail_msg("%s", err.text);
 }
 
-/* Files in new/ and cur/ whose uidlist line has a UID; -1 where one lacks it. */
+/* Files in new/ and cur/ whose uidlist line has a UID; -1 where one lacks
+ * it. */
 static int
 count(const char *side, uint32_t *next)
 {
@@ -370,8 +372,8 @@ same_lines(int n)
 	    "grep -qx 1 || exit 1; done", dir);
 }
 
-/* The same beside a client, who APPENDs before the delivery and after its death,
- * and changes a flag: the follower has all of it, once. */
+/* The same beside a client, who APPENDs before the delivery and after its
+ * death, and changes a flag: the follower has all of it, once. */
 static void
 killed_beside_a_client(void **state)
 {
@@ -399,8 +401,8 @@ killed_beside_a_client(void **state)
 	}
 }
 
-/* Not what cannot: glibc ends the process where a futex says so, and the address
- * sanitizer where its memory does. */
+/* Not what cannot: glibc ends the process where a futex says so, and the
+ * address sanitizer where its memory does. */
 static bool
 may_fail(long nr)
 {
@@ -415,8 +417,9 @@ may_fail(long nr)
 static long failing;			/* its number; -1: there was no nth */
 
 /*
- * In the child: the nth system call is not made and fails with `code`.  The exit
- * status, -1 where the child ended before, or where the call cannot fail so.
+ * In the child: the nth system call is not made and fails with `code`.  The
+ * exit status, -1 where the child ended before, or where the call cannot fail
+ * so.
  */
 static int
 failed_at(int nth, int code, const char *text)
@@ -470,8 +473,8 @@ entry:
 	}
 }
 
-/* Whatever call fails, once: it is delivered whole, or deferred with nothing half
- * to be seen; and the retry makes it right. */
+/* Whatever call fails, once: it is delivered whole, or deferred with nothing
+ * half to be seen; and the retry makes it right. */
 static void
 fails_anywhere(int code)
 {

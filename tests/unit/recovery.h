@@ -2,9 +2,9 @@
 /*
  * recovery.h - what a delivery left that ended half-way, and the next one
  *
- * For tests of one program each: everything is static.  The states that a crash, a
- * lost log or a change of state leaves behind are made by hand: what is in tmp/, the
- * uidlists and the logs of each side.
+ * For tests of one program each: everything is static.  The states that a
+ * crash, a lost log or a change of state leaves behind are made by hand: what
+ * is in tmp/, the uidlists and the logs of each side.
  */
 #ifndef TESTS_UNIT_RECOVERY_H
 #define TESTS_UNIT_RECOVERY_H
@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "lda/store/barrier.h"
-#include "lda/store/mailbox.h"
+#include "lda/store/pair.h"
 #include "lda/transaction.h"
 #include "maps/base/clock.h"
 #include "maps/transition.h"
@@ -103,7 +103,7 @@ record(void)
 }
 
 /* A step, and its barrier, as the command does it. */
-static void
+static inline void
 step(enum state to)
 {
 	struct record *was = record(), *is = NULL;
@@ -172,8 +172,8 @@ send_to(const char *folder, int n)
 enum left { LINE = 1, INTENT = 2, LANDED = 4 };
 
 /*
- * What is left of a delivery of message n to BOX ("old/u"): its line, its intent,
- * `seconds` old, its file in `where` ("tmp", "new" or NULL: nowhere).
+ * What is left of a delivery of message n to BOX ("old/u"): its line, its
+ * intent, `seconds` old, its file in `where` ("tmp", "new" or NULL: nowhere).
  */
 static void
 leave(const char *box, int n, uint32_t uid, const char *where, int left,
@@ -222,7 +222,7 @@ has(const char *box, const char *want)
 	    "{ echo \"# %s: $(cat $top/got)\" >&2; exit 1; }", box, want, box);
 }
 
-static void
+static inline void
 both(const char *want)
 {
 	bool old = has("old/u", want), new = has("new/u", want);
