@@ -33,7 +33,7 @@ ok $? "and it is subscribed"
 cmp "$t/old/$u/Maildir/subscriptions" "$t/new/$u/Maildir/subscriptions" >>"$t/out"
 ok $? "on both sides"
 doveadm -c "$t/dv.conf" mailbox unsubscribe -u $u lists.dev && send $u+lists.dev two && settled &&
-	doveadm -c "$t/dv.conf" mailbox list -s -u $u >"$t/out" && ! grep -qx lists.dev "$t/out" &&
+	doveadm -c "$t/dv.conf" mailbox list -s -u $u >"$t/out" && lacks -qx lists.dev "$t/out" &&
 	imap $u select lists.dev uids >"$t/out" && is "$(tail -n 1 "$t/out")" "2 two"
 ok $? "who unsubscribes stays so"
 doveadm -c "$t/dv.conf" mailbox create -s -u $u other && send $u+second three && settled &&
@@ -59,14 +59,14 @@ mailferry add $v && mailferry step $v overlap && vsend $v hello && settled &&
 	cmp "$t/old/$v/Maildir/dovecot-uidlist" "$t/new/$v/Maildir/dovecot-uidlist" >>"$t/out"
 ok $? "pipe(8), a virtual user on both sides"
 grep -q "^Return-Path: <sender@client.test>" "$t/old/$v/Maildir/new/"* && grep -q "^X-Original-To: $v\|^Delivered-To: $v" "$t/old/$v/Maildir/new/"* &&
-	! grep -q '^From ' "$t/old/$v/Maildir/new/"*
+	lacks -q '^From ' "$t/old/$v/Maildir/new/"*
 ok $? "its headers are those that flags= asks for, without a From_ line"
-mailferry step $v cutover --for 30 && vsend $v later && sleep 2 && queue | grep -q 'mailbox of joe@virtual.test is being moved'
+mailferry step $v cutover --for 30 && vsend $v later && wait_for queued 'mailbox of joe@virtual.test is being moved'
 ok $? "in a window it stays in the queue"
 mailferry step $v settle && postqueue -c "$t/pf" -f && settled && [ "$(ls "$t/new/$v/Maildir/new" | wc -l)" -eq 2 ]
 ok $? "and comes afterwards"
 printf 'Subject: x\n\nx\n' >"$t/msg"
-sed -i "s/^trusted_users.*/trusted_users = $vmail/" "$conf" && kill -HUP "$mapd" && sleep 0.5
+sed -i "s/^trusted_users.*/trusted_users = $vmail/" "$conf" && reread "$mapd" "$t/mapd.log"
 setpriv --reuid=$u --regid=nogroup --clear-groups "$BUILD/lda/mailferry-lda" --config "$conf" -d $v <"$t/msg" >"$t/out" 2>&1
 [ $? -eq 75 ] && grep -q '^4\.[0-9.]* .*not permitted' "$t/out"
 ok $? "who is not trusted may not deliver for him"

@@ -55,7 +55,7 @@ ok $? "without locks it comes, once to each"
 mail 4 && mv "$t/old/$u" "$t/away" && : >"$t/old/$u"
 "$BUILD/lda/mailferry-lda" --config "$conf" -d $u mferry2 mferry3 <"$t/msg" >&- 2>&-
 is $? 75 && rm "$t/old/$u" && mv "$t/away" "$t/old/$u" &&
-	is "$(cat "$t"/old/mferry[23]/Maildir/new/* | grep -c '^Subject: 4')" 2 && ! grep -r '^4\.' "$t"/old/mferry[23]/Maildir/new
+	is "$(cat "$t"/old/mferry[23]/Maildir/new/* | grep -c '^Subject: 4')" 2 && lacks -r '^4\.' "$t"/old/mferry[23]/Maildir/new
 ok $? "no standard output: what is said of one user is not in the others' mail"
 
 mail 5 && strace -o /dev/null -f -e inject=access,faccessat,faccessat2:error=ESTALE "$BUILD/lda/mailferry-lda" --config "$conf" -d $u <"$t/msg" >"$t/out" 2>&1

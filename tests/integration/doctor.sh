@@ -7,7 +7,7 @@ site_begin
 user_add 1
 u=mferry1
 says() { grep -q -e "$1" "$t/out" || { echo "does not say $1" >>"$t/out"; return 1; }; }
-silent() { ! grep -q -e "$1" "$t/out" || { echo "says $1" >>"$t/out"; return 1; }; }
+silent() { lacks -q -e "$1" "$t/out" || { echo "says $1" >>"$t/out"; return 1; }; }
 fails() { s=$1; shift; "$@"; rc=$?; [ $rc -eq "$s" ] || { echo "status $rc, want $s" >>"$t/out"; return 1; }; }
 set_key() { sed -i "/^$1 =/d" "$conf"; [ $# -lt 2 ] || echo "$1 = $2" >>"$conf"; }
 postfix_conf()	# LINE...; with a date that is past: Postfix reads a new file until it is not
@@ -100,7 +100,7 @@ for p in sys.argv[1:]:
 time.sleep(120)
 END
 fake=$!
-i=0; until [ -S "$t/spool/milter.sock" ] || [ $i -gt 50 ]; do sleep 0.1; i=$((i + 1)); done
+wait_for [ -S "$t/spool/milter.sock" ]
 doctor && says "smtpd_milters: ok"
 ok $? "one that does"
 chmod 600 "$t/run/milter.sock"; fails 1 doctor && says "user postfix: Permission denied"; r=$?; chmod 666 "$t/run/milter.sock"; [ $r -eq 0 ]
@@ -137,7 +137,7 @@ port=$(free_port); set_key milter_socket "inet:$port@127.0.0.1"; postfix_conf "s
 fails 1 doctor && says "smtpd_milters: bad: inet:127.0.0.1:$port: nobody answers" && silent "not in it"
 ok $? "a milter by TCP that does not run"
 python3 -c 'import socket, sys, time; s = socket.create_server(("127.0.0.1", int(sys.argv[1]))); time.sleep(60)' "$port" & tcp=$!
-i=0; until doctor || [ $i -gt 50 ]; do sleep 0.1; i=$((i + 1)); done
+wait_for doctor
 says "smtpd_milters: ok, inet:127.0.0.1:$port answers"
 ok $? "one that does"
 kill $tcp; wait $tcp 2>/dev/null; set_key milter_socket
@@ -225,7 +225,7 @@ mailferry step $u cutover --for 60 && fails 1 doctor && says "logins: bad: $u is
 ok $? "a window that Dovecot does not know of"
 mailferry step $u settle && fails 1 doctor && says "logins: bad: the mail of $u, in settle, goes to $t/new/$u/Maildir, and Dovecot serves $t/old/$u/Maildir"
 ok $? "a Dovecot that does not follow the map"
-again() { doveadm -c "$t/dv.conf" stop; i=0; while [ -e "$t/dv/master.pid" ] && [ $i -lt 50 ]; do sleep 0.1; i=$((i + 1)); done; dovecot_start "$@"; }
+again() { dovecot_stop; dovecot_start "$@"; }
 example dovecot-dict.conf; example mailferry-dict.conf.ext
 again "!include $t/dovecot-dict.conf" "mail_location = maildir:$t/old/%u/Maildir" && doctor && says "logins: ok"
 ok $? "as the manual says, it does"

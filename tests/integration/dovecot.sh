@@ -13,12 +13,6 @@ u=mferry1
 sed -i 's/^deadline.*/deadline = 12/' "$conf"
 echo "domains = example.test" >>"$conf"
 mapd_start
-dovecot_stop()
-{
-	doveadm -c "$t/dv.conf" stop
-	tries=0
-	while [ -e "$t/dv/master.pid" ] && [ $tries -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
-}
 deliver()	# SUBJECT
 {
 	printf 'From s@x.test  Mon Jan  1 00:00:00 2026\nSubject: %s\n\nx\n' "$1" |
@@ -35,7 +29,7 @@ deliver one && sees $u "OK 1" && is "$(where $u)" "maildir:$t/old/$u/Maildir"
 ok $? "no record: the mailbox that the map's default and the templates name"
 case $(login $u wrong) in *AUTHENTICATIONFAILED*) ;; *) false;; esac
 ok $? "a wrong password is one: the other passdb decides"
-! grep -q 'No password returned' "$t/dovecot.log" && [ "$(login nosuch x | grep -c OK)" -eq 0 ]
+lacks -q 'No password returned' "$t/dovecot.log" && [ "$(login nosuch x | grep -c OK)" -eq 0 ]
 ok $? "our passdb has no say, our userdb makes no user"
 is "$(where $u@example.test)" "" && is "$(where mferry2)" "maildir:$t/old/mferry2/Maildir"
 ok $? "the other userdb decides who there is"
@@ -56,9 +50,9 @@ except (OSError, imaplib.IMAP4.abort): pass
 open(sys.argv[4], "w").close()
 END
 session=$!
-i=0; while [ ! -e "$t/there" ] && [ $i -lt 100 ]; do sleep 0.1; i=$((i + 1)); done
+wait_for [ -e "$t/there" ]
 mailferry step $u cutover --for 60 && doveadm -c "$t/dv.conf" kick $u >"$t/out" 2>&1
-i=0; while [ ! -e "$t/kicked" ] && [ $i -lt 50 ]; do sleep 0.1; i=$((i + 1)); done
+wait_for [ -e "$t/kicked" ]
 [ -e "$t/kicked" ] && wait $session
 ok $? "cutover: the live session is kicked"
 sees $u "[UNAVAILABLE]"
@@ -88,14 +82,14 @@ echo "idle_timeout = 1" >>"$conf"; kill -HUP "$mapd"
 sed -i 's,proxy:,proxy:idle_msecs=60000:,' "$t/mailferry-dict.conf.ext"
 : >"$t/dovecot.log"
 dovecot_start "!include $t/dovecot-dict.conf" "$away" && sees $u OK && sleep 3 && sees $u OK && sees $u OK &&
-	! grep -i 'error' "$t/dovecot.log" >>"$t/out"
+	lacks -i 'error' "$t/dovecot.log"
 ok $? "a connection that mapd dropped when it was idle: no login fails"
 
 # A home that only Dovecot knows.
-sed -i "s,^old_mail.*,old_mail = %h/Maildir," "$conf" && kill -HUP "$mapd" && sleep 0.3 && sees mferry2 OK &&
+sed -i "s,^old_mail.*,old_mail = %h/Maildir," "$conf" && reread "$mapd" "$t/mapd.log" && sees mferry2 OK &&
 	is "$(where mferry2)" "maildir:~/Maildir" && [ -d "$t/home/mferry2/Maildir/cur" ]
 ok $? "a template with %h: the home of the other userdb"
-sed -i "s,^old_mail.*,old_mail = $t/old/%u/Maildir," "$conf" && kill -HUP "$mapd" && sleep 0.3
+sed -i "s,^old_mail.*,old_mail = $t/old/%u/Maildir," "$conf" && reread "$mapd" "$t/mapd.log"
 
 # Names of directories that would mean something to Dovecot.
 user_add 3; u=mferry1

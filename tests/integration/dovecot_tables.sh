@@ -15,9 +15,7 @@ mapd_start
 away="mail_location = maildir:/nonexistent/%u"
 again()		# LINE...
 {
-	doveadm -c "$t/dv.conf" stop 2>/dev/null
-	tries=0
-	while [ -e "$t/dv/master.pid" ] && [ $tries -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
+	dovecot_stop 2>/dev/null
 	: >"$t/dovecot.log"
 	dovecot_start "$@"
 }
@@ -26,7 +24,7 @@ later()		# USER
 {
 	case $(login "$1" x) in OK*|*AUTHENTICATIONFAILED*) return 1;; esac
 }
-quiet() { ! grep -e Error -e Panic -e Fatal "$t/dovecot.log" >>"$t/out"; }
+quiet() { lacks -e Error -e Panic -e Fatal "$t/dovecot.log"; }
 
 # A table.
 table() { mailferry export --format passwd-file "$t/mailferry.users" && chmod 644 "$t/mailferry.users"; }
@@ -93,7 +91,7 @@ for i in 1 2; do
 done >"$t/users.ldif"
 printf 'dn: dc=example,dc=org\nobjectClass: domain\ndc: example\n\n' | cat - "$t/users.ldif" >"$t/all.ldif"
 slapadd -q -f "$t/slapd.conf" -l "$t/all.ldif" >"$t/out" 2>&1 && { slapd -d 0 -f "$t/slapd.conf" -h "ldapi://$sock" & slapd=$!; }
-i=0; while [ ! -S "$t/ldap/sock" ] && [ $i -lt 50 ]; do sleep 0.1; i=$((i + 1)); done
+wait_for [ -S "$t/ldap/sock" ]
 state() { printf 'dn: uid=%s,dc=example,dc=org\nchangetype: modify\nreplace: mailferryState\nmailferryState: %s\n' $u "$1" | ldapmodify -x -H "ldapi://$sock" -D "cn=root,dc=example,dc=org" -w x >>"$t/out" 2>&1; }
 example dovecot-ldap.conf.ext
 sed -i "s,ldapi:///,ldapi://$sock,; s,ou=people\\,,,; s,/filer1/mail/,$t/old/,; s,/filer2/mail/,$t/new/," "$t/dovecot-ldap.conf.ext"

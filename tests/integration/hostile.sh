@@ -123,7 +123,7 @@ rm -f "$box/maildirsize"
 	! mailferry add mferry3 --new "$t/new/.." && mailferry add mferry3 --old "$t/old/mferry2/Maildir"
 ok $? "a location with .., a relative one, a name with a slash: refused"
 echo "trusted_users = $u" >>"$conf"; kill -HUP "$mapd"
-tries=0; until grep -q ': reloaded ' "$t/mapd.log" || [ $((tries += 1)) -gt 100 ]; do sleep 0.05; done
+wait_for grep -q ': reloaded ' "$t/mapd.log"
 mail 1 >"$t/msg"
 as 75 '' ARGS="-d mferry3" && is "$(find "$t/old/mferry2" | wc -l)" 1 && as 75 '' USER=mferry2 LOGNAME=mferry2 && as 75 '' USER=../mferry2 LOGNAME=../mferry2 &&
 	as 75 '' USER="$u mferry2" LOGNAME="$u mferry2" && is "$(find "$t/old/mferry2" "$t/new/mferry2" | wc -l)" 2

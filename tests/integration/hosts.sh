@@ -16,8 +16,7 @@ echo "skew = 0" >>"$conf"
 says() { grep -q -e "$1" "$t/out" || { echo "it does not say: $1" >>"$t/out"; return 1; }; }
 soon()		# COMMAND...: within 20 seconds
 {
-	tries=0
-	until "$@"; do [ $tries -lt 200 ] || return 1; sleep 0.1; tries=$((tries + 1)); done
+	wait_for "$@"
 }
 delivered() { grep -c 'status=sent' "$t/mail.log"; }
 flush() { for h in $hosts; do on $h; postqueue -c "$t/pf" -f; done; }

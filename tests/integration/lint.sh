@@ -50,7 +50,7 @@ says "^$rc:15:1: error: no flag, and skipped: Z" "a letter that is no flag"
 says "^$rc:18:1: error: a closing brace too many" "a brace too many"
 says "^$rc:19:1: error: a quote" "a quote that is not closed"
 says "^programs: .*spamc(1)" "programs, by how many files"
-! grep -q outside "$t/out"; ok $? "a Maildir outside is nothing to say"
+lacks -q outside "$t/out"; ok $? "a Maildir outside is nothing to say"
 mailferry lint --json $u mferry2 && false
 python3 -c 'import json, sys
 d = json.load(open(sys.argv[1]))

@@ -119,7 +119,7 @@ for i in range(400):
         assert b":OK\n" in a, a
 END
 ok $? "SIGHUP under load: no connection is lost"
-sed -i 's/^log = .*/lug = none/' "$conf" && kill -HUP "$mapd" && sleep 0.3 && grep -q "reload why=.*lug: .*log" "$t/mapd.log" &&
+sed -i 's/^log = .*/lug = none/' "$conf" && reread "$mapd" "$t/mapd.log" && grep -q "reload why=.*lug: .*log" "$t/mapd.log" &&
 	sed -i 's/^lug = .*/log = none/' "$conf" && mailferry show $u
 ok $? "a configuration that is wrong changes nothing, and is named"
 
@@ -128,7 +128,7 @@ while [ $i -lt 10 ]; do
 	mailferry add "kill$i" || break
 	kill -9 "$mapd"; wait "$mapd" 2>/dev/null
 	mapd_start
-	mailferry show --json "kill$i" && ! grep -q default "$t/out" || lost=1
+	mailferry show --json "kill$i" && lacks -q default "$t/out" || lost=1
 	i=$((i + 1))
 done
 is "$i $lost" "10 0"
@@ -140,11 +140,11 @@ mount -t tmpfs -o size=4m,mode=700 tmpfs "$t/map" 2>/dev/null && {
 	mapd_start
 	i=0
 	while mailferry add "fill$i" --address "$(head -c 200 /dev/zero | tr '\0' a)$i@x.test" && [ $i -lt 3000 ]; do i=$((i + 1)); done
-	grep -q 'map: ' "$t/out" && mailferry show fill0 && ! grep -q default "$t/out" && mailferry show "fill$((i - 1))" && ! grep -q default "$t/out" &&
+	grep -q 'map: ' "$t/out" && mailferry show fill0 && lacks -q default "$t/out" && mailferry show "fill$((i - 1))" && lacks -q default "$t/out" &&
 		mailferry show "fill$i" && grep -q 'default yes' "$t/out"
 	ok $? "a full disk: the change is refused, all others are there"
 	kill -9 "$mapd"; wait "$mapd" 2>/dev/null; mapd_start
-	mailferry show "fill$((i - 1))" && ! grep -q default "$t/out"
+	mailferry show "fill$((i - 1))" && lacks -q default "$t/out"
 	ok $? "and after a crash, too"
 	mapd_stop
 	umount "$t/map"
@@ -211,7 +211,7 @@ nonsense()	# PYTHON EXPRESSION: the bytes that it answers; None: nothing, ever
 		        keep = c
 	END
 	mapd=$!
-	while [ ! -e "$t/ready" ]; do sleep 0.05; done
+	wait_for [ -e "$t/ready" ]
 	{ env -i ASAN_OPTIONS=detect_leaks=0 USER=$u LOGNAME=$u HOME="$t/home/$u" setpriv --reuid=$u --regid=nogroup --clear-groups \
 		"$BUILD/lda/mailferry-lda" --config "$conf" <"$t/msg"; echo "status $?"; } 2>&1 | cat >"$t/out"
 	kill "$mapd"; wait "$mapd" 2>/dev/null

@@ -17,8 +17,8 @@ milter_run() { "$BUILD/milter/mailferry-milter" --config "$conf" --log stderr "$
 milter_start()
 {
 	"$BUILD/milter/mailferry-milter" --config "$conf" --log stderr 2>>"$t/milter.log" & milter=$!
-	mstarts=$((mstarts + 1)) tries=0
-	while [ "$(grep -c ': started ' "$t/milter.log")" -lt $mstarts ] && [ $tries -lt 100 ]; do sleep 0.05; tries=$((tries + 1)); done
+	mstarts=$((mstarts + 1))
+	wait_for more_often $((mstarts - 1)) ': started ' "$t/milter.log"
 }
 milter_stop() { kill "$milter"; wait "$milter"; rc=$?; milter=; return $rc; }
 logged() { grep -q "$1" "$t/milter.log"; }
@@ -28,8 +28,7 @@ counts()
 {
 	was=$(grep -c ': counts ' "$t/milter.log")
 	kill -USR1 "$milter"
-	tries=0
-	while [ "$(grep -c ': counts ' "$t/milter.log")" -le "$was" ] && [ $tries -lt 100 ]; do sleep 0.05; tries=$((tries + 1)); done
+	wait_for more_often "$was" ': counts ' "$t/milter.log"
 	grep ': counts ' "$t/milter.log" | tail -n 1 | grep -o '=[0-9]*' | tr -d '=\n' | sed 's/./&/g'
 }
 count() { counts >/dev/null; grep ': counts ' "$t/milter.log" | tail -n 1 | grep -o " $1=[0-9]*" | cut -d= -f2; }
@@ -102,9 +101,9 @@ probe Mferry2@EXAMPLE.test mferry2+list@example.test '"mferry2"@example.test' bo
 ok $? "in any case, with an extension, quoted, by an address of his"
 probe mferry2@virt.test mferry22@example.test mferry@example.test xmferry2@example.test >"$t/out" && is "$(cut -c1-3 "$t/out" | tr '\n' ' ')" "250 250 250 250 "
 ok $? "the same name in a virtual domain, and names like it, are others"
-rcpt staff@example.test >"$t/out" && grep -q ^250 "$t/out" && sleep 1 && queue | grep -q 'mferry2 is being moved\|4\.2\.1'
+rcpt staff@example.test >"$t/out" && grep -q ^250 "$t/out" && wait_for queued 'mferry2 is being moved\|4\.2\.1'
 ok $? "an alias of his comes in, and the LDA defers it"
-key window_text 'come back 100% later, in %s s'; kill -HUP "$milter"; sleep 0.3
+key window_text 'come back 100% later, in %s s'; reread "$milter" "$t/milter.log"
 probe mferry2@example.test >"$t/out"; grep -q '^451 4\.2\.1 come back 100% later, in [0-9]* s$' "$t/out" && logged reloaded
 ok $? "window_text, with a percent sign, by SIGHUP"
 key window_text ''; kill -HUP "$milter"
@@ -147,8 +146,8 @@ cat >>"$t/pf2/main.cf" <<-END
 	disable_dns_lookups = yes
 END
 postfix -c "$t/pf2" start >"$t/out" 2>&1; sender=yes
-sleep 1
-window 6
+wait_for listens "$smtp2"
+window 300
 python3 - "$smtp2" <<'END'
 import smtplib, sys
 s = smtplib.SMTP("127.0.0.1", int(sys.argv[1]), "there.test", 20)
@@ -156,20 +155,20 @@ for i in range(20):
     s.sendmail("sender@client.test", ["mferry%d@example.test" % n for n in (1, 2, 3)], "Subject: through %d\n\nx\n" % i)
 s.quit()
 END
-tries=0
-while [ "$(grep -l '^Subject: through' "$t/old/mferry1/Maildir/new/"* | wc -l)" -lt 20 -o "$(grep -l '^Subject: through' "$t/old/mferry3/Maildir/new/"* | wc -l)" -lt 20 ] && [ $tries -lt 45 ]; do sleep 0.1; tries=$((tries + 1)); done
-[ $tries -lt 45 ] && ! grep -l '^Subject: through' "$t/old/mferry2/Maildir/new/"* >/dev/null
+through() { is "$(grep -l '^Subject: through' "$t/old/$1/Maildir/new/"* | wc -l)" 20; }	# USER
+wait_for through mferry1 && wait_for through mferry3 && lacks -l '^Subject: through' "$t/old/mferry2/Maildir/new/"* &&
+	mailferry show mferry2 && grep -q '^effective cutover' "$t/out"
 ok $? "a sending Postfix: the innocent get theirs at once, while he is in the window"
-queue2() { postqueue -c "$t/pf2" -j 2>/dev/null; }
-tries=0
-while [ -n "$(queue2)" ] && [ $tries -lt 300 ]; do sleep 0.1; tries=$((tries + 1)); done
+out_of
+queue2_is_empty() { [ -z "$(postqueue -c "$t/pf2" -j 2>/dev/null)" ]; }
+wait_for queue2_is_empty
 settled
 for i in 1 2 3; do grep -h '^Subject: through' "$t/old/mferry$i/Maildir/new/"* | sort | uniq -c | awk '{ print $1 }' | sort | uniq -c; done >"$t/out"
-is "$(tr -s ' \n' ' ' <"$t/out")" " 20 1 20 1 20 1 " && grep -q 'mferry2.*status=deferred.*451 4\.2\.1' "$t/mail2.log" && ! grep -q 'status=bounced' "$t/mail2.log" "$t/mail.log"
+is "$(tr -s ' \n' ' ' <"$t/out")" " 20 1 20 1 20 1 " && grep -q 'mferry2.*status=deferred.*451 4\.2\.1' "$t/mail2.log" && lacks -q 'status=bounced' "$t/mail2.log" "$t/mail.log"
 ok $? "and he gets all of it after the window: nothing lost, nothing twice, no bounce"
 postfix -c "$t/pf2" stop >/dev/null 2>&1; sender=
-sleep 2; tries=0; until [ "$(count open)" = 0 ] || [ $tries -gt 100 ]; do postfix -c "$t/pf" reload >/dev/null 2>&1; sleep 0.2; tries=$((tries + 1)); done
-is "$(count open)" 0
+closed() { is "$(count open)" 0 || { postfix -c "$t/pf" reload >/dev/null 2>&1; sleep 0.2; return 1; }; }
+wait_for closed
 ok $? "every session that was opened was closed"
 
 window 600
@@ -272,36 +271,38 @@ under_load()	# SECONDS: one line for each kind of answer; meanwhile $2 is run
 		print("worst %.3f" % worst[0])
 	END
 	load=$!
-	tries=0; until [ -e "$t/begun" ] || [ $tries -gt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
+	wait_for [ -e "$t/begun" ]
 	sleep 0.7
 	$2
-	wait $load && awk '/^worst/ { ok = $2 < 1.5 } END { exit !ok }' "$t/load"
+	wait $load && awk -v most="$((1500 * $(slack)))" '/^worst/ { ok = $2 * 1000 < most } END { exit !ok }' "$t/load"
 }
 killed() { kill -9 "$mapd"; wait "$mapd" 2>/dev/null; sleep 0.7; }
-under_load 2 killed && cp "$t/load" "$t/out" && ! grep -q '^False y' "$t/load" && grep -q '^True y451 4.2.1' "$t/load" && grep -q '^True c' "$t/load" && logged 'unasked verdict=accept times=1 why="map: '
+under_load 2 killed && cp "$t/load" "$t/out" && lacks -q '^False y' "$t/load" && grep -q '^True y451 4.2.1' "$t/load" && grep -q '^True c' "$t/load" && logged 'unasked verdict=accept times=1 why="map: '
 ok $? "mapd killed under load: accepted from then on, at once"
-is "$(rcpt mferry2@example.test | cut -c1-3)" 250 && sleep 1 && queue | grep -q 'cannot ask mailferry-mapd'
+is "$(rcpt mferry2@example.test | cut -c1-3)" 250 && wait_for queued 'cannot ask mailferry-mapd'
 ok $? "and what was accepted waits for the LDA's answer"
-mapd_start; sleep 1.6
-is "$(direct mferry2@example.test | cut -c1-5)" "y451 " && is "$(direct mferry1@example.test)" c
+mapd_start
+refused() { is "$(direct mferry2@example.test | cut -c1-5)" "y451 "; }
+wait_for refused && is "$(direct mferry1@example.test)" c
 ok $? "mapd is back: the milter knows again"
 before=$(count unasked)
 stopped() { kill -STOP "$mapd"; sleep 2; kill -CONT "$mapd"; }
-under_load 4 stopped && cp "$t/load" "$t/out" && ! grep -q '^False y' "$t/load" && [ "$(count unasked)" -gt "$before" ]
+under_load 4 stopped && cp "$t/load" "$t/out" && lacks -q '^False y' "$t/load" && [ "$(count unasked)" -gt "$before" ]
 ok $? "mapd stands still for two seconds: no session waits longer than about one"
-key milter_default tempfail; kill -HUP "$milter"; sleep 0.3
+key milter_default tempfail; reread "$milter" "$t/milter.log"
 mapd_stop; sleep 0.1
 is "$(probe mferry2@example.test mferry1@example.test | cut -c1-9 | tr '\n' ' ')" "451 4.3.0 451 4.3.0 "
 ok $? "milter_default = tempfail: everybody waits"
-key milter_dry_run yes; kill -HUP "$milter"; sleep 0.3
+key milter_dry_run yes; reread "$milter" "$t/milter.log"
 is "$(direct mferry1@example.test)" c
 ok $? "but in a dry run nobody does"
-key milter_default ''; mapd_start; sleep 1.6
-is "$(direct mferry2@example.test)" c && logged 'dryrun queue=? client=192\.0\.2\.1 sender=sender@client\.test rcpt=mferry2@example\.test user=mferry2 state=cutover retry=' && [ "$(count dryrun)" -ge 1 ]
+key milter_default ''; mapd_start
+dry_refused() { is "$(direct mferry2@example.test)" c && logged 'dryrun queue=? client=192\.0\.2\.1 sender=sender@client\.test rcpt=mferry2@example\.test user=mferry2 state=cutover retry='; }
+wait_for dry_refused && [ "$(count dryrun)" -ge 1 ]
 ok $? "and the log says who would have been refused"
-key milter_dry_run ''; kill -HUP "$milter"; sleep 0.3
-sed -i 's/^log = .*/lug = none/' "$conf"; kill -HUP "$milter"; sleep 0.3; sed -i 's/^lug = .*/log = none/' "$conf"
-key map_socket "$t/run/other.sock"; kill -HUP "$milter"; sleep 0.3; key map_socket ''
+key milter_dry_run ''; reread "$milter" "$t/milter.log"
+sed -i 's/^log = .*/lug = none/' "$conf"; reread "$milter" "$t/milter.log"; sed -i 's/^lug = .*/log = none/' "$conf"
+key map_socket "$t/run/other.sock"; reread "$milter" "$t/milter.log"; key map_socket ''
 logged 'reload why=.*lug: .*log' && logged 'reload why=.*map_socket = .* needs a restart' && is "$(direct mferry2@example.test | cut -c1-5)" "y451 "
 ok $? "a configuration that is wrong, or needs a restart, changes nothing"
 
@@ -319,11 +320,11 @@ assert s.docmd("DATA")[0] == 354
 s.send("Subject: without the milter\r\n\r\nx\r\n.\r\n"); assert s.getreply()[0] == 250; s.quit()
 END
 rc=$?; wait "$milter" 2>/dev/null; milter=
-sleep 1.5
-[ $rc -eq 0 ] && grep -q 'without the milter' "$t/old/mferry1/Maildir/new/"* && grep -q 'without the milter' "$t/old/mferry3/Maildir/new/"* && queue | grep -q 'mferry2'
+has() { grep -q -e "$2" "$t/old/$1/Maildir/new/"*; }	# USER TEXT
+[ $rc -eq 0 ] && wait_for has mferry1 'without the milter' && wait_for has mferry3 'without the milter' && wait_for queued 'mferry2'
 ok $? "kill -9 in mid-session: accepted, and the LDA defers the one"
 
-milter_start; sleep 0.5
+milter_start; wait_for refused
 python3 - "$sock" "$milter" >"$t/out" 2>&1 <<'END'
 import os, signal, sys, time
 from milter import Milter
@@ -338,12 +339,12 @@ try:
 except FileNotFoundError:
     pass
 a.quit(); b.quit(); t = time.time()
-while os.path.exists("/proc/%s/cmdline" % sys.argv[2]) and open("/proc/%s/cmdline" % sys.argv[2]).read(): assert time.time() - t < 2; time.sleep(0.02)
+while os.path.exists("/proc/%s/cmdline" % sys.argv[2]) and open("/proc/%s/cmdline" % sys.argv[2]).read(): assert time.time() - t < 9; time.sleep(0.02)
 END
 rc=$?; wait "$milter"; is "$rc $?" "0 0" && tail -n 2 "$t/milter.log" | grep -q 'counts accept=2[0-9] tempfail=2' && tail -n 1 "$t/milter.log" | grep -q 'stopped why="asked to"$'
 ok $? "SIGTERM: sessions end by themselves, then it does, with its counters"
 milter_start
-python3 - "$sock" "$milter" >"$t/out" 2>&1 <<'END'
+python3 - "$sock" "$milter" "$(slack)" >"$t/out" 2>&1 <<'END'
 import os, signal, sys, time
 from milter import Milter
 m = Milter(sys.argv[1]); t = time.time()
@@ -351,27 +352,30 @@ os.kill(int(sys.argv[2]), signal.SIGTERM)
 try:
     while True: m.rcpt("mferry1@example.test"); time.sleep(0.05)
 except (EOFError, OSError): pass
-assert 9 < time.time() - t < 12, time.time() - t
+assert 9 < time.time() - t < 10 + 2 * int(sys.argv[3]), time.time() - t
 END
 rc=$?; wait "$milter"; is "$rc $?" "0 0" && tail -n 1 "$t/milter.log" | grep -q 'sessions were still open'
 ok $? "one that does not end is cut off after ten seconds"
 milter_start; m2=$milter
-python3 -c 'import sys, milter, time; m = milter.Milter(sys.argv[1]); time.sleep(8)' "$sock" & holder=$!
-tries=0; until [ "$(count open)" = 1 ] || [ $tries -gt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
-kill -TERM "$m2"; sleep 0.3; kill -TERM "$m2"; wait "$m2"; rc=$?; kill $holder 2>/dev/null; wait $holder 2>/dev/null; is $rc 0 && tail -n 1 "$t/milter.log" | grep -q 'sessions were still open'
+python3 -c 'import sys, milter, time; m = milter.Milter(sys.argv[1]); time.sleep(300)' "$sock" & holder=$!
+held() { is "$(count open)" 1; }
+wait_for held; from=$(date +%s%3N)
+kill -TERM "$m2"; wait_for no_file "$sock"; kill -TERM "$m2"; wait "$m2"; rc=$?
+[ $(($(date +%s%3N) - from)) -lt $((5000 * $(slack))) ] || rc=1
+kill $holder 2>/dev/null; wait $holder 2>/dev/null; is $rc 0 && tail -n 1 "$t/milter.log" | grep -q 'sessions were still open'
 ok $? "a second SIGTERM ends it at once"
 milter=
 
 # The signals that libmilter would take for itself.
 milter_start
 i=0; while [ $i -lt 40 ]; do kill -HUP "$milter"; kill -USR1 "$milter"; i=$((i + 1)); done
-sleep 0.5; is "$(direct mferry1@example.test)" c && kill -INT "$milter" && wait "$milter" && milter=
+is "$(direct mferry1@example.test)" c && kill -INT "$milter" && wait "$milter" && milter=
 ok $? "SIGHUP in any number never stops it; SIGINT does"
 
 # A user whom mapd tells nothing.
 chmod 777 "$t/run"
 setpriv --reuid=nobody --regid=nogroup --clear-groups "$BUILD/milter/mailferry-milter" --config "$conf" --log stderr 2>>"$t/milter.log" & milter=$!
-mstarts=$((mstarts + 1)); sleep 0.7
+mstarts=$((mstarts + 1)); wait_for more_often $((mstarts - 1)) ': started ' "$t/milter.log"
 is "$(direct mferry2@example.test)" c && logged 'unasked verdict=accept times=1 why="map: not permitted"'
 ok $? "without the right to ask it says so"
 milter_stop
@@ -391,7 +395,7 @@ while True:
     threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()
 END
 fake=$!
-while [ ! -S "$t/run/map.sock" ]; do sleep 0.05; done
+wait_for [ -S "$t/run/map.sock" ]
 milter_start
 python3 - "$sock" >"$t/out" 2>&1 <<'END'
 import sys, threading, time
@@ -431,27 +435,28 @@ while True:
     threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()
 END
 fake=$!
-while [ ! -S "$t/run/map.sock" ]; do sleep 0.05; done
+wait_for [ -S "$t/run/map.sock" ]
 milter_start
 direct mferry2@example.test >"$t/out"; grep -q '^y451 4.2.1 .* in [89][0-9] seconds' "$t/out" && logged 'user=mferry2 state=overlap retry=[89]'
 ok $? "a window that has begun but is not written down: refused all the same"
 milter_stop; kill "$fake"; wait "$fake" 2>/dev/null; fake=; rm -f "$t/run/map.sock"
 mapd_start
 
+one_waits() { is "$(probe mferry2@example.test mferry1@example.test | cut -c1-9 | tr '\n' ' ')" "451 4.2.1 250 2.1.5 "; }
 # Over TCP, where Postfix would wait for an acknowledgement.
 port=$(free_port)
 key milter_socket "inet:$port@127.0.0.1"; milter_start
-sed -i "s,^smtpd_milters.*,smtpd_milters = inet:127.0.0.1:$port," "$t/pf/main.cf"; postfix -c "$t/pf" reload >/dev/null 2>&1; sleep 1
-is "$(probe mferry2@example.test mferry1@example.test | cut -c1-9 | tr '\n' ' ')" "451 4.2.1 250 2.1.5 "
+sed -i "s,^smtpd_milters.*,smtpd_milters = inet:127.0.0.1:$port," "$t/pf/main.cf"; postfix -c "$t/pf" reload >/dev/null 2>&1
+wait_for one_waits
 ok $? "inet: the same answers"
-python3 - "$smtp" "$port" "$sock" >"$t/out" 2>&1 <<'END'
+python3 - "$smtp" "$port" "$(slack)" >"$t/out" 2>&1 <<'END'
 import smtplib, sys, time
 from milter import Milter
 s = smtplib.SMTP("127.0.0.1", int(sys.argv[1]), "client.test", 20); ms = []
 for i in range(40):
     t = time.time(); s.sendmail("a@client.test", ["mferry1@example.test"], "Subject: x\n\nx\n"); ms.append((time.time() - t) * 1000)
 ms.sort(); print("median %.1f ms" % ms[20])
-assert ms[20] < 30, ms
+assert ms[20] < 30 * int(sys.argv[3]), ms
 m = Milter(("127.0.0.1", int(sys.argv[2])))
 assert m.steps & 0x200 == 0, "DATA is off over TCP"
 assert m.steps & 0x177 == 0x177, hex(m.steps)       # all that we do not need
@@ -465,8 +470,8 @@ milter_stop; key milter_socket ''
 # chroot, as Debian's master.cf has it.
 sed -i "s/^\(127.0.0.1:$smtp inet n - \)n/\1y/" "$t/pf/master.cf"
 key milter_socket "$t/spool/mailferry/milter.sock"; milter_start
-sed -i "s,^smtpd_milters.*,smtpd_milters = unix:mailferry/milter.sock," "$t/pf/main.cf"; postfix -c "$t/pf" reload >/dev/null 2>&1; sleep 1
-is "$(probe mferry2@example.test mferry1@example.test | cut -c1-9 | tr '\n' ' ')" "451 4.2.1 250 2.1.5 "
+sed -i "s,^smtpd_milters.*,smtpd_milters = unix:mailferry/milter.sock," "$t/pf/main.cf"; postfix -c "$t/pf" reload >/dev/null 2>&1
+wait_for one_waits
 ok $? "smtpd in its chroot reaches a socket below the queue directory"
 python3 -c '
 import sys, milter
@@ -478,16 +483,15 @@ key domains example.test; kill -HUP "$mapd" "$milter"
 settled 5
 sed -i "s,^non_smtpd_milters.*,non_smtpd_milters = unix:$t/spool/mailferry/milter.sock," "$t/pf/main.cf"; postfix -c "$t/pf" reload >/dev/null 2>&1; sleep 1
 local_mail() { printf 'Subject: %s\n\nx\n' "$1" | sendmail -C "$t/pf" -f sender@client.test mferry1@example.test mferry2@example.test; }
-local_mail kept; sleep 2
-is "$(ls "$t/spool/maildrop" | wc -l)" 1 && ! grep -q 'Subject: kept' "$t/old/mferry1/Maildir/new/"*
+local_mail kept; wait_for grep -q 'milter-reject\|pickup.*uid=' "$t/mail.log"; sleep 2
+is "$(ls "$t/spool/maildrop" | wc -l)" 1 && lacks -q 'Subject: kept' "$t/old/mferry1/Maildir/new/"*
 ok $? "with non_smtpd_milters the whole message stays in maildrop, the innocent's too"
 sed -i "s,^non_smtpd_milters.*,non_smtpd_milters =," "$t/pf/main.cf"; postfix -c "$t/pf" reload >/dev/null 2>&1
-tries=0; until [ -z "$(ls "$t/spool/maildrop")" ] || [ $tries -gt 100 ]; do postqueue -c "$t/pf" -f 2>/dev/null; sleep 0.2; tries=$((tries + 1)); done
-sleep 1
-grep -q 'Subject: kept' "$t/old/mferry1/Maildir/new/"* && queue | grep -q mferry2
+picked_up() { [ -z "$(ls "$t/spool/maildrop")" ] || { postqueue -c "$t/pf" -f 2>/dev/null; sleep 0.2; return 1; }; }
+wait_for picked_up && wait_for has mferry1 'Subject: kept' && wait_for queued mferry2
 ok $? "without, he has it, and the other waits in the queue"
-milter_stop && ! grep -q 'status=bounced' "$t/mail.log"
+milter_stop && lacks -q 'status=bounced' "$t/mail.log"
 ok $? "nothing bounced"
-! grep -q 'ERROR\|runtime error\|private data not NULL' "$t/milter.log"
+lacks -q 'ERROR\|runtime error\|private data not NULL' "$t/milter.log"
 ok $? "nothing that a sanitizer or libmilter would complain of"
 echo "1..$n"

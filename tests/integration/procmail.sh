@@ -199,7 +199,7 @@ fi
 lda DEFAULT=rel /dev/null <plain
 python3 -c 'import fcntl, time
 f = open("'"$t"'/home/rel", "a"); fcntl.lockf(f, fcntl.LOCK_EX); print("locked", flush=True); time.sleep(30)' >"$t/locked" & holder=$!
-while ! grep -q locked "$t/locked"; do sleep 0.05; done
+wait_for grep -q locked "$t/locked"
 cp "$t/home/rel" "$t/theirs"
 lda DEFAULT=rel /dev/null <plain >"$t/out" 2>&1
 [ $? -eq 142 ] && cmp "$t/theirs" "$t/home/rel" >>"$t/out" 2>&1

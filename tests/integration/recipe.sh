@@ -536,8 +536,7 @@ for s in TERM:75 HUP:73 INT:73 QUIT:0; do
 	printf '%s' "$message" >"$t/m"
 	(cd "$home" && exec setpriv --reuid=$user --regid=nogroup --clear-groups env -i HOME="$home" LOGNAME=$user \
 		ASAN_OPTIONS=detect_leaks=0 PATH=/usr/bin:/bin "$BUILD/lda/mailferry-lda" --config "$t/conf" <"$t/m" >"$t/out" 2>&1) & pid=$!
-	tries=0
-	while [ ! -e "$home/marker" ] && [ $tries -lt 100 ]; do sleep 0.05; tries=$((tries + 1)); done
+	wait_for [ -e "$home/marker" ]
 	kill -"${s%:*}" $pid
 	wait $pid
 	[ $? -eq "${s#*:}" ]; ok $? "SIG${s%:*}: ${s#*:}"

@@ -32,7 +32,7 @@ box()		# SIDE-DIR FOLDER
 both()		# FOLDER HOW-MANY
 {
 	box "$old" "$1" >"$t/a"; box "$new" "$1" >"$t/b"
-	is "$(find "$old/$1/new" -type f | wc -l)" "$2" && cmp "$t/a" "$t/b" >>"$t/out" && ! grep -q '^ ' "$t/a"
+	is "$(find "$old/$1/new" -type f | wc -l)" "$2" && cmp "$t/a" "$t/b" >>"$t/out" && lacks -q '^ ' "$t/a"
 }
 count() { grep -c . "$1" 2>/dev/null || true; }
 # In SENDMAIL's place: a line for each call; fails while $home/refuse is there.

@@ -30,7 +30,7 @@ ok $? "an APPEND on the leader is on the follower before the next UID is given"
 
 imap $u expunge 5 status >"$t/out" && mailferry step $u cutover --for 60
 ok $? "cutover"
-send $u fourth && sleep 2 && queue | grep -q '4\.2\.1\|mailbox of mferry1 is being moved'
+send $u fourth && wait_for queued '4\.2\.1\|mailbox of mferry1 is being moved'
 ok $? "in the window Postfix keeps the message: deferred"
 mailferry step $u settle && lead $u new
 ok $? "settle"
@@ -48,7 +48,7 @@ mailferry step $u new && send $u sixth && settled && is "$(imap $u uids | tail -
 ok $? "new: new alone"
 
 mapd_stop
-send $u waits && sleep 2 && queue | grep -q 'cannot ask mailferry-mapd'
+send $u waits && wait_for queued 'cannot ask mailferry-mapd'
 ok $? "mapd away: deferred with the reason, never bounced"
 mapd_start
 postqueue -c "$t/pf" -f && settled && is "$(imap $u uids | tail -n 1)" "9 waits"
@@ -61,8 +61,8 @@ send $u filtered && send $u passed && settled && is "$(imap $u uids | tail -n 1 
 ok $? "a user with a .procmailrc: his rules are run"
 rm "$t/home/$u/.procmailrc"
 
-! grep -q 'status=bounced' "$t/mail.log"
+lacks -q 'status=bounced' "$t/mail.log"
 ok $? "nothing bounced"
-! grep -E 'Error|Warning|Panic|Fatal' "$t/dovecot.log" >>"$t/out"
+lacks -E 'Error|Warning|Panic|Fatal' "$t/dovecot.log"
 ok $? "nothing that Dovecot would warn of"
 echo "1..$n"

@@ -9,7 +9,7 @@ units=$here/examples/systemd
 mkdir "$t/units"
 for u in mailferry-mapd mailferry-milter; do
 	sed "s,/usr/sbin/mailferry-mapd,$BUILD/maps/mailferry-mapd,; s,/usr/sbin/mailferry-milter,$BUILD/milter/mailferry-milter,; s/^User=.*/User=daemon/; s/^Group=.*/Group=daemon/; /^Documentation/d" "$units/$u.service" >"$t/units/$u.service"
-	systemd-analyze verify "$t/units/$u.service" >"$t/out" 2>&1 && ! grep -q "$u" "$t/out"
+	systemd-analyze verify "$t/units/$u.service" >"$t/out" 2>&1 && lacks -q "$u" "$t/out"
 	ok $? "$u.service is well-formed"
 done
 for u in mailferry-mapd mailferry-milter; do
@@ -26,7 +26,7 @@ for u in mailferry-mapd mailferry-milter; do
 			tr ' ' '\n' | sed 's/^-//' | grep -q -x "$d" || { echo "$u may not write $d" >>"$t/out"; r=1; }
 	done
 done
-[ $r -eq 0 ] && grep -q '^RuntimeDirectoryPreserve=yes' "$units/mailferry-mapd.service" && ! grep -q '^RuntimeDirectory=' "$units/mailferry-milter.service"
+[ $r -eq 0 ] && grep -q '^RuntimeDirectoryPreserve=yes' "$units/mailferry-mapd.service" && lacks -q '^RuntimeDirectory=' "$units/mailferry-milter.service"
 ok $? "their sockets may lie where the manuals say"
 
 # systemd's side of the conversation.
@@ -73,7 +73,6 @@ else
 	ok $? "built without libsystemd: works all the same"
 fi
 NOTIFY_SOCKET=$t/nobody-there "$BUILD/maps/mailferry-mapd" --config "$conf" --log stderr 2>>"$t/mapd.log" & mapd=$!
-i=0; until mailferry list && [ -S "$t/run/map.sock" ] || [ $i -gt 50 ]; do sleep 0.1; i=$((i + 1)); done
-[ $i -lt 50 ]
+wait_for mailferry list && wait_for [ -S "$t/run/map.sock" ]
 ok $? "nobody at NOTIFY_SOCKET: works all the same"
 echo "1..$n"

@@ -123,7 +123,8 @@ mailferry import --why 'all of them' "$t/in.jsonl" && says "^$users_n added, 0 c
 	[ "$(grep -c user0 "$t/out")" -eq "$users_n" ]
 ok $? "import: all of them"
 i=0
-while [ "$(wc -l <"$t/watched")" -lt "$users_n" ] && [ $i -lt 100 ]; do sleep 0.1; i=$((i + 1)); done
+all_watched() { [ "$(wc -l <"$t/watched")" -ge "$users_n" ]; }
+wait_for all_watched
 kill $watcher
 [ "$(grep -c '"why":"all of them"' "$t/watched")" -eq "$users_n" ]
 ok $? "watch saw each"
@@ -211,7 +212,7 @@ printf '{"user":"x","state":"old"}\n' >"$t/own.users"
 own add first && own import "$t/own.users" && is "$(stat -c %U "$t"/own/* | sort -u)" mferry1
 ok $? "what root's command makes belongs to the owner of the map's directory"
 setpriv --reuid=mferry1 --regid=nogroup --clear-groups "$BUILD/maps/mailferry-mapd" --config "$t/own.conf" --log stderr >"$t/own.log" 2>&1 & own=$!
-i=0; while ! grep -q ': started ' "$t/own.log" && [ $i -lt 100 ]; do sleep 0.05; i=$((i + 1)); done
+wait_for grep -q ': started ' "$t/own.log"
 grep -q ': started ' "$t/own.log" && own list && is "$(wc -l <"$t/out")" 2; r=$?
 kill $own; wait $own
 ok $r "mapd opens it, as its own user"

@@ -43,17 +43,14 @@ hosts_begin()	# NAME...
 		: >"$site/$h/mapd.log"
 		sed "s,^map = .*,map = ldap:$site/$h/ldap.conf,; s,^socket_dir = .*,socket_dir = $site/$h/run,
 			s,^old_mail = $site/$h/,old_mail = $site/," "$conf" >"$site/$h/conf"
-		tries=0
-		until [ "$(nsenter --uts --target $! hostname 2>/dev/null)" = "$h" ]; do
-			tries=$((tries + 1))
-			[ $tries -lt 100 ] || return 1
-			sleep 0.05
-		done
+		wait_for is_called "$h" $! || return 1
 		ip link add "to-$h" type veth peer name eth0 netns $! &&
 			ip addr add 10.77.$net.1/24 dev "to-$h" && ip link set "to-$h" up &&
 			nsenter --net --target $! sh -c "ip link set lo up; ip addr add 10.77.$net.2/24 dev eth0; ip link set eth0 up" || return 1
 	done
 }
+
+is_called() { [ "$(nsenter --uts --target "$2" hostname 2>/dev/null)" = "$1" ]; }	# NAME PID
 
 cable() { ip link set "to-$1" "$2"; }	# NAME up|down
 
@@ -118,7 +115,7 @@ tally()		# USER SIDE
 	on hub
 	snap "$1"
 	for h in $hosts; do
-		! grep 'status=bounced' "$site/$h/mail.log" >"$site/out" || return 1
+		lacks 'status=bounced' "$site/$h/mail.log" || return 1
 	done
 	# shellcheck disable=SC2046
 	python3 "$here/tests/lib/tally.py" "$site" "$1" "$2" $(for h in $hosts; do echo "$site/$h/sent"; done) >"$site/out" 2>&1

@@ -5,7 +5,13 @@
 #   $t           the directory; everything is below it, and gone at exit
 #   $conf        mailferry.conf: tdb map, $t/old/%u and $t/new/%u
 #   mailferry    the command on that map; output in $t/out
-#   mapd_start   mapd_stop
+#   mapd_start   mapd_stop    mapd_start fails where it does not start, and says why
+#   wait_for COMMAND...       until it succeeds; $patience seconds at most, whatever else
+#                             this machine does
+#   lacks [OPTION...] PATTERN FILE...   grep finds nothing; a missing file is a failure
+#   slack                     prints how many processes share one processor at this moment: the
+#                             factor for limits of time, 1 on a quiet machine
+#   reread PID LOG            SIGHUP, and wait until the log says that it was done
 #   user_add N   a system user mferryN with both locations' directories
 #   postfix_start [LINE...]   on 127.0.0.1:$smtp, its mailbox_command the LDA;
 #                             lines go into main.cf
@@ -14,6 +20,7 @@
 #                             or the lines say who may log in, and where mail is
 #   send USER SUBJECT         by SMTP; waits for nothing
 #   settled [SECONDS]         waits until the queue is empty
+#   queued PATTERN            the queue has it; for wait_for
 #   imap USER COMMAND...      one session: python, see imap.py
 #   example FILE              examples/FILE into $t, with the site's paths and password
 #   login USER PASSWORD       what a client sees: `OK UID...`, or the refusal
@@ -26,7 +33,42 @@
 ASAN_OPTIONS=detect_leaks=0
 export ASAN_OPTIONS
 here=${SRC:-$(cd "$(dirname "$0")/../.." && pwd)}
-t= mapd= users= starts=0 there= mx=mx
+t= mapd= users= starts=0 there= mx=mx patience=60
+
+wait_for()	# COMMAND...
+{
+	wait_until=$(($(date +%s) + patience))
+	until "$@"; do
+		[ "$(date +%s)" -lt $wait_until ] || { echo "never: $*" >>"$t/out"; return 1; }
+		sleep 0.05
+	done
+}
+
+no_file() { [ ! -e "$1" ]; }	# FILE
+
+lacks()		# [OPTION...] PATTERN FILE...
+{
+	lacks_found=$(grep "$@" 2>&1)
+	[ $? -ne 1 ] || return 0
+	printf 'found, or not readable: %s\n%s\n' "$*" "$lacks_found" >>"$t/out"
+	return 1
+}
+
+# How often PATTERN stands in FILE; 0 where there is no such file.
+how_often() { grep -c -e "$1" "$2" 2>/dev/null || [ -e "$2" ] || echo 0; }
+more_often() { [ "$(how_often "$2" "$3")" -gt "$1" ]; }	# THAN PATTERN FILE
+
+slack()
+{
+	awk -v cpus="$(nproc)" '{ split($4, now, "/"); n = $1 > now[1] ? $1 : now[1]
+		n /= cpus; print n <= 1 ? 1 : int(n + 0.999) }' /proc/loadavg
+}
+
+reread()	# PID LOG
+{
+	reread_was=$(how_often ': reload' "$2")
+	kill -HUP "$1" && wait_for more_often "$reread_was" ': reload' "$2"
+}
 
 site_end()
 {
@@ -36,14 +78,17 @@ site_end()
 	[ ! -e "$t/dv/master.pid" ] || doveadm -c "$t/dv.conf" stop 2>/dev/null
 	[ -z "$mapd" ] || kill "$mapd" 2>/dev/null
 	wait
-	tries=0
-	while [ -e "$t/dv/master.pid" ] && [ $tries -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
+	[ -z "$t" ] || wait_for no_file "$t/dv/master.pid"
 	for u in $users; do userdel "$u" 2>/dev/null; done
 	[ -z "$t" ] || rm -rf "$t"
 	exit $status
 }
 
-free_port() { $there python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+free_port()
+{
+	$there python3 -c 'import socket
+s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
 
 site_begin()
 {
@@ -71,11 +116,18 @@ mapd_start()
 {
 	$there "$BUILD/maps/mailferry-mapd" --config "$conf" --log stderr 2>>"$t/mapd.log" &
 	mapd=$!
-	starts=$((starts + 1)) tries=0
-	while [ "$(grep -c ': started ' "$t/mapd.log")" -lt $starts ] && [ $tries -lt 100 ]; do
-		sleep 0.05
-		tries=$((tries + 1))
-	done
+	starts=$((starts + 1))
+	wait_for mapd_came && [ "$(how_often ': started ' "$t/mapd.log")" -ge $starts ] && return
+	starts=$(how_often ': started ' "$t/mapd.log")
+	echo "# mapd did not start: $(tail -n 1 "$t/mapd.log")" | tee -a "$t/out"
+	return 1
+}
+
+# It has started, or will never.
+mapd_came()
+{
+	[ "$(how_often ': started ' "$t/mapd.log")" -ge $starts ] ||
+		case $(ps -o stat= -p "$mapd") in Z* | '') ;; *) return 1;; esac
 }
 
 mapd_stop() { kill "$mapd"; wait "$mapd"; mapd=; }
@@ -128,9 +180,13 @@ postfix_start()	# [LINE...]
 	END
 	for line in "$@"; do echo "$line" >>"$t/pf/main.cf"; done
 	$there postfix -c "$t/pf" start >"$t/out" 2>&1 || { sed 's/^/# /' "$t/out"; return 1; }
-	tries=0
-	until $there python3 -c "import socket; socket.create_connection(('127.0.0.1', $smtp), 1)" 2>/dev/null ||
-		[ $tries -gt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
+	wait_for listens "$smtp"
+}
+
+listens()	# PORT
+{
+	$there python3 -c 'import socket, sys
+socket.create_connection(("127.0.0.1", int(sys.argv[1])), 1)' "$1" 2>/dev/null
 }
 
 dovecot_start()
@@ -173,6 +229,12 @@ dovecot_start()
 	dovecot -c "$t/dv.conf" >"$t/out" 2>&1 || { sed 's/^/# /' "$t/out"; return 1; }
 }
 
+dovecot_stop()
+{
+	doveadm -c "$t/dv.conf" stop
+	wait_for no_file "$t/dv/master.pid"
+}
+
 send()		# USER SUBJECT
 {
 	$there python3 - "$smtp" "$1" "$2" <<-'END'
@@ -186,11 +248,15 @@ send()		# USER SUBJECT
 
 queue() { postqueue -c "$t/pf" -j 2>/dev/null; }
 
+queue_is_empty() { [ -z "$(queue)" ]; }
+queued() { queue | grep -q -e "$1"; }
+
 settled()	# [SECONDS]
 {
-	tries=0
-	while [ -n "$(queue)" ] && [ $tries -lt $((${1:-20} * 10)) ]; do sleep 0.1; tries=$((tries + 1)); done
-	[ -z "$(queue)" ]
+	usual_patience=$patience patience=${1:-$patience}
+	wait_for queue_is_empty
+	empty=$? patience=$usual_patience
+	return $empty
 }
 
 imap()		# USER COMMAND...
@@ -239,15 +305,13 @@ uidnext()	# USER SIDE: as the file says
 messages()	# USER SIDE
 {
 	d=$t/$2/$1/Maildir
-	tries=0
-	until each_message >"$t/messages" 2>"$t/unread"; do
-		tries=$((tries + 1))
-		[ $tries -lt 100 ] || { cat "$t/unread" >>"$t/out"; return 1; }
-	done
+	wait_for each_message || { cat "$t/unread" >>"$t/out"; return 1; }
 	sort -n "$t/messages"
 }
 
-each_message()
+each_message() { list_messages >"$t/messages" 2>"$t/unread"; }
+
+list_messages()
 {
 	for f in "$d"/new/* "$d"/cur/*; do
 		b=${f##*/}
@@ -272,7 +336,8 @@ same_messages()	# USER
 crash_begin()	# USERS
 {
 	site_begin
-	mount -t tmpfs -o mode=755 tmpfs "$t/old" 2>/dev/null && mount -t tmpfs -o mode=755 tmpfs "$t/new" 2>/dev/null
+	mount -t tmpfs -o mode=755 tmpfs "$t/old" 2>/dev/null &&
+		mount -t tmpfs -o mode=755 tmpfs "$t/new" 2>/dev/null
 	trap 'umount "$t/old" "$t/new" 2>/dev/null; site_end' EXIT
 	sed -i 's/^deadline.*/deadline = 240/' "$conf"
 	i=0

@@ -94,13 +94,10 @@ slapd_run()	# NAME [PORT [URL]]
 		>>"$t/$1.log" 2>&1 &
 	eval "pid_$1=$! port_$1=$port"
 	slapds="$slapds $!"
-	tries=0
-	until ldapwhoami -x -H "ldap://127.0.0.1:$port/" >/dev/null 2>&1; do
-		tries=$((tries + 1))
-		[ $tries -lt 100 ] || { cat "$t/$1.log" >>"$t/out"; return 1; }
-		sleep 0.05
-	done
+	wait_for slapd_answers "$port" || { cat "$t/$1.log" >>"$t/out"; return 1; }
 }
+
+slapd_answers() { ldapwhoami -x -H "ldap://127.0.0.1:$1/" >/dev/null 2>&1; }	# PORT
 
 slapd_stop()	# NAME [SIGNAL]
 {
