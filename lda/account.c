@@ -20,8 +20,8 @@
 #define PASSWD_MAX	(64 * 1024 * 1024)
 #define GETENT		"/usr/bin/getent"
 
-/* Digits alone, and no more than an id has: 4294967296 is not root's.  The highest
- * means "leave it" to chown(2) and the like. */
+/* Digits only, within 32 bits: 4294967296 must not become 0, which is root.
+ * The highest id means "leave it" to chown(2) and the like. */
 static bool
 parse_id(const char *text, uint32_t *id)
 {
@@ -62,8 +62,8 @@ parse_line(TALLOC_CTX *ctx, char *line)
 	return a;
 }
 
-/* The best of the lines of `text`: by name the first; by uid the hinted one,
- * else the first. */
+/* The best line of `text`: by name the first match; by uid the one whose name
+ * is `hint`, else the first match. */
 static struct account *
 best_of(TALLOC_CTX *ctx, char *text, const char *name, uid_t uid,
     const char *hint)
@@ -103,7 +103,7 @@ start_getent(const char *key, int out)
 
 	if (posix_spawn_file_actions_init(&fa) != 0)
 		return -1;
-	/* Should it hang it must not hold the message, nor Postfix's pipe. */
+	/* If it hangs, it must not hold the message or Postfix's pipe. */
 	if (posix_spawn_file_actions_adddup2(&fa, out, STDOUT_FILENO) != 0 ||
 	    posix_spawn_file_actions_addopen(&fa, STDIN_FILENO, "/dev/null",
 	    O_RDONLY, 0) != 0 ||
@@ -116,7 +116,8 @@ start_getent(const char *key, int out)
 	return pid;
 }
 
-/* getent(1) has the NSS modules; our own deadline ends it with us. */
+/* getent(1) has the NSS modules.  Its output ends at the latest when our
+ * deadline ends this process. */
 static enum status
 ask_getent(TALLOC_CTX *ctx, const char *key, char **text, struct err *err)
 {
@@ -140,7 +141,7 @@ ask_getent(TALLOC_CTX *ctx, const char *key, char **text, struct err *err)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 2)
 		return ST_NONE;
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? ST_OK :
-	    err_set(err, ST_AGAIN, "%s could not look %s up", GETENT, key);
+	    err_set(err, ST_AGAIN, "%s could not look up %s", GETENT, key);
 }
 
 enum status
@@ -151,7 +152,8 @@ account_find(TALLOC_CTX *ctx, const char *name, uid_t uid, const char *hint,
 	enum status st;
 	size_t len;
 
-	st = file_read(ctx, AT_FDCWD, "/etc/passwd", PASSWD_MAX, &text, &len, err);
+	st = file_read(ctx, AT_FDCWD, "/etc/passwd", PASSWD_MAX, &text, &len,
+	    err);
 	if (st == ST_OK) {
 		*acct = best_of(ctx, text, name, uid, hint);
 		talloc_free(text);
@@ -159,7 +161,7 @@ account_find(TALLOC_CTX *ctx, const char *name, uid_t uid, const char *hint,
 			return ST_OK;
 	}
 	(void)snprintf(number, sizeof(number), "%lu", (unsigned long)uid);
-	/* A name that begins with `-` would be an option, digits only a uid. */
+	/* getent would take `-name` for an option, and digits for a uid. */
 	if (name != NULL && (name[0] == '-' ||
 	    strspn(name, "0123456789") == strlen(name)))
 		return ST_NONE;
@@ -180,6 +182,7 @@ account_become(const struct account *acct, struct err *err)
 		return err_sys(err, "become %s", acct->name);
 	if (getuid() != acct->uid || geteuid() != acct->uid ||
 	    getgid() != gid || getegid() != gid)
-		return err_set(err, ST_AGAIN, "could not become %s", acct->name);
+		return err_set(err, ST_AGAIN, "could not become %s",
+		    acct->name);
 	return ST_OK;
 }

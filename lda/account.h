@@ -2,9 +2,9 @@
 /*
  * account.h - a system user, without NSS in this process
  *
- * The LDA is linked statically, for its start-up; NSS modules cannot be loaded
- * into it.  /etc/passwd is read first, and only who is not in it is asked of
- * getent(1), once, with a time limit.
+ * The LDA is linked statically, which makes its start faster; NSS modules
+ * cannot be loaded into it.  /etc/passwd is read first; for a user who is not
+ * in it getent(1) is run, once, and the deadline of the LDA limits its time.
  */
 #ifndef LDA_ACCOUNT_H
 #define LDA_ACCOUNT_H
@@ -21,20 +21,23 @@ struct account {
 };
 
 /*
- * By name, or with name NULL by uid.  The first match of /etc/passwd, as NSS's files;
- * by uid: prefer the entry that is called `hint` (may be NULL) among several
- * names of one uid.
+ * Find an account by name or, with name NULL, by uid: the first match in
+ * /etc/passwd, as the NSS module `files` does.
+ *
+ * hint  of several accounts with that uid, prefer the one of this name; may
+ *       be NULL.
+ * acct  talloc child of ctx.
  *
  * ST_NONE   certainly no such user.
- * ST_AGAIN  could not look.
+ * ST_AGAIN  the search failed.
  */
 enum status	account_find(TALLOC_CTX *ctx, const char *name, uid_t uid,
 		    const char *hint, struct account **acct, struct err *err)
 		    MUST_CHECK;
 
 /*
- * Become that user: his primary group alone (local(8) does the same), gid, uid.
- * Only root can; verified afterwards.
+ * Become that user: uid, primary group and no other group, as local(8) does.
+ * Only root can; the result is verified.
  */
 enum status	account_become(const struct account *acct, struct err *err)
 		    MUST_CHECK;

@@ -2,8 +2,9 @@
 /*
  * both.c - wait for two filers at once
  *
- * A second thread for the second filer: one that hangs holds it in the kernel, and the
- * LDA's deadline ends both.  It is made once, at the first wait, and sleeps between two.
+ * A second thread waits for the second filer.  If a filer hangs, the thread
+ * hangs in the kernel, and the LDA's deadline ends the process.  The thread is
+ * made at the first wait and sleeps between two waits.
  */
 #include "lda/both.h"
 
@@ -19,11 +20,11 @@
 #define STACK	(64 * 1024)		/* fsync() and a struct err */
 
 static struct {
-	pid_t		 in;		/* the process that has the thread; 0: none */
+	pid_t		 in;		/* process of the thread; 0: none */
 	sem_t		 go, done;
-	both_fn		*fn;		/* what the thread is asked to do ... */
+	both_fn		*fn;		/* what the thread has to call */
 	void		*arg;
-	enum status	 st;		/* ... and how it went */
+	enum status	 st;		/* its result */
 	struct err	 err;
 } other;
 
@@ -46,8 +47,8 @@ run_other(void *arg)
 	return NULL;
 }
 
-/* A fork() leaves the thread behind, so that a child makes its own.  Signals are for
- * the one who began: a handler of a rc file's must not run here. */
+/* fork() does not copy the thread: a child makes its own.  Signals are blocked
+ * in it, so that handlers run in the first thread only. */
 static bool
 have_other(void)
 {
@@ -64,8 +65,8 @@ have_other(void)
 	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &was);
-	other.in = pthread_create(&thread, &attr, run_other, NULL) == 0 ? getpid() :
-	    0;
+	other.in = pthread_create(&thread, &attr, run_other, NULL) == 0 ?
+	    getpid() : 0;
 	(void)pthread_sigmask(SIG_SETMASK, &was, NULL);
 	(void)pthread_attr_destroy(&attr);
 	return other.in != 0;
@@ -85,7 +86,7 @@ both(both_fn *fn, void *a, void *b, struct err *err)
 	st = fn(a, err);
 	if (beside)
 		wait_on(&other.done);
-	else if (b != NULL)		/* no thread to be had: one by one */
+	else if (b != NULL)		/* no thread: one after the other */
 		other.st = fn(b, &other.err);
 	if (st == ST_OK && b != NULL && other.st != ST_OK) {
 		*err = other.err;

@@ -7,12 +7,14 @@
 
 #include "maps/base/err.h"
 
-/* Waits and writes only; talloc is not for two threads. */
+/* It may wait and write; it must not use talloc, which is not thread-safe. */
 typedef enum status both_fn(void *arg, struct err *err);
 
 /*
- * Call fn(a) and fn(b) at the same time; b NULL: only fn(a).  Returns when both
- * are done: ST_OK where both are, else the outcome and error of a failed one.
+ * Call fn(a) and fn(b) at the same time, and return when both have returned.
+ * b NULL: only fn(a) is called.
+ *
+ * ST_OK if both succeeded, else the outcome and error of one that failed.
  */
 enum status	both(both_fn *fn, void *a, void *b, struct err *err) MUST_CHECK;
 

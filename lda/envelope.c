@@ -36,7 +36,7 @@ set_from(struct envelope *env, const char *value)
 	env->from_sender = env->from == FROM_SENDER ? value : NULL;
 }
 
-/* A letter with an argument; false: there is no such option. */
+/* An option with an argument; false: the letter is not one. */
 static bool
 set_value(struct envelope *env, char letter, const char *value)
 {
@@ -91,7 +91,7 @@ set_flag(struct envelope *env, char letter)
 	}
 }
 
-/* `-tYa arg`, `-aarg`: letters, of which the last may take what follows. */
+/* `-tYa arg`, `-aarg`: the last letter may take an argument. */
 static enum status
 letters(struct envelope *env, const char *p, char ***argv, struct err *err)
 {
@@ -99,12 +99,12 @@ letters(struct envelope *env, const char *p, char ***argv, struct err *err)
 		if (set_flag(env, *p))
 			continue;
 		if (strchr("adfr", *p) == NULL) {
-			env->unknown = p;	/* told, and left out */
+			env->unknown = p;	/* reported and ignored */
 			return ST_OK;
 		}
 		if (p[1] == '\0' && (*argv)[1] == NULL && *p == 'd')
 			return err_set(err, ST_NEVER, "-d needs an argument");
-		/* `-a $EXTENSION` in main.cf, and there is none. */
+		/* `-a $EXTENSION` in main.cf, without an extension. */
 		if (p[1] == '\0' && (*argv)[1] == NULL) {
 			env->lacking = p;
 			return ST_OK;
@@ -127,13 +127,13 @@ long_option(struct envelope *env, const char *p, char ***argv, struct err *err)
 	else if (strcmp(p, "--config") == 0 && (*argv)[1] != NULL)
 		env->config = *++*argv;
 	else
-		return err_set(err, ST_NEVER, "unknown option %s, or it lacks its "
+		return err_set(err, ST_NEVER, "option %s is unknown, or has no "
 		    "argument", p);
 	return ST_OK;
 }
 
-/* VAR=value anywhere behind the options; the rest are rc files, or with -d more
- * recipients. */
+/* VAR=value may stand anywhere behind the options; other operands are rc
+ * files, with -d recipients. */
 static void
 operand(struct envelope *env, char *arg)
 {
@@ -142,7 +142,7 @@ operand(struct envelope *env, char *arg)
 	if (env->recipient_user == NULL)
 		push(env, &env->operands, arg);
 	if (env->mailfilter && (env->rcfiles[0] != NULL || env->no_rcfile))
-		return;			/* $1 ... of the rc file */
+		return;			/* $1 and so on of the rc file */
 	if (eq == NULL || eq == arg) {
 		if (env->recipient_user != NULL)
 			push(env, &env->more_users, arg);
@@ -154,8 +154,9 @@ operand(struct envelope *env, char *arg)
 	}
 	env->set = must(talloc_realloc(env, env->set, struct assignment,
 	    (unsigned)env->nset + 1));
-	env->set[env->nset++] = (struct assignment){ must(talloc_strndup(env, arg,
-	    (size_t)(eq - arg))), eq[1] == '\0' ? NULL : eq + 1 };
+	env->set[env->nset++] = (struct assignment){
+	    must(talloc_strndup(env, arg, (size_t)(eq - arg))),
+	    eq[1] == '\0' ? NULL : eq + 1 };
 }
 
 const char *
@@ -212,7 +213,7 @@ envelope_read(TALLOC_CTX *ctx, int argc, char **argv, char **envp,
 		talloc_free(env);
 		return st;
 	}
-	if (env->recipient_user != NULL)	/* which suits neither */
+	if (env->recipient_user != NULL)	/* neither goes with -d */
 		env->preserve_env = env->mailfilter = false;
 	for (; *argv != NULL; argv++)
 		operand(env, *argv);

@@ -15,29 +15,34 @@
 #include "maps/base/err.h"
 
 enum from_line {
-	FROM_KEEP,		/* -f absent, or -Y alone */
-	FROM_REFRESH,		/* -f -: a new date in the From_ line that is there */
-	FROM_SENDER,		/* -f SENDER: this sender and the present date */
+	FROM_KEEP,		/* no -f, or -Y alone */
+	FROM_REFRESH,		/* -f -: the line there is gets a new date */
+	FROM_SENDER,		/* -f SENDER: this sender and a new date */
 };
 
 struct assignment {
-	const char	*name, *value;	/* VAR=value; value NULL: `VAR=` alone */
+	const char	*name;
+	const char	*value;	/* NULL: `VAR=` alone */
 };
 
 struct envelope {
 	const char	*config;	/* --config FILE, or NULL */
 	const char	*recipient_user;	/* -d USER, or NULL */
-	const char     **more_users;	/* -d USER USER..., NULL-terminated */
-	const char	*invoker;	/* who called us, where -d made us another;
-					   NULL: not known; main() sets it */
-	const char	*env_user;	/* LOGNAME, else USER; NULL: neither */
+	const char     **more_users;	/* of -d, after the first;
+					   NULL-terminated */
+	const char	*invoker;	/* the user who called us, if -d made
+					   us another; NULL: not known.
+					   recipient_find() sets it */
+	const char	*env_user;	/* LOGNAME, else USER, else NULL */
 	const char	*home;		/* HOME, or NULL */
-	const char	*extension;	/* first -a, else EXTENSION; "" : none */
+	const char	*extension;	/* first -a, else EXTENSION, else "" */
 	const char     **args;		/* every -a, NULL-terminated */
-	const char	*recipient;	/* RECIPIENT, else ORIGINAL_RECIPIENT, or NULL */
-	const char	*sender;	/* SENDER, or NULL; "" is the null sender */
+	const char	*recipient;	/* RECIPIENT, else ORIGINAL_RECIPIENT,
+					   else NULL */
+	const char	*sender;	/* SENDER, or NULL; "": the null
+					   sender */
 	enum from_line	 from;
-	const char	*from_sender;
+	const char	*from_sender;	/* of FROM_SENDER, else NULL */
 	bool		 override_from;	/* -o */
 	bool		 tempfail;	/* -t */
 	bool		 berkeley;	/* -Y */
@@ -45,20 +50,22 @@ struct envelope {
 	bool		 mailfilter;	/* -m */
 	bool		 help, version;	/* -h --help, -v --version */
 	bool		 lmtp;		/* -z */
-	const char	*unknown;	/* letters that are no option; NULL: none */
-	const char	*lacking;	/* letter of an option, left out as it lacks
-					   its argument; NULL: none */
-	const char     **operands;	/* all that is no option, as it came,
-					   NULL-terminated; not with -d */
+	const char	*unknown;	/* letters that are not options, which
+					   are reported and ignored; or NULL */
+	const char	*lacking;	/* letter of an option without its
+					   argument, which is ignored; or
+					   NULL */
+	const char     **operands;	/* as they came, NULL-terminated;
+					   empty with -d */
 	struct assignment *set;		/* VAR=value, in order, `nset` */
 	size_t		 nset;
-	const char     **rcfiles;	/* NULL-terminated; with -m one, and its
-					   arguments are in operands alone */
-	bool		 no_rcfile;	/* /dev/null in their place: not even the
-					   user's own */
+	const char     **rcfiles;	/* NULL-terminated; with -m one, whose
+					   arguments are only in operands */
+	bool		 no_rcfile;	/* /dev/null was named as the rc file:
+					   the user's own is not read */
 };
 
-/* The last VAR=value of that name: NULL where there is none, "" for `VAR=`. */
+/* The last VAR=value of that name; NULL: none; "": `VAR=`. */
 const char     *envelope_set(const struct envelope *env, const char *name);
 
 /*

@@ -17,7 +17,8 @@ struct filtering {
 	struct envelope	*env;		/* talloc parent of what is made */
 	const struct conf *conf;
 	bool		 mapped;	/* a map is configured */
-	struct recipient *to;		/* with a map its account is filled in */
+	struct recipient *to;		/* with a map, its account is filled
+					   in */
 	plan_delivered_fn *delivered;	/* called for each delivery by the
 					   plan */
 	void		*arg;

@@ -2,8 +2,9 @@
 /*
  * main.c - mailferry-lda: one message from the mail system to its mailbox
  *
- * An edge: it logs, and turns an outcome into an exit status and, before a
- * deferral, into one `4.x.x` line.  With a map it exits 0 or 75, nothing else.
+ * The edge that talks: it logs, and turns an outcome into an exit status and,
+ * before a deferral, into one `4.x.x` line.  With a map the exit status is 0
+ * or 75, unless an rc file sets another.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +25,7 @@
 #include "maps/base/file.h"
 #include "maps/base/log.h"
 
-#define POOL	(64 * 1024)	/* bytes that malloc() is asked for at once */
+#define POOL	(64 * 1024)	/* bytes of the first talloc block */
 
 extern char **environ;
 
@@ -39,7 +40,7 @@ struct run {
 	long long	 retry_after;	/* seconds; 0: not known */
 };
 
-/* Postfix takes what is written to either as the reason. */
+/* Does Postfix read our output?  It takes it as the reason of a deferral. */
 static bool
 output_is_postfix(void)
 {
@@ -157,7 +158,8 @@ deliver_unfiltered(struct run *r, struct err *err)
 }
 
 static const char usage[] =
-    "usage: mailferry-lda [--config FILE] [-ptoYm] [-f sender] [-a argument]...\n"
+    "usage: mailferry-lda [--config FILE] [-ptoYm] [-f sender] "
+    "[-a argument]...\n"
     "                     [-d user] [VAR=value]... [rcfile]...\n";
 
 static int
@@ -170,8 +172,9 @@ help(const struct envelope *env)
 }
 
 /*
- * SIGALRM's default action is the deadline: it ends us even where a filer hangs,
- * and death by a signal defers.  Whoever called us may have ignored or blocked it.
+ * SIGALRM's default action enforces the deadline: it ends the process even if
+ * a filer hangs, and Postfix defers after death by a signal.  The caller may
+ * have ignored or blocked the signal.
  */
 static void
 set_deadline(const struct run *r)
@@ -211,8 +214,8 @@ one_user(struct run *r)
 	return defer(r, r->retry_after != 0 ? "4.2.1" : err_dsn(&err), &err);
 }
 
-/* From here on nothing is said to the mail system.  The input is read already, so
- * that nobody need look whether it is still there. */
+/* Print nothing more to the mail system.  The whole input was read, so that
+ * the pipe need not be watched any longer. */
 static void
 hush(void)
 {
@@ -225,8 +228,8 @@ hush(void)
 	(void)close(null);
 }
 
-/* -d with several users: each in a process of his own.  One that is deferred
- * defers all of them, as there is one exit status. */
+/* -d with several users: each is delivered to by a process of its own.  There
+ * is one exit status: if one delivery is deferred, all are. */
 static int
 several_users(struct run *r)
 {
@@ -238,9 +241,10 @@ several_users(struct run *r)
 	set_deadline(r);
 	if (message_spool(STDIN_FILENO, &err) != ST_OK)
 		return defer(r, err_dsn(&err), &err);
-	(void)alarm(0);			/* each has his own, and they end in time */
+	(void)alarm(0);			/* each process sets its own */
 	do {
-		if (lseek(STDIN_FILENO, 0, SEEK_SET) == -1 || (pid = fork()) == -1) {
+		if (lseek(STDIN_FILENO, 0, SEEK_SET) == -1 ||
+		    (pid = fork()) == -1) {
 			(void)err_sys(&err, "deliver to %s",
 			    r->env->recipient_user);
 			return defer(r, err_dsn(&err), &err);
@@ -250,7 +254,7 @@ several_users(struct run *r)
 		while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
 			continue;
 		if (!WIFEXITED(status) || WEXITSTATUS(status) != EX_OK) {
-			/* One line is the reason; what others say is logged. */
+			/* Only the first reason is printed. */
 			if (worst == EX_OK && WIFEXITED(status))
 				hush();
 			worst = EX_TEMPFAIL;

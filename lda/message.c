@@ -16,8 +16,9 @@
 #include <unistd.h>
 
 /*
- * Not a cryptographic hash: a collision harms only who can make two messages
- * collide, and both must carry a queue id of this host and be for one mailbox.
+ * Not a cryptographic hash.  A sender who makes two messages collide harms
+ * only their recipient: both must carry a queue id of this host and be for one
+ * mailbox.
  */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -32,7 +33,8 @@ fill(struct message *msg, struct err *err)
 
 	msg->len = 0;
 	while (msg->len < MESSAGE_BUFFER) {
-		n = read(msg->in, msg->buf + msg->len, MESSAGE_BUFFER - msg->len);
+		n = read(msg->in, msg->buf + msg->len,
+		    MESSAGE_BUFFER - msg->len);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1)
@@ -98,13 +100,15 @@ has_queue_id(const char *p, const char *end)
 	const char *t;
 
 	for (; end - p > 9; p++) {
-		if (strchr(" \t\n", *p) == NULL || strncmp(p + 1, "id ", 3) != 0)
+		if (strchr(" \t\n", *p) == NULL ||
+		    strncmp(p + 1, "id ", 3) != 0)
 			continue;
 		t = p + 4;
 		while (t < end && ((*t >= '0' && *t <= '9') ||
 		    (*t >= 'A' && *t <= 'Z') || (*t >= 'a' && *t <= 'z')))
 			t++;
-		if (t - (p + 4) >= 6 && t < end && strchr("; \t\r\n", *t) != NULL)
+		if (t - (p + 4) >= 6 && t < end &&
+		    strchr("; \t\r\n", *t) != NULL)
 			return true;
 	}
 	return false;
@@ -134,7 +138,7 @@ find_queue_id(const struct message *msg)
 	return false;
 }
 
-/* size, vsize and hash go on over a piece; prev is the byte before it. */
+/* Add a piece to size, vsize and hash; *prev is the byte before it. */
 static void
 account(struct message *msg, const char *p, size_t len, char *prev)
 {
@@ -160,8 +164,8 @@ close_account(struct message *msg)
 }
 
 /*
- * Take the From_ line off the buffer.  One that does not end within the buffer is
- * none, but the beginning of a message.
+ * Take the From_ line off the buffer.  A line that does not end within the
+ * buffer is not a From_ line but the beginning of the message.
  */
 static const char *
 take_from_line(struct message *msg)
@@ -193,8 +197,8 @@ sender_of(TALLOC_CTX *ctx, const char *line)
 }
 
 /*
- * The line that is there stays; with -f it gets the sender named, with `-f -` a
- * new date.  Where there is none only -f and -d ask for one.
+ * A line that the message came with stays, but -f SENDER replaces its sender
+ * and `-f -` its date.  Without one, only -f and -d make one.
  *
  * Source: procmail 3.22, by what it writes.
  */
@@ -216,7 +220,7 @@ message_from_line(TALLOC_CTX *ctx, const struct envelope *env, const char *line)
 	(void)strftime(date, sizeof(date), "%a %b %e %H:%M:%S %Y",
 	    localtime_r(&now, &tm));
 	made = must(talloc_asprintf(ctx, "From %s  %s\n", sender, date));
-	for (p = made; p[1] != '\0'; p++)	/* -f may say anything */
+	for (p = made; p[1] != '\0'; p++)	/* -f may hold any bytes */
 		if (*p == '\n')
 			*p = '?';
 	return made;
@@ -306,7 +310,7 @@ message_each(struct message *msg, message_sink_fn *sink, void *arg,
 
 		st = fill(msg, err);
 		ended = msg->whole;
-		msg->whole = false;	/* the buffer has the end only */
+		msg->whole = false;	/* only the end is in the buffer */
 		if (st != ST_OK)
 			break;
 		account(msg, msg->buf, msg->len, &msg->last);

@@ -2,9 +2,9 @@
 /*
  * message.h - one message, read once from standard input
  *
- * In constant memory, whatever its size: what does not fit one buffer goes on
- * to the files it is delivered to while it is read.  NUL bytes, 8-bit, lines of
- * megabytes, no last LF, CRLF: bytes are bytes.
+ * It takes constant memory: what does not fit into one buffer is written to
+ * the files of the delivery while it is read.  NUL bytes, 8-bit characters,
+ * lines of megabytes, CRLF and a missing last LF are kept as they are.
  */
 #ifndef LDA_MESSAGE_H
 #define LDA_MESSAGE_H
@@ -21,64 +21,71 @@
 #define MESSAGE_DIGEST	16		/* bytes */
 
 struct message {
-	int		 in;		/* where it comes from */
+	int		 in;		/* the descriptor it is read from */
 	char		*buf;		/* its first MESSAGE_BUFFER bytes */
 	size_t		 len;		/* in buf */
-	bool		 whole;		/* buf is all of it */
-	size_t		 body;		/* buf offset after the From_ line */
-	const char	*from_line;	/* one line with LF, unless it is all there
-					   is; "": none, and nobody asked for one */
-	bool		 queued;	/* topmost Received has a queue id: a retry
-					   of it can be told from a new message */
-	off_t		 size;		/* bytes without the From_ line; known when
-					   all is read */
-	off_t		 vsize;		/* the same with CR before each bare LF */
-	char		 last;		/* byte that was read; for vsize */
+	bool		 whole;		/* buf has all of it */
+	size_t		 body;		/* buf offset behind the From_ line */
+	const char	*from_line;	/* one line with LF (without where the
+					   message ends there); "": none,
+					   and none was asked for */
+	bool		 queued;	/* the topmost Received has a queue
+					   id, by which a retry is known */
+	off_t		 size;		/* bytes without the From_ line; known
+					   when all is read */
+	off_t		 vsize;		/* size with CR before each bare LF */
+	char		 last;		/* the last byte read, for vsize */
 	bool		 used;		/* message_write() was called */
-	void		*hash;		/* XXH3 state of what was read so far */
-	unsigned char	 digest[MESSAGE_DIGEST];	/* when all is read: of all
-					   but the From_ line and what was written
-					   before From_ at the head of it */
+	void		*hash;		/* XXH3 state of what was read */
+	/* Known when all is read: of all but the From_ line, and but what
+	 * was written before From_ at its head. */
+	unsigned char	 digest[MESSAGE_DIGEST];
 };
 
 /*
- * Read the first buffer full, take off the From_ line, or make one as procmail
- * does: with -f, and with -d where there is none (by whoever calls), look at the
- * topmost Received.
+ * Read the first buffer, take off its From_ line and look at the topmost
+ * Received.  A From_ line is made as procmail does it: with -f, and with -d
+ * where the message has none (its sender is then env->invoker).
  *
- * ST_AGAIN  standard input cannot be read, or the MTA has died (POLLERR on fd 1
- *           when that is a pipe): what was read is not a message.
+ * ST_AGAIN  standard input cannot be read, or the MTA has died (POLLERR on
+ *           fd 1 if that is a pipe): what was read may be a part only.
  */
 enum status	message_begin(TALLOC_CTX *ctx, const struct envelope *env,
 		    int in, struct message **msg, struct err *err) MUST_CHECK;
 
 /*
- * The From_ line that -d, -f and the line that is there ("": none) ask for, with
- * LF; "" where there is to be none.  Talloc child of ctx, or `line`.
+ * The From_ line that the message gets, with its LF; "": none.
+ *
+ * line  the one the message came with; "": none.
+ *
+ * Talloc child of ctx, or `line`.
  */
 const char     *message_from_line(TALLOC_CTX *ctx, const struct envelope *env,
 		    const char *line);
 
 /*
- * A message that lies in memory: a part of `input`, or what a filter made of it, and
- * known by its digest and queue id.  input NULL: it is itself what was received.
- * data is borrowed; the message is whole, and may be written several times.
+ * A message in memory, which is whole and may be written several times.
+ *
+ * data   borrowed.
+ * input  the message that was received, of which data is a part or what a
+ *        filter made; its digest and queue id are taken over.  NULL: data
+ *        itself was received.
  */
 struct message *message_in_memory(TALLOC_CTX *ctx, const char *data, size_t len,
 		    const struct message *input);
 
 /*
- * Write the message, without its From_ line, to n files at once: what is in the
- * buffer, then the rest as it comes from `in`.  Once only for a message that is
- * not `whole` (err ST_AGAIN the second time): copy from a file then, which has it.
+ * Write the message, without its From_ line, to n files at once: the buffer,
+ * then the rest as it comes from `in`.  size, vsize and digest are known
+ * afterwards (for a `whole` message from message_begin() on).  n may be 0.
  *
- * After it size, vsize and digest are known; for a `whole` message they are
- * from message_begin() on.  n may be 0.
+ * ST_AGAIN  also the second time for a message that is not `whole`: copy it
+ *           from one of the files instead.
  */
 enum status	message_write(struct message *msg, const int *fds, int n,
 		    struct err *err) MUST_CHECK;
 
-/* The same to whoever wants bytes, in pieces. */
+/* The same, but each piece is given to sink(). */
 typedef enum status message_sink_fn(void *arg, const char *data, size_t len,
 		    struct err *err);
 enum status	message_each(struct message *msg, message_sink_fn *sink,
@@ -92,8 +99,8 @@ enum status	message_each(struct message *msg, message_sink_fn *sink,
  */
 enum status	message_spool(int in, struct err *err) MUST_CHECK;
 
-/* The MTA is gone: fd 1 is a pipe that nobody reads.  Then nothing may be
- * delivered: the input may have ended early. */
+/* Is the MTA gone (fd 1 is a pipe that nobody reads)?  Then the input may
+ * have ended early, and nothing may be delivered. */
 bool		message_orphaned(void);
 
 /*

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * musl.c - mailferry-lda with musl: what it and Debian's libtalloc.a call beyond it
+ * musl.c - functions that mailferry-lda needs and musl does not have
  *
- * libtalloc.a was compiled for glibc, with fortified printf functions.  Beside these it
- * calls what the C standard has, and errno, stderr and the stack's canary, which lie
- * at the same place in both.
+ * Debian's libtalloc.a was compiled for glibc and calls fortified printf
+ * functions.  Apart from these it needs the functions of the C standard, errno,
+ * stderr and the stack's canary, which are alike in both libraries.
  *
  * Source: Linux Standard Base, "Interfaces for libc", of __vsnprintf_chk().
  */
@@ -60,7 +60,7 @@ statx(int dirfd, const char *path, int flags, unsigned mask, struct statx *sx)
 }
 #endif
 
-/* NAME OFFSET NAME, and not when the second one begins. */
+/* A TZ like EST5EDT: it names summer time, but not when that begins. */
 static bool
 lacks_rule(const char *tz)
 {
@@ -80,8 +80,10 @@ lacks_rule(const char *tz)
 }
 
 /*
- * Source: tzset(3); glibc takes the file of that name where there is one, and else the
- * rule of the USA.  TZ is put back: programs are given it.
+ * glibc reads the zone file of that name if there is one, else it follows the
+ * rule of the USA.  TZ is restored, as programs of rc files get it.
+ *
+ * Source: tzset(3).
  */
 struct tm *
 musl_localtime_r(const time_t *when, struct tm *tm)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * musl.h - what musl 1.2.3 has not, or other than glibc; included before everything else
+ * musl.h - what musl 1.2.3 lacks or does unlike glibc; included first
  */
 #ifndef LDA_MUSL_H
 #define LDA_MUSL_H
@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-/* With the daylight saving time that glibc, and so procmail, gives TZ=EST5EDT. */
+/* With the summer time that glibc, and so procmail, has for TZ=EST5EDT. */
 struct tm      *musl_localtime_r(const time_t *when, struct tm *tm);
 char	       *musl_ctime_r(const time_t *when, char *buf);
 #define localtime_r musl_localtime_r

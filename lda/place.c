@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * place.c - in procmail's place: where a message goes without a map
+ * place.c - the destination that DEFAULT, ORGMAIL or an extension names
  */
 #include "lda/place.h"
 
@@ -14,9 +14,9 @@
 
 #include "lda/store/mbox.h"
 
-#define FOLDER_MAX	100		/* bytes of an extension that names one */
+#define FOLDER_MAX	100	/* bytes of an extension that names a folder */
 
-/* The value of a variable that we know; NULL: another. */
+/* The value of a variable; NULL: it is not one of those we know. */
 static const char *
 variable(const char *name, size_t len, const struct envelope *env,
     const char *home)
@@ -53,8 +53,8 @@ expand(TALLOC_CTX *ctx, const struct envelope *env, const char *home,
 		len = strspn(p, letters);
 		value = variable(p, len, env, home);
 		if (value == NULL || (brace && p[len] != '}'))
-			return err_set(err, ST_NEVER, "%s: of variables only $HOME, "
-			    "$LOGNAME and $USER are known here", text);
+			return err_set(err, ST_NEVER, "%s: only the variables "
+			    "$HOME, $LOGNAME and $USER are known here", text);
 		*out = must(talloc_strdup_append_buffer(*out, value));
 		p += len + brace;
 	}
@@ -64,7 +64,7 @@ expand(TALLOC_CTX *ctx, const struct envelope *env, const char *home,
 	return ST_OK;
 }
 
-/* Relative names are MAILDIR's, which is HOME where nobody says otherwise. */
+/* Relative names begin at MAILDIR, which is HOME unless it is assigned. */
 static enum status
 absolute(TALLOC_CTX *ctx, const struct envelope *env, const char *home,
     const char *name, char **path, struct err *err)
@@ -81,7 +81,7 @@ absolute(TALLOC_CTX *ctx, const struct envelope *env, const char *home,
 	else
 		dir = must(talloc_strdup(ctx, home != NULL ? home : ""));
 	if (st == ST_OK && *dir != '/')
-		return err_set(err, ST_NEVER, "%s: relative to what? HOME or MAILDIR "
+		return err_set(err, ST_NEVER, "%s is relative: HOME or MAILDIR "
 		    "must be absolute", name);
 	if (st == ST_OK)
 		*path = must(talloc_asprintf(ctx, "%s/%s", dir, *path));
@@ -106,8 +106,8 @@ classify(struct place *place, char *path, struct err *err)
 	if (strcmp(path, "/dev/null") == 0)
 		place->kind = PLACE_NOWHERE;
 	else if (ends_with(path, "/.") || ends_with(path, "/.."))
-		return err_set(err, ST_NEVER, "%s: MH folders are not delivered to "
-		    "by this version", path);
+		return err_set(err, ST_NEVER, "%s: delivery to MH folders is "
+		    "not supported here", path);
 	else if (ends_with(path, "/")) {
 		while (ends_with(path, "/") && path[1] != '\0')
 			path[strlen(path) - 1] = '\0';
@@ -172,8 +172,8 @@ place_check(TALLOC_CTX *ctx, const struct envelope *env, const char *home,
 	    (same_place(place.path, rec->side[OLD].mail) ||
 	    same_place(place.path, rec->side[NEW].mail)))
 		return ST_OK;
-	return err_set(err, ST_NEVER, "DEFAULT=%s is not the mailbox that the map "
-	    "has for %s: leave it out", name, rec->user);
+	return err_set(err, ST_NEVER, "DEFAULT=%s is not the mailbox that the "
+	    "map has for %s: leave it out", name, rec->user);
 }
 
 static enum status
@@ -192,8 +192,8 @@ place_append(TALLOC_CTX *ctx, const struct envelope *env, const char *path,
 	st = mbox_begin(ctx, path, msg->from_line, env->berkeley,
 	    wait, &mb, err);
 	if (st != ST_OK)
-		return err->code == EACCES ? err_wrap(err, st, "(an mbox that is not "
-		    "there can be made by root alone: install -m 660 -o USER -g mail "
+		return err->code == EACCES ? err_wrap(err, st, "(only root can "
+		    "make a missing mbox: install -m 660 -o USER -g mail "
 		    "/dev/null MBOX)") : st;
 	st = message_each(msg, put, mb, err);
 	if (st == ST_OK && message_orphaned())

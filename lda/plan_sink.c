@@ -20,7 +20,7 @@
 #define OTHERS_MAX	(256 * 1024)
 #define MAILBOX_UMASK	077		/* as without rc files: main.c */
 
-/* A clone of a block is another client of the map. */
+/* A forked clone (a `c` recipe) needs a connection of its own to the map. */
 static enum status
 own_map(struct plan_sink *ps, struct err *err)
 {
@@ -30,8 +30,8 @@ own_map(struct plan_sink *ps, struct err *err)
 	return map_open(ps->dv.ctx, ps->dv.conf, 0, &ps->dv.map, err);
 }
 
-/* What the path has below one of the roots; NULL: it is somewhere else, or no
- * name. */
+/* The part of the path below one of the roots; NULL: it is not below one, or
+ * the name is empty. */
 static const char *
 below_a_root(struct plan_sink *ps, const char *dir, const char *name)
 {
@@ -56,8 +56,8 @@ is_dir(const char *path)
 	return stat(path, &sb) == 0 && S_ISDIR(sb.st_mode);
 }
 
-/* Is there a directory for it, by the path that the recipe has, or on the leader?
- * Else it fails, as a folder of which the directory is missing does. */
+/* Does the directory for it exist, by the recipe's path or on the leader?  If
+ * not, delivery to it fails, as procmail's does. */
 static bool
 has_parent(const struct plan_sink *ps, const struct dest *dest,
     const char *rest)
@@ -68,11 +68,12 @@ has_parent(const struct plan_sink *ps, const struct dest *dest,
 	*strrchr(path, '/') = '\0';
 	return slash == NULL || is_dir(path) ||
 	    is_dir(must(talloc_asprintf(ps->dv.ctx, "%s/%.*s",
-	    ps->rec->side[ps->dv.plan.leader].mail, (int)(slash - rest), rest)));
+	    ps->rec->side[ps->dv.plan.leader].mail, (int)(slash - rest),
+	    rest)));
 }
 
-/* Folders in folders, as LAYOUT=fs has them: what is above must be there, on the
- * first n targets. */
+/* A folder in a folder, as LAYOUT=fs has them, needs its parents: make them on
+ * the first n targets. */
 static void
 make_parents(const struct plan_sink *ps, const char *folder, int n)
 {
@@ -121,7 +122,7 @@ deliver_to(struct plan_sink *ps, const struct dest *dest, const char *folder,
 	return st;
 }
 
-/* The mirror is to find it: its name in a list in the leader's inbox. */
+/* Add the name to a list in the leader's inbox, for the mirror to find. */
 static enum status
 record_other(struct plan_sink *ps, const char *rest, struct err *err)
 {
@@ -156,8 +157,8 @@ out:
 	return st;
 }
 
-/* An mbox or MH folder inside: where the leader has it.  A directory above it that
- * the user made on the other side, as where HOME lies, is made there, too. */
+/* An mbox or MH folder below a root: its path on the leader.  A directory
+ * above it that exists only on the other side is made on the leader. */
 static enum status
 on_leader(struct plan_sink *ps, const struct dest *dest, const char *rest,
     const char **where, struct err *err)
@@ -197,7 +198,7 @@ to_mailbox(struct plan_sink *ps, const struct dest *dest, const char **folder,
 	return on_leader(ps, dest, rest, where, err);
 }
 
-/* What UMASK says is for other files: a mailbox is made like its root. */
+/* UMASK is for other files: a mailbox is made with the modes of its root. */
 static enum status
 sink_mailbox(void *arg, const struct dest *dest, const char **folder,
     const char **where, struct err *err)
@@ -256,7 +257,7 @@ effect_key(const struct plan_sink *ps, const struct dest *dest,
 	talloc_free(what);
 }
 
-/* Only a message with a queue id can be told from another one with the same
+/* Without a queue id, a retry cannot be told from a new message with the same
  * text. */
 static enum status
 sink_was_done(void *arg, const struct dest *dest, struct err *err)

@@ -2,8 +2,8 @@
 /*
  * plan_sink.h - the mailboxes of the plan, for rc files
  *
- * A destination below the old or the new mail root, however its path leads
- * there, is delivered by the transaction; every other one is left to the engine.
+ * A destination below the old or the new mail root, also by a symbolic link,
+ * is delivered by the transaction; every other one is left to lda/recipe.
  */
 #ifndef LDA_PLAN_SINK_H
 #define LDA_PLAN_SINK_H
@@ -17,14 +17,15 @@ typedef void plan_delivered_fn(void *arg, const struct delivery *dv,
 
 struct plan_sink {
 	struct sink	 sink;		/* to be given to the engine */
-	struct delivery	 dv;		/* ctx, map, conf, user, home, recipient */
+	struct delivery	 dv;		/* ctx, map, conf, user, home,
+					   recipient, plan */
 	const struct record *rec;	/* located */
-	const struct message *input;	/* as received: by it a retry is known */
+	const struct message *input;	/* as received; identifies a retry */
 	plan_delivered_fn *delivered;	/* called after each delivery */
 	void		*arg;
 	/* Private. */
 	const char	*root[2];	/* resolved; NULL: there is none */
-	long		 pid;		/* who opened the map */
+	long		 pid;		/* the process that opened the map */
 };
 
 /* Fill in what is left after the fields above are set. */

@@ -14,7 +14,7 @@
 #include "maps/base/log.h"
 #include "milter/verdict.h"
 
-#define TELL_MS		60000	/* between two lines about a map that is away */
+#define REPEAT_MS	60000	/* between two log lines about the map */
 
 static bool over_tcp;
 static atomic_int sessions;
@@ -23,8 +23,8 @@ static atomic_ullong served, dry, verdicts[VERDICTS];
 static struct {
 	pthread_mutex_t	 lock;
 	long long	 next;		/* clock_ms() of the next line */
-	long long	 times;		/* since the last */
-} untold = { PTHREAD_MUTEX_INITIALIZER, 0, 0 };
+	long long	 times;		/* since the last line */
+} unasked = { PTHREAD_MUTEX_INITIALIZER, 0, 0 };
 
 static const char *
 macro(SMFICTX *ctx, const char *name)
@@ -34,7 +34,7 @@ macro(SMFICTX *ctx, const char *name)
 	return value == NULL || *value == '\0' ? "?" : value;
 }
 
-/* The first recipient's mail has no queue id yet: `?`. */
+/* Before the first recipient is accepted there is no queue id: `?`. */
 static void
 log_refusal(SMFICTX *ctx, const char *event, const char *rcpt,
     const struct decision *d)
@@ -52,21 +52,21 @@ log_refusal(SMFICTX *ctx, const char *event, const char *rcpt,
 	log_end(&l);
 }
 
-/* A map that is away is one fault, not one for each mail. */
+/* While the map is away there is one line a minute, not one for each mail. */
 static void
 log_unasked(const struct conf *conf, const struct decision *d)
 {
 	long long now = clock_ms(), times = 0;
 	struct logline l;
 
-	(void)pthread_mutex_lock(&untold.lock);
-	untold.times++;
-	if (now >= untold.next) {
-		times = untold.times;
-		untold.times = 0;
-		untold.next = now + TELL_MS;
+	(void)pthread_mutex_lock(&unasked.lock);
+	unasked.times++;
+	if (now >= unasked.next) {
+		times = unasked.times;
+		unasked.times = 0;
+		unasked.next = now + REPEAT_MS;
 	}
-	(void)pthread_mutex_unlock(&untold.lock);
+	(void)pthread_mutex_unlock(&unasked.lock);
 	if (times == 0)
 		return;
 	log_begin(&l, LOG_ERR, "unasked");
@@ -89,7 +89,8 @@ static sfsistat
 answer(SMFICTX *ctx, const struct conf *conf, const char *rcpt,
     const struct decision *d)
 {
-	atomic_fetch_add_explicit(&verdicts[d->verdict], 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&verdicts[d->verdict], 1,
+	    memory_order_relaxed);
 	switch (d->verdict) {
 	case VERDICT_TEMPFAIL:
 		if (conf->milter_dry_run) {
@@ -102,8 +103,8 @@ answer(SMFICTX *ctx, const struct conf *conf, const char *rcpt,
 	case VERDICT_UNASKED:
 		log_unasked(conf, d);
 		if (conf->milter_tempfail && !conf->milter_dry_run)
-			return tempfail(ctx, "4.3.0",
-			    "mailbox locations are not available, try again later");
+			return tempfail(ctx, "4.3.0", "mailbox locations are "
+			    "not available, try again later");
 		return SMFIS_CONTINUE;
 	case VERDICT_ACCEPT:
 	case VERDICTS:
@@ -113,15 +114,16 @@ answer(SMFICTX *ctx, const struct conf *conf, const char *rcpt,
 }
 
 /*
- * {rcpt_mailer} is the transport: `local` alone means that the local part is a
- * system user's name.  `virtual`, or a pipe(8) transport, delivers for whole
- * addresses; there alice@a and alice@b are two, and only a record, or `domains`, says
- * who they are.
+ * {rcpt_mailer} is the transport.  Only with `local` is the local part the name
+ * of a system user.  `virtual` and pipe(8) transports deliver to whole
+ * addresses: alice@a and alice@b are two users, found by a record's addresses
+ * or by `domains`.
  */
 static sfsistat
 on_rcpt(SMFICTX *ctx, char **argv)
 {
-	const char *rcpt = smfi_getsymval(ctx, (char *)(uintptr_t)"{rcpt_addr}");
+	const char *rcpt = smfi_getsymval(ctx,
+	    (char *)(uintptr_t)"{rcpt_addr}");
 	bool local = strcmp(macro(ctx, "{rcpt_mailer}"), "local") == 0;
 	struct setup *s = setup_take();
 	struct decision d;
@@ -140,11 +142,11 @@ on_rcpt(SMFICTX *ctx, char **argv)
 }
 
 /*
- * One round trip for each recipient, and all that is to be known comes with it: no
- * other stage is asked for.  But for DATA over TCP: Postfix sends the macros of a
- * stage whether it is asked for or not, smtpd(8) those of DATA as its last packet, and
- * then cleanup(8) its first on the same connection.  Two small ones without an answer
- * between them wait for a delayed ACK, 40 ms for each message.
+ * RCPT brings all that we need, so every other stage is switched off: one round
+ * trip for each recipient.  DATA stays on over TCP.  Postfix sends the macros
+ * of a stage even if the stage is off: smtpd(8) ends with those of DATA, then
+ * cleanup(8) begins on the same connection.  Two small packets without an
+ * answer between them wait for a delayed ACK, 40 ms for each message.
  */
 static sfsistat
 on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1, unsigned long f2,

@@ -2,8 +2,8 @@
 /*
  * filter.h - what libmilter calls
  *
- * A session may be on another thread at each call, so all it has hangs on libmilter's
- * private pointer, and a decision is one call long.
+ * Each call for a session may come on another thread: what belongs to a session
+ * hangs on libmilter's private pointer.
  */
 #ifndef MILTER_FILTER_H
 #define MILTER_FILTER_H
@@ -11,16 +11,16 @@
 #include <stdbool.h>
 
 /*
- * Tell libmilter of us, before its socket is opened.
+ * Register the callbacks with libmilter, before its socket is opened.
  *
- * tcp  the socket is not a unix one.
+ * tcp  the socket is not a unix socket.
  */
 bool		filter_register(bool tcp);
 
-/* Connections of MTAs at this moment. */
+/* Open connections from MTAs. */
 int		filter_sessions(void);
 
-/* Log how often each verdict came, since the start. */
+/* Log how often each verdict was given since the start. */
 void		filter_log_counts(void);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * follow.c - keep the table of windows true, by following the map
+ * follow.c - keep the table of windows up to date by following the map
  */
 #include "milter/follow.h"
 
@@ -12,7 +12,7 @@
 #include "maps/base/log.h"
 #include "maps/map.h"
 
-#define AGAIN	1	/* seconds until mapd is tried again */
+#define RETRY	1	/* seconds until mapd is asked again */
 
 struct following {
 	struct windows		*windows;
@@ -27,7 +27,8 @@ put_record(const struct record *rec, void *arg, struct err *err)
 	return ST_OK;
 }
 
-/* All records; on a connection of its own, while changes gather on the other. */
+/* Read all records on a second connection; changes that happen meanwhile wait
+ * on the first. */
 static enum status
 read_all(const struct following *f, struct err *err)
 {
@@ -57,7 +58,8 @@ on_change(const struct change *ch, void *arg, struct err *err)
 	return ST_OK;
 }
 
-/* Who asks about one recipient says that mapd is away; here it is no news. */
+/* That mapd is away is reported by the thread that asks for a recipient; here
+ * it is a debug line. */
 static void *
 follow(void *arg)
 {
@@ -73,7 +75,7 @@ follow(void *arg)
 		windows_complete(f->windows, false);
 		talloc_free(map);
 		log_why(LOG_DEBUG, "unfollowed", err.text);
-		(void)sleep(AGAIN);
+		(void)sleep(RETRY);
 	}
 	return NULL;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * follow.h - keep the table of windows true, by following the map
+ * follow.h - keep the table of windows up to date by following the map
  */
 #ifndef MILTER_FOLLOW_H
 #define MILTER_FOLLOW_H
@@ -8,11 +8,12 @@
 #include "milter/windows.h"
 
 /*
- * Start a thread that reads all records once and every change from then on; whenever
- * it loses mailferry-mapd, the table is not complete until it has done so again.
+ * Start a thread that reads all records once, and from then on every change.
+ * When the connection to mailferry-mapd is lost, the table is incomplete until
+ * the thread has read all records again.
  *
- * Only where all changes come through our mapd (map = tdb): else nothing is started, and
- * the table is never complete.
+ * This needs a map whose changes all pass through our mapd (map = tdb).  With
+ * another one no thread is started, and the table is never complete.
  *
  * w, conf  live as long as the process.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * main.c - mailferry-milter: SMTP waits for who is being moved, for nobody else
+ * main.c - mailferry-milter: refuse mail for recipients who are being moved
  */
 #include <errno.h>
 #include <libgen.h>
@@ -25,8 +25,8 @@
 #include "milter/follow.h"
 
 #define BACKLOG		1024
-#define STOP_MS		10000	/* for sessions to end by themselves */
-#define LOOK_MS		50	/* between looks whether they have */
+#define STOP_MS		10000	/* after which open sessions are cut off */
+#define LOOK_MS		50	/* between two looks at them */
 
 /* The socket that we made. */
 struct listening {
@@ -36,11 +36,11 @@ struct listening {
 };
 
 static struct daemon called = { .name = "mailferry-milter" };
-static struct conf *started;	/* with what; lives as long as we */
+static struct conf *started;	/* the configuration at the start; not freed */
 static struct windows *windows;
 static struct listening listening;
 
-/* The configuration, if a milter can live with it; no talloc parent. */
+/* The configuration, if it suits a milter; no talloc parent. */
 static enum status
 load(const char *path, struct conf **conf, struct err *err)
 {
@@ -48,17 +48,17 @@ load(const char *path, struct conf **conf, struct err *err)
 
 	if (st != ST_OK || strcmp((*conf)->map, "none") != 0)
 		return st;
-	st = err_set(err, ST_NEVER, "%s: map = none: there is nobody to wait for; "
+	st = err_set(err, ST_NEVER, "%s: with map = none no user can be moved; "
 	    "set map = tdb:/var/lib/mailferry/map.tdb", (*conf)->path);
 	talloc_free(*conf);
 	return st;
 }
 
 /*
- * libmilter has a thread of its own that waits for SIGHUP, SIGTERM and SIGINT, and
- * means by each of them: stop, and cut off whoever is in a session.  It waits with
- * sigwait(3), which in this program is this one: it waits for ever.  handle_signals()
- * waits in another way.
+ * libmilter has a thread that waits for SIGHUP, SIGTERM and SIGINT; after each
+ * of them it stops and cuts off all sessions.  It waits with sigwait(3), which
+ * in this program is this function: it never returns.  handle_signals() uses
+ * sigwaitinfo(2).
  */
 int sigwait(const sigset_t *set, int *sig);
 
@@ -71,25 +71,26 @@ sigwait(const sigset_t *set, int *sig)
 		(void)pause();
 }
 
-/* What we follow and where we listen stays as it was at the start. */
+/* The map and the sockets cannot be changed by a reload. */
 static enum status
 check_same(const struct conf *conf, struct err *err)
 {
 	const struct { const char *key, *is, *was; } k[] = {
 		{ "map", conf->map, started->map },
 		{ "map_socket", conf->map_socket, started->map_socket },
-		{ "milter_socket", conf->milter_socket, started->milter_socket },
+		{ "milter_socket", conf->milter_socket,
+		    started->milter_socket },
 	};
 	size_t i;
 
 	for (i = 0; i < sizeof(k) / sizeof(k[0]); i++)
 		if (strcmp(k[i].is, k[i].was) != 0)
-			return err_set(err, ST_NEVER, "%s: %s = %s needs a restart",
-			    conf->path, k[i].key, k[i].is);
+			return err_set(err, ST_NEVER, "%s: %s = %s needs a "
+			    "restart", conf->path, k[i].key, k[i].is);
 	return ST_OK;
 }
 
-/* A configuration that is not right changes nothing. */
+/* A configuration with an error changes nothing. */
 static void
 reload(void)
 {
@@ -110,7 +111,7 @@ reload(void)
 	notify_reloaded();
 }
 
-/* Our own socket, not that of one who took the place meanwhile. */
+/* Remove our own socket, but not one that another process has put there. */
 static void
 remove_socket(void)
 {
@@ -122,9 +123,9 @@ remove_socket(void)
 }
 
 /*
- * Sessions end by themselves; nobody new finds us.  libmilter is not told: its way to
- * stop leaves the sessions of its worker pool where they are.  So this ends the process,
- * in which nothing is left to be done.
+ * New sessions are impossible once the socket is gone; open ones have STOP_MS
+ * to end.  libmilter's own way to stop would leave the sessions of its worker
+ * pool hanging, so the process simply ends: nothing is left to be done.
  */
 static void NORETURN
 stop(const sigset_t *set)
@@ -164,7 +165,8 @@ handle_signals(void *arg)
 	return NULL;
 }
 
-/* Blocked before there is a second thread, so that all inherit it. */
+/* The signals are blocked before the second thread starts: threads inherit
+ * that. */
 static enum status
 start_signals(struct err *err)
 {
@@ -181,7 +183,7 @@ start_signals(struct err *err)
 	return errno == 0 ? ST_OK : err_sys(err, "start a thread");
 }
 
-/* A socket that nobody answers at is left from a crash. */
+/* A socket at which no process answers is left over from a crash. */
 static bool
 is_answered(const char *path)
 {
@@ -206,11 +208,11 @@ prepare_path(const char *path, struct err *err)
 	enum status st = ST_OK;
 
 	if (mkdir(dir, 0755) == -1 && errno != EEXIST)
-		st = err_sys(err, "mkdir %s: make it, for the user that this runs "
-		    "as", dir);
+		st = err_sys(err, "mkdir %s: make this directory, for the user "
+		    "that mailferry-milter runs as", dir);
 	else if (is_answered(path))
-		st = err_set(err, ST_AGAIN, "%s: another mailferry-milter answers "
-		    "there", path);
+		st = err_set(err, ST_AGAIN, "%s: another mailferry-milter "
+		    "answers there", path);
 	talloc_free(copy);
 	return st;
 }
@@ -243,7 +245,7 @@ open_socket(const struct conf *conf, struct err *err)
 	return st;
 }
 
-/* libmilter turns in circles without a free descriptor. */
+/* Without a free descriptor libmilter loops without end. */
 static void
 raise_limit(void)
 {
@@ -255,8 +257,8 @@ raise_limit(void)
 	}
 }
 
-/* In this order: a thread that was there before the signals were blocked would get
- * them. */
+/* The order matters: a thread that starts before the signals are blocked would
+ * receive them. */
 static enum status
 start(struct err *err)
 {
@@ -288,9 +290,9 @@ serve(void)
 	}
 	log_why(LOG_INFO, "started", started->milter_socket);
 	notify_ready();
-	(void)smfi_main();		/* returns only where it failed */
+	(void)smfi_main();		/* returns only after a failure */
 	filter_log_counts();
-	log_why(LOG_ERR, "stopped", "libmilter gave up; its own lines say why");
+	log_why(LOG_ERR, "stopped", "libmilter gave up; see its own log lines");
 	remove_socket();
 	return 1;
 }

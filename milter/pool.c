@@ -12,11 +12,13 @@ struct pool {
 	const struct conf	*conf;
 	pthread_mutex_t		 lock;
 	pthread_cond_t		 freed;
-	struct map		*idle[POOL_MAX];	/* the last used on top */
-	int			 nidle, nmaps;	/* nmaps: idle and asking */
-	int			 strikes;	/* unanswered since the last answer */
+	struct map		*idle[POOL_MAX];	/* last used on top */
+	int			 nidle, nmaps;	/* nmaps: idle and in use */
+	int			 strikes;	/* questions since the last
+						   answer */
 	long long		 away_until;	/* clock_ms() */
-	long long		 answered;	/* when the last answer came */
+	long long		 answered;	/* clock_ms() of the last
+						   answer */
 };
 
 static int
@@ -46,8 +48,8 @@ pool_new(TALLOC_CTX *ctx, const struct conf *conf)
 }
 
 /*
- * Locked.  A queue that moves is waited in, one that stands is not: false when no
- * answer came for POOL_WAIT, or it was not our turn within POOL_PATIENCE.
+ * Wait for a free connection; p is locked.  false: no question at all was
+ * answered for POOL_WAIT, or it was not our turn within POOL_PATIENCE.
  */
 static bool
 wait_for_one(struct pool *p, long long begin)
@@ -67,7 +69,7 @@ wait_for_one(struct pool *p, long long begin)
 	return true;
 }
 
-/* A connection to ask on; *map NULL: open one, room is kept for it. */
+/* Take a connection.  *map NULL: the caller opens one; its place is counted. */
 static enum status
 take(struct pool *p, struct map **map, struct err *err)
 {
@@ -77,11 +79,11 @@ take(struct pool *p, struct map **map, struct err *err)
 	*map = NULL;
 	(void)pthread_mutex_lock(&p->lock);
 	if (now < p->away_until)
-		st = err_set(err, ST_AGAIN, "map: mailferry-mapd did not answer "
-		    "the last %d questions", POOL_STRIKES);
+		st = err_set(err, ST_AGAIN, "map: mailferry-mapd did not "
+		    "answer the last %d questions", POOL_STRIKES);
 	else if (!wait_for_one(p, now))
-		st = err_set(err, ST_AGAIN, "map: %d questions to mailferry-mapd "
-		    "are not answered yet", POOL_MAX);
+		st = err_set(err, ST_AGAIN, "map: %d questions to "
+		    "mailferry-mapd are not answered yet", POOL_MAX);
 	else if (p->nidle > 0)
 		*map = p->idle[--p->nidle];
 	else
@@ -126,8 +128,9 @@ pool_recipient(struct pool *p, TALLOC_CTX *ctx, const char *address, size_t len,
 			map_patience(map, POOL_PATIENCE);
 	}
 	if (st == ST_OK)
-		st = map_recipient(map, ctx, address, len, local, now, rec, err);
-	/* Refused at once is no reason not to try again at once. */
+		st = map_recipient(map, ctx, address, len, local, now, rec,
+		    err);
+	/* A question that is refused at once is not a strike. */
 	give_back(p, map, st != ST_AGAIN || clock_ms() - begin < POOL_PATIENCE);
 	return st;
 }

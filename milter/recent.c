@@ -2,8 +2,8 @@
 /*
  * recent.c - addresses that had no window a moment ago
  *
- * A table of fixed size in which the newcomer takes the place: no list, no sweep,
- * and whoever sends to many addresses only makes us ask more often.
+ * A table of fixed size, in which a new entry replaces the former one of its
+ * slot.  A sender who uses many addresses only makes us ask mapd more often.
  */
 #include "milter/recent.h"
 
@@ -19,7 +19,7 @@
 
 #define SLOTS		32768u		/* of 80 bytes */
 #define STRIPES		64u		/* locks */
-#define KEY_MAX		70		/* bytes; longer ones are asked for */
+#define KEY_MAX		70		/* bytes; longer ones are not kept */
 
 struct slot {
 	long long	until;
@@ -29,7 +29,7 @@ struct slot {
 };
 
 struct recent {
-	uint64_t	 seed;		/* nobody chooses who shares a slot */
+	uint64_t	 seed;		/* senders cannot choose the slot */
 	pthread_mutex_t	 lock[STRIPES];
 	struct slot	 slot[SLOTS];
 };

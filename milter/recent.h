@@ -2,9 +2,9 @@
 /*
  * recent.h - addresses that had no window a moment ago
  *
- * A milter may be a moment late without harm: whoever comes through goes to the LDA,
- * which asks again under the mailbox's lock.  So "no window" is believed for
- * RECENT_MS; nothing else is ever kept.
+ * The milter may be a moment late without harm: mail that it accepts goes to
+ * the LDA, which asks again under the mailbox's lock.  So "no window" is kept
+ * for RECENT_MS.
  */
 #ifndef MILTER_RECENT_H
 #define MILTER_RECENT_H
@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <talloc.h>
 
-#define RECENT_MS	900		/* a window is seen within a second */
+#define RECENT_MS	900	/* a window is noticed within a second */
 
 struct recent;
 
@@ -21,7 +21,7 @@ struct recent;
 struct recent   *recent_new(TALLOC_CTX *ctx);
 
 /*
- * address  `len` bytes, any.
+ * address  `len` bytes of any kind.
  * local    as in map_recipient(): a part of the key.
  * now, until  in clock_ms().
  */

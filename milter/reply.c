@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * reply.c - what one recipient is told, given the record
+ * reply.c - the SMTP reply for one recipient, given the record
  */
 #include "milter/reply.h"
 
@@ -18,8 +18,7 @@ put(char *out, size_t len, const char *text, size_t n)
 	return len + n;
 }
 
-/* A percent sign that libmilter's caller does not double, the MTA may take for
- * one of printf's. */
+/* Percent signs are doubled: libmilter passes the text on as a format. */
 static void
 fill(char *out, const char *text, long seconds)
 {
@@ -52,7 +51,7 @@ reply_of(const struct record *rec, time_t now, const char *text,
 	reply->defer = true;
 	reply->state = rec->state;
 	reply->retry = plan.retry_after;
-	/* A window is open, but not yet in the record: until its end, then. */
+	/* The window has begun, but the record does not say so yet. */
 	if (plan.due == STATE_CUTOVER)
 		reply->retry = rec->end - now;
 	fill(reply->text, text, reply->retry);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * reply.h - what one recipient is told, given the record
+ * reply.h - the SMTP reply for one recipient, given the record
  *
  * Pure: no I/O, no clock, no memory.
  */
@@ -12,35 +12,35 @@
 
 #include "maps/record.h"
 
-#define REPLY_CODE	"451"		/* 421 would end the session: everybody's */
-#define REPLY_XCODE	"4.2.1"		/* mailbox disabled, not accepting messages */
-#define REPLY_TEXT_MAX	900		/* bytes; libmilter takes 980 */
+#define REPLY_CODE	"451"	/* 421 would end the whole session */
+#define REPLY_XCODE	"4.2.1"	/* mailbox disabled, not accepting messages */
+#define REPLY_TEXT_MAX	900	/* bytes; libmilter takes 980 */
 
 struct reply {
-	bool		 defer;		/* else what follows is not set */
-	enum state	 state;		/* the record's */
-	long		 retry;		/* seconds until it may be otherwise */
-	char		 text[REPLY_TEXT_MAX + 1]; /* as libmilter wants it: % doubled */
+	bool		 defer;		/* false: what follows is not set */
+	enum state	 state;		/* of the record */
+	long		 retry;		/* seconds until the window ends */
+	char		 text[REPLY_TEXT_MAX + 1]; /* for libmilter: %% for % */
 };
 
 /*
- * May mail for this record come in?
+ * May mail for this record be accepted?
  *
- * rec   NULL: nobody's who has one.
+ * rec   NULL: the recipient has no record.
  * now   seconds UTC.
  * text  the configuration's window_text; each %s becomes the seconds.
  *
- * Returns until when a "no window" holds as far as the record says: the begin of
- * a window that is ahead, else 0 (nothing is planned).
+ * If it may, returns how long that holds by the record: until the begin of a
+ * planned window, seconds UTC; 0: no window is planned.
  */
 time_t		reply_of(const struct record *rec, time_t now, const char *text,
 		    struct reply *reply);
 
 /*
- * The address within an argument of RCPT, `<alice@x.test>` or without brackets, as
- * an MTA brings it that does not name the recipient otherwise.
+ * The address in an argument of RCPT, `<alice@x.test>` or without brackets, for
+ * MTAs that do not send {rcpt_addr}.
  *
- * len  of what is returned, which points into arg.
+ * len  of the result, which points into arg.
  */
 const char     *reply_address(const char *arg, size_t *len);
 

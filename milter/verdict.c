@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * verdict.c - may mail for this address come in, now?
+ * verdict.c - may mail for this address be accepted now?
  */
 #include "milter/verdict.h"
 
@@ -16,8 +16,8 @@ struct setup {
 	struct windows	*windows;
 	struct pool	*pool;
 	struct recent	*no_window;
-	struct recent	*silent;	/* about whom mapd did not answer */
-	int		 users;		/* under `lock` */
+	struct recent	*silent;	/* mapd did not answer for these */
+	int		 users;		/* references; under `lock` */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -33,7 +33,7 @@ setup_new(struct conf *conf, struct windows *windows)
 	s->pool = pool_new(s, conf);
 	s->no_window = recent_new(s);
 	s->silent = recent_new(s);
-	s->users = 1;			/* whoever may take it */
+	s->users = 1;			/* setup_use() takes this one over */
 	return s;
 }
 
@@ -84,7 +84,7 @@ setup_use(struct setup *s)
 		setup_give(former);
 }
 
-/* Until when `no window` may be believed: a moment, or to the begin of one. */
+/* How long `no window` may be kept: RECENT_MS, or until a window begins. */
 static long long
 believed(long long ms, time_t now, time_t begin)
 {
@@ -102,19 +102,21 @@ ask(struct setup *s, const char *address, size_t len, bool local,
 	time_t now = time(NULL), begin;
 	enum status st;
 
-	st = pool_recipient(s->pool, ctx, address, len, local, now, &rec, &d->err);
+	st = pool_recipient(s->pool, ctx, address, len, local, now, &rec,
+	    &d->err);
 	if (st == ST_OK || st == ST_NONE) {
 		begin = reply_of(st == ST_OK ? rec : NULL, now,
 		    s->conf->window_text, &d->reply);
 		d->verdict = d->reply.defer ? VERDICT_TEMPFAIL : VERDICT_ACCEPT;
 		if (d->reply.defer)
-			(void)snprintf(d->user, sizeof(d->user), "%s", rec->user);
+			(void)snprintf(d->user, sizeof(d->user), "%s",
+			    rec->user);
 		else
 			recent_put(s->no_window, address, len, local,
 			    believed(ms, now, begin));
 	} else {
 		d->verdict = VERDICT_UNASKED;
-		/* The next who is waiting for the same need not wait as long. */
+		/* Another question for this address need not wait as long. */
 		if (clock_ms() - ms >= POOL_PATIENCE)
 			recent_put(s->silent, address, len, local,
 			    clock_ms() + POOL_AWAY);

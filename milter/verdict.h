@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * verdict.h - may mail for this address come in, now?
+ * verdict.h - may mail for this address be accepted now?
  *
- * What is asked with is a setup: configuration, connections, what was answered a
- * moment ago.  SIGHUP makes a new one; the former lives until its last question is
- * answered.
+ * A setup holds what a question needs: the configuration, the connections to
+ * mapd, the answers of the last moment.  SIGHUP makes a new setup; the former
+ * one is freed after its last question.
  */
 #ifndef MILTER_VERDICT_H
 #define MILTER_VERDICT_H
@@ -15,8 +15,8 @@
 
 enum verdict {
 	VERDICT_ACCEPT,
-	VERDICT_TEMPFAIL,	/* reply says what, user whose */
-	VERDICT_UNASKED,	/* the map could not be asked; err says why */
+	VERDICT_TEMPFAIL,	/* with `reply`, for `user` */
+	VERDICT_UNASKED,	/* the map did not answer; err says why */
 	VERDICTS
 };
 
@@ -30,13 +30,16 @@ struct decision {
 struct setup;
 
 /*
- * conf     becomes the setup's; it has no talloc parent.
- * windows  NULL: there is no such table; lives as long as the process.
+ * Make a setup; free it with setup_give().
+ *
+ * conf     owned by the setup from here on; it has no talloc parent.
+ * windows  NULL: there is no table; lives as long as the process.
  */
 struct setup   *setup_new(struct conf *conf, struct windows *windows);
 const struct conf *setup_conf(const struct setup *s);
 
-/* Make it the one that setup_take() gives; the former goes with its last user. */
+/* From here on setup_take() returns s, whose reference goes over.  Each taken
+ * setup is given back. */
 void		setup_use(struct setup *s);
 struct setup   *setup_take(void);
 void		setup_give(struct setup *s);
@@ -45,7 +48,7 @@ void		setup_give(struct setup *s);
  * Decide about one recipient, within about a second.
  *
  * address  `len` bytes, as the MTA has it.
- * local    the MTA delivers the address's domain by local(8): its local part is a
+ * local    the MTA delivers to the domain by local(8): the local part is a
  *          user's name.
  */
 void		decide(struct setup *s, const char *address, size_t len,

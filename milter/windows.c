@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * windows.c - who has a window, planned or open
+ * windows.c - the users who have a window, planned or open
  */
 #include "milter/windows.h"
 
@@ -16,7 +16,7 @@
 
 struct entry;
 
-struct name {			/* of a user, or an address of his */
+struct name {			/* a user's name or address */
 	struct name	*next;
 	struct entry	*of;
 	char		*text;
@@ -86,7 +86,7 @@ drop(struct windows *w, const char *user)
 	talloc_free(e);
 }
 
-/* Folded: so is what it is compared with. */
+/* The name is folded, like the addresses it is compared with. */
 static void
 add_name(struct windows *w, struct entry *e, const char *text)
 {
@@ -124,8 +124,8 @@ windows_put(struct windows *w, const struct record *rec, time_t now)
 {
 	(void)pthread_rwlock_wrlock(&w->lock);
 	drop(w, rec->user);
-	/* One whose end is behind us: nothing will come of it (see route()); clocks
-	 * differ by minutes at most. */
+	/* A window that has ended has no effect (see route()); the clocks of
+	 * two hosts differ by minutes at most. */
 	if (rec->state == STATE_CUTOVER || rec->end > now - 3600)
 		add(w, rec);
 	(void)pthread_rwlock_unlock(&w->lock);
@@ -139,7 +139,7 @@ windows_drop(struct windows *w, const char *user)
 	(void)pthread_rwlock_unlock(&w->lock);
 }
 
-/* What is there when the table is complete no more may be wrong: out with it. */
+/* Entries of an incomplete table may be wrong: they are dropped. */
 void
 windows_complete(struct windows *w, bool yes)
 {
@@ -176,7 +176,7 @@ windows_none(struct windows *w, const struct conf *conf, const char *address,
 
 	if (!address_parse(ctx, conf, address, len, local, &addr)) {
 		talloc_free(ctx);
-		return true;		/* nobody's, whoever asks */
+		return true;		/* not an address of any user */
 	}
 	(void)pthread_rwlock_rdlock(&w->lock);
 	none = w->complete && !known(w, addr.full) && !known(w, addr.plain) &&
