@@ -18,6 +18,7 @@ useradd -M -N -d "$t/home" -s /bin/sh $user 2>/dev/null
 mkdir "$t/home" "$t/msg"
 chmod 755 "$t"
 chown $user "$t/home"
+. "$(dirname "$0")/../lib/wait.sh"
 n=0
 ok()		# STATUS NAME
 {

@@ -18,6 +18,7 @@ trap finish EXIT
 trap 'exit 2' INT TERM
 chmod 755 "$t"
 home=$t/home
+. "$src/tests/lib/wait.sh"
 useradd -M -N -d "$home" -s /bin/sh $user 2>/dev/null
 printf 'map = none\nlog = none\ndeadline = 30\n' >"$t/conf"
 n=0
