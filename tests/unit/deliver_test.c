@@ -2,7 +2,7 @@
 /*
  * deliver_test.c - whole deliveries: a real map, two Maildirs, kills
  */
-#include "tests/unit/test.h"
+#include "tests/unit/sides.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -21,60 +21,6 @@
 #include "lda/store/pair.h"
 #include "lda/transaction.h"
 #include "maps/transition.h"
-
-static char dir[] = "/tmp/mfdeliver.XXXXXX";
-static struct conf *conf;
-static const char *no_address[] = { NULL };
-
-static void PRINTF(1, 2)
-shell(const char *fmt, ...)
-{
-	char cmd[600];
-	va_list ap;
-	pid_t pid;
-	int status;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(cmd, sizeof(cmd), fmt, ap);
-	va_end(ap);
-	pid = fork();
-	if (pid == 0) {
-		(void)execl("/bin/sh", "sh", "-c", cmd, (char *)NULL);
-		_exit(127);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-}
-
-static struct map *
-open_map(void)
-{
-	struct map *map = NULL;
-	struct err err;
-
-	if (map_open(NULL, conf, MAP_OWNER | MAP_CREATE, &map, &err) != ST_OK)
-		fail_msg("%s", err.text);
-	return map;
-}
-
-/* A user in `state` and nothing on either filer. */
-static void
-begin(enum state state)
-{
-	struct record rec = { .user = "u", .uid = -1, .state = state,
-	    .version = 1, .address = no_address, .by = "", .why = "",
-	    .unknown = "" };
-	struct map *map;
-	struct err err;
-
-	shell("rm -rf %s/old %s/new %s/map; mkdir -m 700 %s/old %s/new %s/map", dir,
-	    dir, dir, dir, dir, dir);
-	map = open_map();
-	if (map_replace(map, NULL, &rec, &(struct change_by){ "t", time(NULL),
-	    "" }, NULL, &err) != ST_OK)
-		fail_msg("%s", err.text);
-	talloc_free(map);
-}
 
 /* One run of the LDA's middle, from the map to the mailbox. */
 static enum status
@@ -580,19 +526,6 @@ main(void)
 		cmocka_unit_test(no_descriptor_anywhere),
 		cmocka_unit_test(barrier_hands_over),
 	};
-	char text[400];
-	struct err err;
-	int rc;
 
-	if (mkdtemp(dir) == NULL)
-		return 1;
-	(void)snprintf(text, sizeof(text), "map = tdb:%s/map/map.tdb\n"
-	    "old_mail = %s/old/%%u\nnew_mail = %s/new/%%u\nlog = none\n", dir, dir,
-	    dir);
-	if (conf_parse(NULL, "test", text, strlen(text), &conf, &err) != ST_OK)
-		return 1;
-	rc = cmocka_run_group_tests(tests, NULL, NULL);
-	shell("rm -rf %s", dir);
-	talloc_free(conf);
-	return rc;
+	return run_sides("deliver", tests, sizeof(tests) / sizeof(tests[0]));
 }

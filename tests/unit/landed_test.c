@@ -195,5 +195,5 @@ main(void)
 		cmocka_unit_test(landed_by_many),
 	};
 
-	return run_recovery(tests, sizeof(tests) / sizeof(tests[0]));
+	return run_sides("landed", tests, sizeof(tests) / sizeof(tests[0]));
 }

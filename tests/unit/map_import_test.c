@@ -3,7 +3,7 @@
  * map_import_test.c - an import into the embedded map, whatever ends when; what it has
  * in common with others is in map_backend_test.c
  */
-#include "tests/unit/test.h"
+#include "tests/unit/map_file.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -16,29 +16,8 @@
 
 #define USERS 300
 
-static char dir[] = "/tmp/mfimport.XXXXXX";
-static char *path, *staged;
-static struct conf *conf;
+static char *staged;
 static const struct change_by me = { "tester", 1000, "import" };
-
-static struct map *
-reopen(struct map *map)
-{
-	struct map *m = NULL;
-	struct err err;
-
-	talloc_free(map);
-	if (map_open(NULL, conf, MAP_OWNER | MAP_CREATE, &m, &err) != ST_OK)
-		fail_msg("%s", err.text);
-	return m;
-}
-
-static struct map *
-fresh(void)
-{
-	(void)unlink(path);
-	return reopen(NULL);
-}
 
 static struct record *
 record(TALLOC_CTX *ctx, const char *user, const char *address)
@@ -259,34 +238,20 @@ the_staged_file_is_lost(void **state)
 static int
 setup(void **state)
 {
-	char text[200];
-	struct err err;
-	int len;
-
 	(void)state;
-	if (mkdtemp(dir) == NULL)
+	if (map_file_begin() == -1)
 		return -1;
-	path = talloc_asprintf(NULL, "%s/map.tdb", dir);
 	staged = talloc_asprintf(NULL, "%s.import", path);
-	len = snprintf(text, sizeof(text), "map = tdb:%s\nold_mail = /f1/%%u\n"
-	    "new_mail = /f2/%%u\n", path);
-	return conf_parse(NULL, "conf", text, (size_t)len, &conf, &err) == ST_OK ?
-	    0 : -1;
+	return 0;
 }
 
 static int
 teardown(void **state)
 {
-	char *lock = talloc_asprintf(path, "%s.lock", path);
-
 	(void)state;
-	(void)unlink(path);
-	(void)unlink(lock);
 	(void)unlink(staged);
 	talloc_free(staged);
-	talloc_free(path);
-	talloc_free(conf);
-	return rmdir(dir);
+	return map_file_end();
 }
 
 int

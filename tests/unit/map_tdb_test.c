@@ -3,7 +3,7 @@
  * map_tdb_test.c - the embedded map on a real file: one owner, retention, kill -9,
  * damage; what it has in common with others is in map_backend_test.c
  */
-#include "tests/unit/test.h"
+#include "tests/unit/map_file.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -15,30 +15,8 @@
 #include "maps/map.h"
 #include "maps/transition.h"
 
-static char dir[] = "/tmp/mfmap.XXXXXX";
-static char *path;
-static struct conf *conf;
 static const struct change_by me = { "tester", 1000, "because" };
 static const char *no_address[] = { NULL };
-
-static struct map *
-reopen(struct map *map)
-{
-	struct map *m = NULL;
-	struct err err;
-
-	talloc_free(map);
-	if (map_open(NULL, conf, MAP_OWNER | MAP_CREATE, &m, &err) != ST_OK)
-		fail_msg("%s", err.text);
-	return m;
-}
-
-static struct map *
-fresh(void)
-{
-	(void)unlink(path);
-	return reopen(NULL);
-}
 
 static struct record
 record(const char *user, enum state state)
@@ -298,20 +276,10 @@ main(void)
 		cmocka_unit_test(damage_is_never_an_answer),
 		cmocka_unit_test(cut_file_is_refused),
 	};
-	char text[300];
-	struct err err;
 	int rc;
 
-	if (mkdtemp(dir) == NULL)
-		return 1;
-	path = talloc_asprintf(NULL, "%s/map.tdb", dir);
-	(void)snprintf(text, sizeof(text), "map = tdb:%s\nold_mail = /f1/%%u\n"
-	    "new_mail = /f2/%%u\n", path);
-	if (conf_parse(NULL, "test", text, strlen(text), &conf, &err) != ST_OK)
+	if (map_file_begin() == -1)
 		return 1;
 	rc = cmocka_run_group_tests(tests, NULL, NULL);
-	(void)unlink(path);
-	(void)unlink(talloc_asprintf(conf, "%s.lock", path));
-	(void)rmdir(dir);
-	return rc;
+	return map_file_end() == -1 ? 1 : rc;
 }

@@ -9,12 +9,11 @@
 #ifndef TESTS_UNIT_RECOVERY_H
 #define TESTS_UNIT_RECOVERY_H
 
-#include "tests/unit/test.h"
+#include "tests/unit/sides.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,63 +22,6 @@
 #include "lda/transaction.h"
 #include "maps/base/clock.h"
 #include "maps/transition.h"
-
-static char dir[] = "/tmp/mfrecover.XXXXXX";
-static struct conf *conf;
-
-/* Runs in the test's directory; true: it ended with status 0. */
-static bool PRINTF(1, 2)
-holds(const char *fmt, ...)
-{
-	char cmd[900];
-	va_list ap;
-	pid_t pid;
-	int status;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(cmd, sizeof(cmd), fmt, ap);
-	va_end(ap);
-	pid = fork();
-	if (pid == 0) {
-		if (chdir(dir) == 0)
-			(void)execl("/bin/sh", "sh", "-c", cmd, (char *)NULL);
-		_exit(127);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return status == 0;
-}
-
-#define shell(...) assert_true(holds(__VA_ARGS__))
-
-static struct map *
-open_map(void)
-{
-	struct map *map = NULL;
-	struct err err;
-
-	if (map_open(NULL, conf, MAP_OWNER | MAP_CREATE, &map, &err) != ST_OK)
-		fail_msg("%s", err.text);
-	return map;
-}
-
-static const struct change_by by = { "t", 0, "" };
-
-static void
-begin(enum state state)
-{
-	static const char *no_address[] = { NULL };
-	struct record rec = { .user = "u", .uid = -1, .state = state,
-	    .version = 1, .address = no_address, .by = "", .why = "",
-	    .unknown = "" };
-	struct map *map;
-	struct err err;
-
-	shell("rm -rf old new map; mkdir -m 700 old new map");
-	map = open_map();
-	if (map_replace(map, NULL, &rec, &by, NULL, &err) != ST_OK)
-		fail_msg("%s", err.text);
-	talloc_free(map);
-}
 
 static struct record *
 record_of(struct map *map)
@@ -228,28 +170,6 @@ both(const char *want)
 	bool old = has("old/u", want), new = has("new/u", want);
 
 	assert_true(old && new);
-}
-
-/* Runs the tests in a new directory. */
-static int
-run_recovery(const struct CMUnitTest *tests, size_t n)
-{
-	char text[400];
-	struct err err;
-	int rc;
-
-	if (mkdtemp(dir) == NULL)
-		return 1;
-	(void)snprintf(text, sizeof(text), "map = tdb:%s/map/map.tdb\n"
-	    "old_mail = %s/old/%%u\nnew_mail = %s/new/%%u\nlog = none\n", dir, dir,
-	    dir);
-	if (conf_parse(NULL, "test", text, strlen(text), &conf, &err) != ST_OK)
-		return 1;
-	rc = _cmocka_run_group_tests("recovery", tests, n, NULL, NULL);
-	if (!holds("rm -rf %s", dir))
-		rc = 1;
-	talloc_free(conf);
-	return rc;
 }
 
 #endif

@@ -260,5 +260,5 @@ main(void)
 		cmocka_unit_test(keys_are_caught_up),
 	};
 
-	return run_recovery(tests, sizeof(tests) / sizeof(tests[0]));
+	return run_sides("recovery", tests, sizeof(tests) / sizeof(tests[0]));
 }
