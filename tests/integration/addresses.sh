@@ -21,10 +21,12 @@ ok $? "a site with extensions and a pipe(8) transport"
 
 # An extension is a mailbox, made when it is first needed, on both sides alike.
 mailferry add $u && mailferry step $u overlap && send $u+Lists.Dev one && settled &&
-	[ "$(ls "$t/old/$u/Maildir/.lists.dev/new" | wc -l)" -eq 1 ] && [ "$(ls "$t/new/$u/Maildir/.lists.dev/new" | wc -l)" -eq 1 ] &&
+	[ "$(ls "$t/old/$u/Maildir/.lists.dev/new" | wc -l)" -eq 1 ] &&
+	[ "$(ls "$t/new/$u/Maildir/.lists.dev/new" | wc -l)" -eq 1 ] &&
 	cmp "$t/old/$u/Maildir/.lists.dev/dovecot-uidlist" "$t/new/$u/Maildir/.lists.dev/dovecot-uidlist" >>"$t/out"
 ok $? "user+lists.dev: the mailbox is made on both sides, with equal V, G and UID"
-[ -f "$t/old/$u/Maildir/.lists.dev/maildirfolder" ] && [ -f "$t/new/$u/Maildir/.lists.dev/maildirfolder" ]
+[ -f "$t/old/$u/Maildir/.lists.dev/maildirfolder" ] &&
+	[ -f "$t/new/$u/Maildir/.lists.dev/maildirfolder" ]
 ok $? "with the mark of a Maildir++ folder"
 imap $u select lists.dev uids >"$t/out" && is "$(cat "$t/out")" "1 one"
 ok $? "Dovecot shows it"
@@ -37,10 +39,12 @@ doveadm -c "$t/dv.conf" mailbox unsubscribe -u $u lists.dev && send $u+lists.dev
 	imap $u select lists.dev uids >"$t/out" && is "$(tail -n 1 "$t/out")" "2 two"
 ok $? "who unsubscribes stays so"
 doveadm -c "$t/dv.conf" mailbox create -s -u $u other && send $u+second three && settled &&
-	doveadm -c "$t/dv.conf" mailbox list -s -u $u | sort | tr '\n' ' ' >"$t/out" && is "$(cat "$t/out")" "other second "
+	doveadm -c "$t/dv.conf" mailbox list -s -u $u | sort | tr '\n' ' ' >"$t/out" &&
+	is "$(cat "$t/out")" "other second "
 ok $? "beside subscriptions that Dovecot wrote"
 for e in INBOX ..x .x x. 'a/b'; do send "$u+$e" "inbox $e"; done
-settled && imap $u uids >"$t/out" && is "$(grep -c inbox "$t/out")" 5 && is "$(find "$t/old/$u/Maildir" -mindepth 1 -maxdepth 1 -name '.*' | wc -l)" 3
+settled && imap $u uids >"$t/out" && is "$(grep -c inbox "$t/out")" 5 &&
+	is "$(find "$t/old/$u/Maildir" -mindepth 1 -maxdepth 1 -name '.*' | wc -l)" 3
 ok $? "an extension that names no mailbox: the inbox"
 [ -z "$(grep -v -e 'Info: ' -e 'Warning: .*SSL' "$t/dovecot.log" | grep -e Warning -e Error -e Panic)" ]
 ok $? "nothing in Dovecot's log"
@@ -55,15 +59,19 @@ vsend() { python3 - "$smtp" "$1" "$2" <<-'END'
 }
 v=joe@virtual.test
 mailferry add $v && mailferry step $v overlap && vsend $v hello && settled &&
-	[ "$(ls "$t/old/$v/Maildir/new" | wc -l)" -eq 1 ] && [ "$(ls "$t/new/$v/Maildir/new" | wc -l)" -eq 1 ] &&
+	[ "$(ls "$t/old/$v/Maildir/new" | wc -l)" -eq 1 ] &&
+	[ "$(ls "$t/new/$v/Maildir/new" | wc -l)" -eq 1 ] &&
 	cmp "$t/old/$v/Maildir/dovecot-uidlist" "$t/new/$v/Maildir/dovecot-uidlist" >>"$t/out"
 ok $? "pipe(8), a virtual user on both sides"
-grep -q "^Return-Path: <sender@client.test>" "$t/old/$v/Maildir/new/"* && grep -q "^X-Original-To: $v\|^Delivered-To: $v" "$t/old/$v/Maildir/new/"* &&
+grep -q "^Return-Path: <sender@client.test>" "$t/old/$v/Maildir/new/"* &&
+	grep -q "^X-Original-To: $v\|^Delivered-To: $v" "$t/old/$v/Maildir/new/"* &&
 	lacks -q '^From ' "$t/old/$v/Maildir/new/"*
 ok $? "its headers are those that flags= asks for, without a From_ line"
-mailferry step $v cutover --for 30 && vsend $v later && wait_for queued 'mailbox of joe@virtual.test is being moved'
+mailferry step $v cutover --for 30 && vsend $v later &&
+	wait_for queued 'mailbox of joe@virtual.test is being moved'
 ok $? "in a window it stays in the queue"
-mailferry step $v settle && postqueue -c "$t/pf" -f && settled && [ "$(ls "$t/new/$v/Maildir/new" | wc -l)" -eq 2 ]
+mailferry step $v settle && postqueue -c "$t/pf" -f && settled &&
+	[ "$(ls "$t/new/$v/Maildir/new" | wc -l)" -eq 2 ]
 ok $? "and comes afterwards"
 printf 'Subject: x\n\nx\n' >"$t/msg"
 sed -i "s/^trusted_users.*/trusted_users = $vmail/" "$conf" && reread "$mapd" "$t/mapd.log"

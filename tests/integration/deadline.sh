@@ -19,7 +19,10 @@ u=mferry1
 sed -i 's/^deadline.*/deadline = 8/' "$conf"
 mapd_start
 
-mail() { printf 'Received: by mx (Postfix)\n\tid 4XYZ%06d; Mon\nSubject: %d\n\ntext\n' "$1" "$1" >"$t/msg"; }
+mail()
+{
+	printf 'Received: by mx (Postfix)\n\tid 4XYZ%06d; Mon\nSubject: %d\n\ntext\n' "$1" "$1" >"$t/msg"
+}
 # As local(8) does it: fds 1 and 2 are one pipe, and it ends when all have let go of it.
 lda()		# INPUT [ARGUMENT...]
 {
@@ -34,7 +37,8 @@ lda()		# INPUT [ARGUMENT...]
 }
 in_time() { grep -qx "status $1" "$t/out" && [ "$took" -le "$2" ]; }	# STATUS SECONDS
 
-mail 1 && lda "$t/msg" -d $u mferry2 mferry3 && in_time 0 4 && is "$(cat "$t"/old/mferry?/Maildir/new/* | grep -c '^Subject: 1')" 3
+mail 1 && lda "$t/msg" -d $u mferry2 mferry3 && in_time 0 4 &&
+	is "$(cat "$t"/old/mferry?/Maildir/new/* | grep -c '^Subject: 1')" 3
 ok $? "three users at once"
 sleep 300 & live=$!
 for i in 1 2 3; do
@@ -49,16 +53,19 @@ ok $? "a message that comes slowly, and then a lock: one deadline for both"
 kill $live
 wait $live 2>/dev/null
 sleep 2
-mail 2 && lda "$t/msg" -d $u mferry2 mferry3 && in_time 0 4 && is "$(cat "$t"/old/mferry?/Maildir/new/* | grep -c '^Subject: 2')" 3
+mail 2 && lda "$t/msg" -d $u mferry2 mferry3 && in_time 0 4 &&
+	is "$(cat "$t"/old/mferry?/Maildir/new/* | grep -c '^Subject: 2')" 3
 ok $? "without locks it comes, once to each"
 
 mail 4 && mv "$t/old/$u" "$t/away" && : >"$t/old/$u"
 "$BUILD/lda/mailferry-lda" --config "$conf" -d $u mferry2 mferry3 <"$t/msg" >&- 2>&-
 is $? 75 && rm "$t/old/$u" && mv "$t/away" "$t/old/$u" &&
-	is "$(cat "$t"/old/mferry[23]/Maildir/new/* | grep -c '^Subject: 4')" 2 && lacks -r '^4\.' "$t"/old/mferry[23]/Maildir/new
+	is "$(cat "$t"/old/mferry[23]/Maildir/new/* | grep -c '^Subject: 4')" 2 &&
+	lacks -r '^4\.' "$t"/old/mferry[23]/Maildir/new
 ok $? "no standard output: what is said of one user is not in the others' mail"
 
-mail 5 && strace -o /dev/null -f -e inject=access,faccessat,faccessat2:error=ESTALE "$BUILD/lda/mailferry-lda" --config "$conf" -d $u <"$t/msg" >"$t/out" 2>&1
+mail 5 &&
+	strace -o /dev/null -f -e inject=access,faccessat,faccessat2:error=ESTALE "$BUILD/lda/mailferry-lda" --config "$conf" -d $u <"$t/msg" >"$t/out" 2>&1
 is $? 75 && grep -q '^4.*procmailrc: Stale' "$t/out"
 ok $? "an rc file that cannot be looked at is not one that is not there"
 

@@ -34,7 +34,8 @@ ok $? "our passdb has no say, our userdb makes no user"
 is "$(where $u@example.test)" "" && is "$(where mferry2)" "maildir:$t/old/mferry2/Maildir"
 ok $? "the other userdb decides who there is"
 
-mailferry add $u && deliver two && sees $u "OK 1 2" && mailferry step $u overlap && deliver three && sees $u "OK 1 2 3" &&
+mailferry add $u && deliver two && sees $u "OK 1 2" && mailferry step $u overlap && deliver three &&
+	sees $u "OK 1 2 3" &&
 	is "$(where $u)" "maildir:$t/old/$u/Maildir"
 ok $? "old and overlap: old is served"
 
@@ -57,16 +58,19 @@ wait_for [ -e "$t/kicked" ]
 ok $? "cutover: the live session is kicked"
 sees $u "[UNAVAILABLE]"
 ok $? "and the next login is told of a temporary failure, not of a wrong password"
-! where $u >/dev/null && grep -q 'lookup failed' "$t/out" && grep -q "dict-server returned failure: mailbox is being moved, try again in [0-9]* seconds" "$t/dovecot.log"
+! where $u >/dev/null && grep -q 'lookup failed' "$t/out" &&
+	grep -q "dict-server returned failure: mailbox is being moved, try again in [0-9]* seconds" "$t/dovecot.log"
 ok $? "nobody else gets a location either; the log has the reason"
 sees mferry2 "OK"
 ok $? "others log in"
 
-mailferry step $u settle && deliver four && sees $u "OK 3 4" && is "$(where $u)" "maildir:$t/new/$u/Maildir"
+mailferry step $u settle && deliver four && sees $u "OK 3 4" &&
+	is "$(where $u)" "maildir:$t/new/$u/Maildir"
 ok $? "settle: new is served, under the same UIDs"
 mailferry step $u new && deliver five && sees $u "OK 3 4 5"
 ok $? "new: new is served"
-mailferry step $u settle && mailferry step $u cutover --for 2 && sees $u "[UNAVAILABLE]" && sleep 2 && sees $u "OK 3 4 5"
+mailferry step $u settle && mailferry step $u cutover --for 2 && sees $u "[UNAVAILABLE]" &&
+	sleep 2 && sees $u "OK 3 4 5"
 ok $? "a window that was given up: the former leader is served again"
 
 mapd_stop
@@ -81,12 +85,14 @@ dovecot_stop
 echo "idle_timeout = 1" >>"$conf"; kill -HUP "$mapd"
 sed -i 's,proxy:,proxy:idle_msecs=60000:,' "$t/mailferry-dict.conf.ext"
 : >"$t/dovecot.log"
-dovecot_start "!include $t/dovecot-dict.conf" "$away" && sees $u OK && sleep 3 && sees $u OK && sees $u OK &&
+dovecot_start "!include $t/dovecot-dict.conf" "$away" && sees $u OK && sleep 3 && sees $u OK &&
+	sees $u OK &&
 	lacks -i 'error' "$t/dovecot.log"
 ok $? "a connection that mapd dropped when it was idle: no login fails"
 
 # A home that only Dovecot knows.
-sed -i "s,^old_mail.*,old_mail = %h/Maildir," "$conf" && reread "$mapd" "$t/mapd.log" && sees mferry2 OK &&
+sed -i "s,^old_mail.*,old_mail = %h/Maildir," "$conf" && reread "$mapd" "$t/mapd.log" &&
+	sees mferry2 OK &&
 	is "$(where mferry2)" "maildir:~/Maildir" && [ -d "$t/home/mferry2/Maildir/cur" ]
 ok $? "a template with %h: the home of the other userdb"
 sed -i "s,^old_mail.*,old_mail = $t/old/%u/Maildir," "$conf" && reread "$mapd" "$t/mapd.log"
@@ -94,13 +100,17 @@ sed -i "s,^old_mail.*,old_mail = $t/old/%u/Maildir," "$conf" && reread "$mapd" "
 # Names of directories that would mean something to Dovecot.
 user_add 3; u=mferry1
 chown mferry3 "$t/old"
-mailferry add mferry3 --old "$t/old/a:b %u \"q\"" --old-control "$t/old/c:%h" --old-index "$t/old/i" && sees mferry3 OK &&
+mailferry add mferry3 --old "$t/old/a:b %u \"q\"" --old-control "$t/old/c:%h" --old-index "$t/old/i" &&
+	sees mferry3 OK &&
 	[ -d "$t/old/a:b %u \"q\"/cur" ] && [ -d "$t/old/c:%h/.INBOX" ] && [ -d "$t/old/i/.INBOX" ]
 ok $? "CONTROL= and INDEX=, colons, percent signs, blanks and quotes in a location"
 
 # Facts that the manual stands on.
 again() { dovecot_stop; dovecot_start "$@"; }
-alone() { again "passdb {" "driver = dict" "args = $t/mailferry-dict.conf.ext" "}" "userdb {" "driver = passwd" "}"; }
+alone()
+{
+	again "passdb {" "driver = dict" "args = $t/mailferry-dict.conf.ext" "}" "userdb {" "driver = passwd" "}"
+}
 sed -i 's,passdb/%u,nopassdb/%u,' "$t/mailferry-dict.conf.ext"
 alone && case $(login $u x) in *AUTHENTICATIONFAILED*) ;; *) false;; esac
 ok $? "N would be a wrong password"
@@ -108,11 +118,14 @@ example mailferry-dict.conf.ext
 alone && [ "$(login $u x | grep -c OK)" -eq 0 ]
 ok $? "our passdb alone lets nobody in"
 sed 's,auth_cache_size = 0,auth_cache_size = 1 M,' "$t/dovecot-dict.conf" >"$t/cached.conf"
-again "!include $t/cached.conf" "$away" && sees $u OK && mailferry step $u cutover --for 30 && mailferry step $u overlap &&
+again "!include $t/cached.conf" "$away" && sees $u OK && mailferry step $u cutover --for 30 &&
+	mailferry step $u overlap &&
 	is "$(where $u)" "maildir:$t/new/$u/Maildir"
 ok $? "with the auth cache on a step is missed: it must be off"
-again "!include $t/dovecot-dict.conf" "$away" && is "$(where $u)" "maildir:$t/old/$u/Maildir" && mailferry step $u cutover --for 30 &&
-	sees $u "[UNAVAILABLE]" && mailferry step $u settle && is "$(where $u)" "maildir:$t/new/$u/Maildir" && sees $u OK
+again "!include $t/dovecot-dict.conf" "$away" && is "$(where $u)" "maildir:$t/old/$u/Maildir" &&
+	mailferry step $u cutover --for 30 &&
+	sees $u "[UNAVAILABLE]" && mailferry step $u settle &&
+	is "$(where $u)" "maildir:$t/new/$u/Maildir" && sees $u OK
 ok $? "as it is in the snippet, none is"
 
 # Dovecot 2.4 speaks another version.

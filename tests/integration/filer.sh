@@ -37,22 +37,35 @@ lda()		# STATUS NUMBER [BYTES]
 	{ env -i ASAN_OPTIONS=detect_leaks=0 USER=$u LOGNAME=$u HOME="$t/home/$u" RECIPIENT=$u@x.test setpriv --reuid=$u --regid=nogroup \
 		--clear-groups "$BUILD/lda/mailferry-lda" --config "$conf" <"$t/msg"; echo "status $?"; } 2>&1 | cat >"$t/out"
 	grep -q "^status $1\$" "$t/out" || { echo "want $1" >>"$t/out"; return 1; }
-	[ "$1" -ne 75 ] || { grep -q '^4\.[0-9]\.[0-9] ' "$t/out" && [ "$(wc -l <"$t/out")" -eq 2 ]; }
+	[ "$1" -ne 75 ] ||
+		{ grep -q '^4\.[0-9]\.[0-9] ' "$t/out" && [ "$(wc -l <"$t/out")" -eq 2 ]; }
 }
-subjects() { cat "$t/$1/$u/Maildir/new/"* 2>/dev/null | sed -n 's/^Subject: //p' | sort -n | tr '\n' ' '; }
-comes() { want=$(echo "$want$1 " | tr " " "\n" | sort -n | tr -s "\n" " "); want=${want# }; both "$want"; }
+subjects()
+{
+	cat "$t/$1/$u/Maildir/new/"* 2>/dev/null | sed -n 's/^Subject: //p' | sort -n | tr '\n' ' '
+}
+comes()
+{
+	want=$(echo "$want$1 " | tr " " "\n" | sort -n | tr -s "\n" " ")
+	want=${want# }
+	both "$want"
+}
 both() { is "$(subjects old)" "$1" && is "$(subjects new)" "$1" && same_messages $u; }
 
 lda 0 1 && both "1 "
 ok $? "all is well"
-mv "$t/new" "$t/away" && mkdir "$t/new" && lda 75 2 && grep -q 'has no .mailferry-filer: it is not mounted' "$t/out" &&
-	is "$(find "$t/new" | wc -l)" 1 && rmdir "$t/new" && mv "$t/away" "$t/new" && is "$(subjects old)" "1 "
+mv "$t/new" "$t/away" && mkdir "$t/new" && lda 75 2 &&
+	grep -q 'has no .mailferry-filer: it is not mounted' "$t/out" &&
+	is "$(find "$t/new" | wc -l)" 1 && rmdir "$t/new" && mv "$t/away" "$t/new" &&
+	is "$(subjects old)" "1 "
 ok $? "the new filer is not mounted: deferred, and nothing on the disk below"
 mv "$t/old" "$t/away" && mkdir "$t/old" && lda 75 2 && is "$(find "$t/old" | wc -l)" 1 &&
 	fails=1 && rmdir "$t/old" && mv "$t/away" "$t/old"
 ok $? "nor the old one"
-mailferry step $u cutover --for 60 && mv "$t/new" "$t/away" && mkdir "$t/new" && ! mailferry step $u settle &&
-	grep -q 'is not mounted' "$t/out" && rmdir "$t/new" && mv "$t/away" "$t/new" && mailferry show $u && grep -qx 'state cutover' "$t/out" &&
+mailferry step $u cutover --for 60 && mv "$t/new" "$t/away" && mkdir "$t/new" &&
+	! mailferry step $u settle &&
+	grep -q 'is not mounted' "$t/out" && rmdir "$t/new" && mv "$t/away" "$t/new" &&
+	mailferry show $u && grep -qx 'state cutover' "$t/out" &&
 	mailferry step $u overlap
 ok $? "the command steps to no leader that is not mounted"
 lda 0 2 && both "1 2 "
@@ -69,7 +82,8 @@ fi
 # A small file system of each kind of shortage.
 small()		# OPTIONS
 {
-	mv "$t/new/$u" "$t/saved" && mkdir "$t/new/$u" && mount -t tmpfs -o "$1" tmpfs "$t/new/$u" && mnt="$mnt $t/new/$u" &&
+	mv "$t/new/$u" "$t/saved" && mkdir "$t/new/$u" &&
+		mount -t tmpfs -o "$1" tmpfs "$t/new/$u" && mnt="$mnt $t/new/$u" &&
 		cp -a "$t/saved/." "$t/new/$u/" && chown $u "$t/new/$u"
 }
 large() { umount "$t/new/$u" && rmdir "$t/new/$u" && mv "$t/saved" "$t/new/$u"; }
@@ -90,7 +104,8 @@ fi
 # does not answer.  At whatever call it happens, the deadline ends the delivery, and
 # the retry completes it.
 sed -i 's/^deadline.*/deadline = 2/' "$conf"
-mv "$t/new/$u" "$t/saved" && mkdir "$t/new/$u" && bindfs "$t/saved" "$t/new/$u" && mnt="$mnt $t/new/$u"
+mv "$t/new/$u" "$t/saved" && mkdir "$t/new/$u" && bindfs "$t/saved" "$t/new/$u" &&
+	mnt="$mnt $t/new/$u"
 filer=$(pgrep -f "bindfs $t/saved")
 kill -STOP "$filer"
 lda 142 5
@@ -118,7 +133,8 @@ host=$(uname -n)
 held() { printf '%s' "$1" >"$lock"; chown $u "$lock"; }
 sed -i 's/^deadline.*/deadline = 8/' "$conf"
 sleep 300 & live=$!
-held "$live:$host"; lda 75 6 && grep -q "locked\|held\|lock" "$t/out" && [ -f "$lock" ] && is "$(subjects new)" "$want"
+held "$live:$host"
+lda 75 6 && grep -q "locked\|held\|lock" "$t/out" && [ -f "$lock" ] && is "$(subjects new)" "$want"
 ok $? "a live process holds the lock: deferred, and the lock is still his"
 held "$live:$host"; (sleep 2; rm -f "$lock") & lda 0 6 && comes 6
 ok $? "he gives it back in time: delivered"
@@ -137,16 +153,21 @@ ok $? "without it: delivered"
 list=$t/old/$u/Maildir/dovecot-uidlist
 printf '99 :half a li' >>"$list" && lda 0 9 && is "$(grep -c 'half a li' "$list")" 0 && comes 9
 ok $? "a torn last line is cut off"
-cp -p "$list" "$t/list"; sed '1s/.*/1 1700000000 9/' "$t/list" >"$list"; lda 75 10 && grep -q 'format of Dovecot 1.0' "$t/out" && cp -p "$t/list" "$list"
+cp -p "$list" "$t/list"
+sed '1s/.*/1 1700000000 9/' "$t/list" >"$list"
+lda 75 10 && grep -q 'format of Dovecot 1.0' "$t/out" && cp -p "$t/list" "$list"
 ok $? "a uidlist of version 1: deferred, with what to do"
 echo "100 5" >"$t/old/$u/Maildir/maildirsize"; chown $u "$t/old/$u/Maildir/maildirsize"
-lda 0 10 && is "$(wc -l <"$t/old/$u/Maildir/maildirsize")" 2 && [ ! -e "$t/new/$u/Maildir/maildirsize" ]
+lda 0 10 && is "$(wc -l <"$t/old/$u/Maildir/maildirsize")" 2 &&
+	[ ! -e "$t/new/$u/Maildir/maildirsize" ]
 ok $? "maildirsize gets its line where it is"
 
 # Control directories: the uidlist is there, for the inbox and for the log beside it.
-mailferry add virt --old "$t/old/$u/virt" --old-control "$t/old/$u/ctl" --new "$t/new/$u/virt" && mail 1 >"$t/msg" &&
+mailferry add virt --old "$t/old/$u/virt" --old-control "$t/old/$u/ctl" --new "$t/new/$u/virt" &&
+	mail 1 >"$t/msg" &&
 	setpriv --reuid=$u --regid=nogroup --clear-groups "$BUILD/lda/mailferry-lda" --config "$conf" -d virt <"$t/msg" >"$t/out" 2>&1 &&
-	[ -f "$t/old/$u/ctl/.INBOX/dovecot-uidlist" ] && [ -f "$t/old/$u/ctl/.INBOX/mailferry-deliveries" ] &&
+	[ -f "$t/old/$u/ctl/.INBOX/dovecot-uidlist" ] &&
+	[ -f "$t/old/$u/ctl/.INBOX/mailferry-deliveries" ] &&
 	[ ! -e "$t/old/$u/virt/dovecot-uidlist" ]
 ok $? "CONTROL=: the uidlist is in .INBOX there"
 echo "1..$n"

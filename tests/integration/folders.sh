@@ -33,7 +33,8 @@ as_user() { setpriv --reuid="$u" --regid=nogroup --clear-groups "$@"; }
 seed() { rm -rf "$t/new/$u/Maildir"; cp -a "$t/old/$u/Maildir" "$t/new/$u/Maildir"; }
 
 u=mferry1 old=$t/old/mferry1/Maildir new=$t/new/mferry1/Maildir
-deliver m1 && deliver m2 && imap $u uids >"$t/out" && seed && rm -f "$new"/dovecot* "$new"/mailferry* &&
+deliver m1 && deliver m2 && imap $u uids >"$t/out" && seed &&
+	rm -f "$new"/dovecot* "$new"/mailferry* &&
 	mailferry add $u && mailferry step $u overlap && deliver m3 &&
 	is "$(ls "$new/tmp/mailferry-aside/"*.INBOX/cur | wc -l)" 2
 ok $? "a copy without its uidlist is set aside, below tmp/"
@@ -46,7 +47,8 @@ mailferry step $u cutover --for 60 && mailferry step $u settle && lead $u new &&
 ok $? "and it blocks neither the way forth nor the way back"
 as_user mkdir "$old/..DOVECOT-TRASHED" "$old/..DOVECOT-TRASHED/cur" "$old/..DOVECOT-TRASHED/new" "$old/..DOVECOT-TRASHED/tmp" &&
 	as_user touch "$old/..DOVECOT-TRASHED/cur/1600000000.M1P1.h:2,S" &&
-	mailferry step $u cutover --for 60 && mailferry step $u settle && lead $u new && [ ! -e "$new/..DOVECOT-TRASHED" ]
+	mailferry step $u cutover --for 60 && mailferry step $u settle && lead $u new &&
+	[ ! -e "$new/..DOVECOT-TRASHED" ]
 ok $? "a folder that Dovecot is deleting does not stop a step, nor come back on new"
 
 # The lock keeps the step waiting in a process of the user's, which he stops.
@@ -75,9 +77,12 @@ ok $? "the same step again is done"
 sed -i 's/^mail_location.*/&:LAYOUT=fs/' "$t/dv.conf" && doveadm -c "$t/dv.conf" reload && sleep 1
 user_add 2
 u=mferry2 old=$t/old/mferry2/Maildir new=$t/new/mferry2/Maildir
-deliver one && imap $u create Work/Nov select Work/Nov append a append b >"$t/out" && [ ! -e "$old/Work/cur" ] && seed &&
-	mailferry add $u && mailferry step $u overlap && imap $u select Work/Nov append c expunge 3 >"$t/out" &&
+deliver one && imap $u create Work/Nov select Work/Nov append a append b >"$t/out" &&
+	[ ! -e "$old/Work/cur" ] && seed &&
+	mailferry add $u && mailferry step $u overlap &&
+	imap $u select Work/Nov append c expunge 3 >"$t/out" &&
 	mailferry step $u cutover --for 60 && mailferry step $u settle && lead $u new &&
-	imap $u select Work/Nov append d uids >"$t/got" && is "$(tr '\n' ' ' <"$t/got")" "1 a 2 b 4 d "
+	imap $u select Work/Nov append d uids >"$t/got" &&
+	is "$(tr '\n' ' ' <"$t/got")" "1 a 2 b 4 d "
 ok $? "LAYOUT=fs: a folder below one that is none is handed over, with its next UID"
 echo "1..$n"

@@ -5,7 +5,8 @@ set -u
 . "$(dirname "$0")/../lib/site.sh"
 . "$(dirname "$0")/../lib/slapd.sh"
 . "$(dirname "$0")/../lib/hosts.sh"
-[ -x "$BUILD/maps/mailferry-mapd" ] && grep -q '^WITH_LDAP = yes' "$BUILD/Makefile" || { echo "# built without LDAP"; echo 1..0; exit 0; }
+[ -x "$BUILD/maps/mailferry-mapd" ] && grep -q '^WITH_LDAP = yes' "$BUILD/Makefile" ||
+	{ echo "# built without LDAP"; echo 1..0; exit 0; }
 site_begin
 milter=
 trap 'status=$?; [ -z "$milter" ] || kill $milter; hosts_end; (exit $status); site_end' EXIT
@@ -33,7 +34,10 @@ step()		# NAME STATE...: said on that host
 	mailferry step $u "$@"
 }
 # RCPT TO, at the present host: the code
-rcpt() { $there python3 -c 'import smtplib, sys; s = smtplib.SMTP("127.0.0.1", int(sys.argv[1]), "client.test", 20); s.ehlo(); s.mail("s@client.test"); print(s.rcpt(sys.argv[2] + "@example.test")[0])' "$smtp" "$1"; }
+rcpt()
+{
+	$there python3 -c 'import smtplib, sys; s = smtplib.SMTP("127.0.0.1", int(sys.argv[1]), "client.test", 20); s.ehlo(); s.mail("s@client.test"); print(s.rcpt(sys.argv[2] + "@example.test")[0])' "$smtp" "$1"
+}
 
 refuses() { is "$(rcpt "$1")" 451; }	# a moment late: the milter remembers answers
 
@@ -42,11 +46,13 @@ rc=$?
 on mxa
 mapd_start
 $there "$BUILD/milter/mailferry-milter" --config "$conf" --log stderr 2>"$t/milter.log" & milter=$!
-soon grep -q ': started ' "$t/milter.log" && postfix_start "smtpd_milters = unix:$t/run/milter.sock" "milter_default_action = accept" &&
+soon grep -q ': started ' "$t/milter.log" &&
+	postfix_start "smtpd_milters = unix:$t/run/milter.sock" "milter_default_action = accept" &&
 	on mxb && mapd_start && postfix_start && [ $rc -eq 0 ]
 ok $? "two hosts, a provider and its replica"
 on mxa
-mailferry add $u && mailferry add $frozen && mailferry step $frozen overlap && on mxb && mailferry add $other && mailferry show $frozen && says '^state overlap'
+mailferry add $u && mailferry add $frozen && mailferry step $frozen overlap && on mxb &&
+	mailferry add $other && mailferry show $frozen && says '^state overlap'
 ok $? "what one writes the other reads"
 
 # Mail comes in on both, all the time.
@@ -61,7 +67,8 @@ round()		# STATE...: on the hosts in turn
 		on mxa
 		mailferry show $u && says "^state $to" || return 1
 		if [ $to = cutover ]; then
-			soon refuses $u && is "$(rcpt $other)" 250 && on mxb && soon waits 'being moved' || return 1
+			soon refuses $u && is "$(rcpt $other)" 250 && on mxb &&
+				soon waits 'being moved' || return 1
 		else
 			flush
 			more || return 1
@@ -80,7 +87,8 @@ cut=$(date +%s)
 soon waits map && more mxb
 ok $? "one cable cut: this host's mail waits, the other's does not"
 on mxa
-is "$(rcpt $frozen)" 451 && is "$(rcpt $u)" 250 && is "$(rcpt $other)" 250 && ! mailferry show $u && says 'no LDAP server\|Timed out\|contact'
+is "$(rcpt $frozen)" 451 && is "$(rcpt $u)" 250 && is "$(rcpt $other)" 250 && ! mailferry show $u &&
+	says 'no LDAP server\|Timed out\|contact'
 ok $? "its milter still knows who is frozen, from its lease; nobody guesses for the others"
 cable mxb down
 on mxb

@@ -19,7 +19,10 @@ within()	# SECONDS COMMAND...: it is true once in that time
 		sleep 0.1
 	done
 }
-metric() { "$BUILD/admin/mailferry" --config "$conf" status --metrics 2>>"$t/out" | sed -n "s/^mailferry_$1 //p"; }
+metric()
+{
+	"$BUILD/admin/mailferry" --config "$conf" status --metrics 2>>"$t/out" | sed -n "s/^mailferry_$1 //p"
+}
 users() { [ "$(metric "users{state=\"$1\"}")" = "$2" ]; }
 logged() { grep -q "$1" "$t/mapd.log"; }
 alive() { kill -0 "$mapd" 2>/dev/null || { echo "mapd is dead" >>"$t/out"; return 1; }; }
@@ -69,7 +72,8 @@ ok $? "and 20 more"
 mailferry delete a0 && within 10 users old 39 && mapd_stop && mapd_start && within 20 follows &&
 	users old 39 && mailferry list && is "$(wc -l <"$t/out")" 39
 ok $? "a record is deleted, and mapd started again"
-mailferry add person && within 10 users old 40 && ldap one delete "uid=person,ou=people,$suffix" >"$t/out" 2>&1 &&
+mailferry add person && within 10 users old 40 &&
+	ldap one delete "uid=person,ou=people,$suffix" >"$t/out" 2>&1 &&
 	within 20 users old 39 && alive
 ok $? "an entry goes, and its record with it: it is counted no longer"
 is "$(metric workers_lost_total)" 0

@@ -10,16 +10,20 @@ mapd_start
 says() { grep -q -x -e "$1" "$t/out" || { echo "does not say $1" >>"$t/out"; return 1; }; }
 mailferry status && says 'old 0' && says 'default old'
 ok $? "status of an empty map"
-mailferry add $u && mailferry step $u overlap && mailferry add other && mailferry status && says 'old 1' && says 'overlap 1' && says 'cutover 0'
+mailferry add $u && mailferry step $u overlap && mailferry add other && mailferry status &&
+	says 'old 1' && says 'overlap 1' && says 'cutover 0'
 ok $? "users by state"
-mailferry step $u cutover --for 600 && mailferry status && says "window $u cutover .*Z .*Z" && mailferry status --json &&
+mailferry step $u cutover --for 600 && mailferry status && says "window $u cutover .*Z .*Z" &&
+	mailferry status --json &&
 	python3 -c 'import json, sys
 s = json.load(open(sys.argv[1])); assert s["users"] == 2 and s["states"]["cutover"] == 1 and s["windows"][0]["user"] == "mferry1"' "$t/out"
 ok $? "who is in a window"
 printf 'From s@x.test  Mon Jan  1 00:00:00 2026\nSubject: x\n\nx\n' >"$t/msg"
 setpriv --reuid=$u --regid=nogroup --clear-groups env -i ASAN_OPTIONS=detect_leaks=0 USER=$u LOGNAME=$u "$BUILD/lda/mailferry-lda" --config "$conf" <"$t/msg" >"$t/out" 2>&1
-is $? 75 && mailferry status --metrics && says 'mailferry_users{state="cutover"} 1' && says 'mailferry_users{state="old"} 1' &&
-	says 'mailferry_deferrals_total [1-9][0-9]*' && says 'mailferry_changes_total [1-9][0-9]*' && says 'mailferry_map_whole 1'
+is $? 75 && mailferry status --metrics && says 'mailferry_users{state="cutover"} 1' &&
+	says 'mailferry_users{state="old"} 1' &&
+	says 'mailferry_deferrals_total [1-9][0-9]*' &&
+	says 'mailferry_changes_total [1-9][0-9]*' && says 'mailferry_map_whole 1'
 ok $? "status --metrics: a delivery was deferred"
 cat >"$t/read.py" <<'END'
 import re, socket, sys
@@ -59,6 +63,7 @@ END
 python3 "$t/read.py" "$t/run/metrics.sock" >"$t/out" 2>&1
 ok $? "the text is what Prometheus reads"
 mapd_stop
-mailferry status --metrics; is $? 75 && grep -q 'cannot ask mailferry-mapd at .*metrics.sock' "$t/out"
+mailferry status --metrics
+is $? 75 && grep -q 'cannot ask mailferry-mapd at .*metrics.sock' "$t/out"
 ok $? "no mapd: told"
 echo "1..$n"

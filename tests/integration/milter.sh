@@ -7,13 +7,24 @@ PYTHONPATH=$here/tests/lib PYTHONDONTWRITEBYTECODE=1
 export PYTHONPATH PYTHONDONTWRITEBYTECODE
 site_begin
 milter= mstarts=0 fake= sender=
-end() { s=$?; [ -z "$milter" ] || kill -9 "$milter" 2>/dev/null; [ -z "$fake" ] || kill "$fake" 2>/dev/null; [ -z "$sender" ] || postfix -c "$t/pf2" stop >/dev/null 2>&1; (exit $s); site_end; }
+end()
+{
+	s=$?
+	[ -z "$milter" ] || kill -9 "$milter" 2>/dev/null
+	[ -z "$fake" ] || kill "$fake" 2>/dev/null
+	[ -z "$sender" ] || postfix -c "$t/pf2" stop >/dev/null 2>&1
+	(exit $s)
+	site_end
+}
 trap end EXIT
 for i in 1 2 3; do user_add $i; done
 sock=$t/run/milter.sock
 : >"$t/milter.log"
 
-milter_run() { "$BUILD/milter/mailferry-milter" --config "$conf" --log stderr "$@" 2>>"$t/milter.log"; }
+milter_run()
+{
+	"$BUILD/milter/mailferry-milter" --config "$conf" --log stderr "$@" 2>>"$t/milter.log"
+}
 milter_start()
 {
 	"$BUILD/milter/mailferry-milter" --config "$conf" --log stderr 2>>"$t/milter.log" & milter=$!
@@ -31,7 +42,11 @@ counts()
 	wait_for more_often "$was" ': counts ' "$t/milter.log"
 	grep ': counts ' "$t/milter.log" | tail -n 1 | grep -o '=[0-9]*' | tr -d '=\n' | sed 's/./&/g'
 }
-count() { counts >/dev/null; grep ': counts ' "$t/milter.log" | tail -n 1 | grep -o " $1=[0-9]*" | cut -d= -f2; }
+count()
+{
+	counts >/dev/null
+	grep ': counts ' "$t/milter.log" | tail -n 1 | grep -o " $1=[0-9]*" | cut -d= -f2
+}
 smtp_session()	# yes|no ADDRESS...: what SMTP answers to each, a line for each
 {
 	python3 - "$smtp" "$@" <<-'END'
@@ -59,20 +74,25 @@ out_of() { mailferry step mferry2 overlap; }
 
 milter_run --check && is "$("$BUILD/milter/mailferry-milter" --version)" "mailferry-milter 0.1"
 ok $? "--check, --version"
-key milter_default perhaps; milter_run --check; is $? 1 && grep -q 'milter_default: is accept or tempfail' "$t/milter.log"
+key milter_default perhaps
+milter_run --check
+is $? 1 && grep -q 'milter_default: is accept or tempfail' "$t/milter.log"
 ok $? "--check names what is wrong"
 key milter_default ''
 sed 's/^map = .*/map = none/' "$conf" >"$t/none"
-"$BUILD/milter/mailferry-milter" --config "$t/none" --check 2>"$t/out"; is $? 1 && grep -q 'map = none' "$t/out"
+"$BUILD/milter/mailferry-milter" --config "$t/none" --check 2>"$t/out"
+is $? 1 && grep -q 'map = none' "$t/out"
 ok $? "without a map there is nobody to wait for"
 
 mapd_start
-mailferry add mferry2 --address boss@example.test --address chief@virt.test && mailferry step mferry2 overlap
+mailferry add mferry2 --address boss@example.test --address chief@virt.test &&
+	mailferry step mferry2 overlap
 rm -rf "$t/sub"; key milter_socket "$t/sub/milter.sock"; key milter_mode 0640
 milter_start
 is "$(stat -c '%a %F' "$t/sub/milter.sock")" "640 socket" && is "$(stat -c %a "$t/sub")" 755
 ok $? "the socket's directory is made, its mode is milter_mode"
-(milter_run); is $? 1 && logged 'refused why=.*another mailferry-milter answers' && [ -S "$t/sub/milter.sock" ]
+(milter_run)
+is $? 1 && logged 'refused why=.*another mailferry-milter answers' && [ -S "$t/sub/milter.sock" ]
 ok $? "a socket that somebody answers at stays his"
 kill -9 "$milter"; wait "$milter" 2>/dev/null
 [ -S "$t/sub/milter.sock" ] && milter_start && milter_stop && [ ! -e "$t/sub/milter.sock" ]
@@ -86,12 +106,15 @@ echo "staff mferry2@example.test" >"$t/aliases"
 postfix_start "smtpd_milters = unix:$sock" "milter_default_action = accept" "non_smtpd_milters =" "alias_maps = texthash:$t/aliases" \
 	"virtual_mailbox_domains = virt.test" "virtual_mailbox_maps = static:x" "virtual_transport = discard" "smtpd_recipient_restrictions = permit_mynetworks reject"
 ok $? "Postfix with the milter"
-rcpt mferry1@example.test mferry2@example.test mferry3@example.test >"$t/out" && is "$(cut -c1-3 "$t/out" | tr '\n' ' ')" "250 250 250 " && settled &&
+rcpt mferry1@example.test mferry2@example.test mferry3@example.test >"$t/out" &&
+	is "$(cut -c1-3 "$t/out" | tr '\n' ' ')" "250 250 250 " && settled &&
 	is "$(got mferry1) $(got mferry2) $(got mferry3)" "1 1 1"
 ok $? "nobody is in a window: all three"
 window 60
-rcpt mferry2@example.test mferry1@example.test mferry2@example.test mferry3@example.test >"$t/out" && is "$(cut -c1-3 "$t/out" | tr '\n' ' ')" "451 250 451 250 " &&
-	grep -q '^451 4\.2\.1 mailbox is being moved, try again in [56][0-9]* seconds$' "$t/out" && settled && is "$(got mferry1) $(got mferry2) $(got mferry3)" "2 1 2"
+rcpt mferry2@example.test mferry1@example.test mferry2@example.test mferry3@example.test >"$t/out" &&
+	is "$(cut -c1-3 "$t/out" | tr '\n' ' ')" "451 250 451 250 " &&
+	grep -q '^451 4\.2\.1 mailbox is being moved, try again in [56][0-9]* seconds$' "$t/out" &&
+	settled && is "$(got mferry1) $(got mferry2) $(got mferry3)" "2 1 2"
 ok $? "one of three is: 451 for him, the other two proceed"
 logged 'tempfail queue=? client=127\.0\.0\.1 sender=sender@client\.test rcpt=mferry2@example\.test user=mferry2 state=cutover retry=[56]' &&
 	logged 'tempfail queue=[0-9A-F]* client=127.*user=mferry2'
@@ -99,15 +122,19 @@ ok $? "a line in the log for each refusal, the queue id as soon as there is one"
 probe Mferry2@EXAMPLE.test mferry2+list@example.test '"mferry2"@example.test' boss@example.test BOSS+x@example.test chief@virt.test >"$t/out" &&
 	is "$(cut -c1-3 "$t/out" | tr '\n' ' ')" "451 451 451 451 451 451 "
 ok $? "in any case, with an extension, quoted, by an address of his"
-probe mferry2@virt.test mferry22@example.test mferry@example.test xmferry2@example.test >"$t/out" && is "$(cut -c1-3 "$t/out" | tr '\n' ' ')" "250 250 250 250 "
+probe mferry2@virt.test mferry22@example.test mferry@example.test xmferry2@example.test >"$t/out" &&
+	is "$(cut -c1-3 "$t/out" | tr '\n' ' ')" "250 250 250 250 "
 ok $? "the same name in a virtual domain, and names like it, are others"
-rcpt staff@example.test >"$t/out" && grep -q ^250 "$t/out" && wait_for queued 'mferry2 is being moved\|4\.2\.1'
+rcpt staff@example.test >"$t/out" && grep -q ^250 "$t/out" &&
+	wait_for queued 'mferry2 is being moved\|4\.2\.1'
 ok $? "an alias of his comes in, and the LDA defers it"
 key window_text 'come back 100% later, in %s s'; reread "$milter" "$t/milter.log"
-probe mferry2@example.test >"$t/out"; grep -q '^451 4\.2\.1 come back 100% later, in [0-9]* s$' "$t/out" && logged reloaded
+probe mferry2@example.test >"$t/out"
+grep -q '^451 4\.2\.1 come back 100% later, in [0-9]* s$' "$t/out" && logged reloaded
 ok $? "window_text, with a percent sign, by SIGHUP"
 key window_text ''; kill -HUP "$milter"
-out_of && postqueue -c "$t/pf" -f && sleep 1 && rcpt mferry2@example.test >"$t/out" && grep -q ^250 "$t/out"
+out_of && postqueue -c "$t/pf" -f && sleep 1 && rcpt mferry2@example.test >"$t/out" &&
+	grep -q ^250 "$t/out"
 ok $? "the window is over: 250"
 
 python3 - "$sock" "$BUILD/admin/mailferry" "$conf" >"$t/out" 2>&1 <<'END'
@@ -156,7 +183,8 @@ for i in range(20):
 s.quit()
 END
 through() { is "$(grep -l '^Subject: through' "$t/old/$1/Maildir/new/"* | wc -l)" 20; }	# USER
-wait_for through mferry1 && wait_for through mferry3 && lacks -l '^Subject: through' "$t/old/mferry2/Maildir/new/"* &&
+wait_for through mferry1 && wait_for through mferry3 &&
+	lacks -l '^Subject: through' "$t/old/mferry2/Maildir/new/"* &&
 	mailferry show mferry2 && grep -q '^effective cutover' "$t/out"
 ok $? "a sending Postfix: the innocent get theirs at once, while he is in the window"
 out_of
@@ -164,10 +192,15 @@ queue2_is_empty() { [ -z "$(postqueue -c "$t/pf2" -j 2>/dev/null)" ]; }
 wait_for queue2_is_empty
 settled
 for i in 1 2 3; do grep -h '^Subject: through' "$t/old/mferry$i/Maildir/new/"* | sort | uniq -c | awk '{ print $1 }' | sort | uniq -c; done >"$t/out"
-is "$(tr -s ' \n' ' ' <"$t/out")" " 20 1 20 1 20 1 " && grep -q 'mferry2.*status=deferred.*451 4\.2\.1' "$t/mail2.log" && lacks -q 'status=bounced' "$t/mail2.log" "$t/mail.log"
+is "$(tr -s ' \n' ' ' <"$t/out")" " 20 1 20 1 20 1 " &&
+	grep -q 'mferry2.*status=deferred.*451 4\.2\.1' "$t/mail2.log" &&
+	lacks -q 'status=bounced' "$t/mail2.log" "$t/mail.log"
 ok $? "and he gets all of it after the window: nothing lost, nothing twice, no bounce"
 postfix -c "$t/pf2" stop >/dev/null 2>&1; sender=
-closed() { is "$(count open)" 0 || { postfix -c "$t/pf" reload >/dev/null 2>&1; sleep 0.2; return 1; }; }
+closed()
+{
+	is "$(count open)" 0 || { postfix -c "$t/pf" reload >/dev/null 2>&1; sleep 0.2; return 1; }
+}
 wait_for closed
 ok $? "every session that was opened was closed"
 
@@ -274,10 +307,13 @@ under_load()	# SECONDS: one line for each kind of answer; meanwhile $2 is run
 	wait_for [ -e "$t/begun" ]
 	sleep 0.7
 	$2
-	wait $load && awk -v most="$((1500 * $(slack)))" '/^worst/ { ok = $2 * 1000 < most } END { exit !ok }' "$t/load"
+	wait $load &&
+		awk -v most="$((1500 * $(slack)))" '/^worst/ { ok = $2 * 1000 < most } END { exit !ok }' "$t/load"
 }
 killed() { kill -9 "$mapd"; wait "$mapd" 2>/dev/null; sleep 0.7; }
-under_load 2 killed && cp "$t/load" "$t/out" && lacks -q '^False y' "$t/load" && grep -q '^True y451 4.2.1' "$t/load" && grep -q '^True c' "$t/load" && logged 'unasked verdict=accept times=1 why="map: '
+under_load 2 killed && cp "$t/load" "$t/out" && lacks -q '^False y' "$t/load" &&
+	grep -q '^True y451 4.2.1' "$t/load" && grep -q '^True c' "$t/load" &&
+	logged 'unasked verdict=accept times=1 why="map: '
 ok $? "mapd killed under load: accepted from then on, at once"
 is "$(rcpt mferry2@example.test | cut -c1-3)" 250 && wait_for queued 'cannot ask mailferry-mapd'
 ok $? "and what was accepted waits for the LDA's answer"
@@ -287,7 +323,8 @@ wait_for refused && is "$(direct mferry1@example.test)" c
 ok $? "mapd is back: the milter knows again"
 before=$(count unasked)
 stopped() { kill -STOP "$mapd"; sleep 2; kill -CONT "$mapd"; }
-under_load 4 stopped && cp "$t/load" "$t/out" && lacks -q '^False y' "$t/load" && [ "$(count unasked)" -gt "$before" ]
+under_load 4 stopped && cp "$t/load" "$t/out" && lacks -q '^False y' "$t/load" &&
+	[ "$(count unasked)" -gt "$before" ]
 ok $? "mapd stands still for two seconds: no session waits longer than about one"
 key milter_default tempfail; reread "$milter" "$t/milter.log"
 mapd_stop; sleep 0.1
@@ -297,13 +334,20 @@ key milter_dry_run yes; reread "$milter" "$t/milter.log"
 is "$(direct mferry1@example.test)" c
 ok $? "but in a dry run nobody does"
 key milter_default ''; mapd_start
-dry_refused() { is "$(direct mferry2@example.test)" c && logged 'dryrun queue=? client=192\.0\.2\.1 sender=sender@client\.test rcpt=mferry2@example\.test user=mferry2 state=cutover retry='; }
+dry_refused()
+{
+	is "$(direct mferry2@example.test)" c &&
+		logged 'dryrun queue=? client=192\.0\.2\.1 sender=sender@client\.test rcpt=mferry2@example\.test user=mferry2 state=cutover retry='
+}
 wait_for dry_refused && [ "$(count dryrun)" -ge 1 ]
 ok $? "and the log says who would have been refused"
 key milter_dry_run ''; reread "$milter" "$t/milter.log"
-sed -i 's/^log = .*/lug = none/' "$conf"; reread "$milter" "$t/milter.log"; sed -i 's/^lug = .*/log = none/' "$conf"
+sed -i 's/^log = .*/lug = none/' "$conf"
+reread "$milter" "$t/milter.log"
+sed -i 's/^lug = .*/log = none/' "$conf"
 key map_socket "$t/run/other.sock"; reread "$milter" "$t/milter.log"; key map_socket ''
-logged 'reload why=.*lug: .*log' && logged 'reload why=.*map_socket = .* needs a restart' && is "$(direct mferry2@example.test | cut -c1-5)" "y451 "
+logged 'reload why=.*lug: .*log' && logged 'reload why=.*map_socket = .* needs a restart' &&
+	is "$(direct mferry2@example.test | cut -c1-5)" "y451 "
 ok $? "a configuration that is wrong, or needs a restart, changes nothing"
 
 # Killed in the middle of a session: Postfix goes on without.
@@ -321,7 +365,8 @@ s.send("Subject: without the milter\r\n\r\nx\r\n.\r\n"); assert s.getreply()[0] 
 END
 rc=$?; wait "$milter" 2>/dev/null; milter=
 has() { grep -q -e "$2" "$t/old/$1/Maildir/new/"*; }	# USER TEXT
-[ $rc -eq 0 ] && wait_for has mferry1 'without the milter' && wait_for has mferry3 'without the milter' && wait_for queued 'mferry2'
+[ $rc -eq 0 ] && wait_for has mferry1 'without the milter' &&
+	wait_for has mferry3 'without the milter' && wait_for queued 'mferry2'
 ok $? "kill -9 in mid-session: accepted, and the LDA defers the one"
 
 milter_start; wait_for refused
@@ -341,7 +386,10 @@ except FileNotFoundError:
 a.quit(); b.quit(); t = time.time()
 while os.path.exists("/proc/%s/cmdline" % sys.argv[2]) and open("/proc/%s/cmdline" % sys.argv[2]).read(): assert time.time() - t < 9; time.sleep(0.02)
 END
-rc=$?; wait "$milter"; is "$rc $?" "0 0" && tail -n 2 "$t/milter.log" | grep -q 'counts accept=2[0-9] tempfail=2' && tail -n 1 "$t/milter.log" | grep -q 'stopped why="asked to"$'
+rc=$?
+wait "$milter"
+is "$rc $?" "0 0" && tail -n 2 "$t/milter.log" | grep -q 'counts accept=2[0-9] tempfail=2' &&
+	tail -n 1 "$t/milter.log" | grep -q 'stopped why="asked to"$'
 ok $? "SIGTERM: sessions end by themselves, then it does, with its counters"
 milter_start
 python3 - "$sock" "$milter" "$(slack)" >"$t/out" 2>&1 <<'END'
@@ -354,7 +402,9 @@ try:
 except (EOFError, OSError): pass
 assert 9 < time.time() - t < 10 + 2 * int(sys.argv[3]), time.time() - t
 END
-rc=$?; wait "$milter"; is "$rc $?" "0 0" && tail -n 1 "$t/milter.log" | grep -q 'sessions were still open'
+rc=$?
+wait "$milter"
+is "$rc $?" "0 0" && tail -n 1 "$t/milter.log" | grep -q 'sessions were still open'
 ok $? "one that does not end is cut off after ten seconds"
 milter_start; m2=$milter
 python3 -c 'import sys, milter, time; m = milter.Milter(sys.argv[1]); time.sleep(300)' "$sock" & holder=$!
@@ -362,7 +412,9 @@ held() { is "$(count open)" 1; }
 wait_for held; from=$(date +%s%3N)
 kill -TERM "$m2"; wait_for no_file "$sock"; kill -TERM "$m2"; wait "$m2"; rc=$?
 [ $(($(date +%s%3N) - from)) -lt $((5000 * $(slack))) ] || rc=1
-kill $holder 2>/dev/null; wait $holder 2>/dev/null; is $rc 0 && tail -n 1 "$t/milter.log" | grep -q 'sessions were still open'
+kill $holder 2>/dev/null
+wait $holder 2>/dev/null
+is $rc 0 && tail -n 1 "$t/milter.log" | grep -q 'sessions were still open'
 ok $? "a second SIGTERM ends it at once"
 milter=
 
@@ -376,7 +428,8 @@ ok $? "SIGHUP in any number never stops it; SIGINT does"
 chmod 777 "$t/run"
 setpriv --reuid=nobody --regid=nogroup --clear-groups "$BUILD/milter/mailferry-milter" --config "$conf" --log stderr 2>>"$t/milter.log" & milter=$!
 mstarts=$((mstarts + 1)); wait_for more_often $((mstarts - 1)) ': started ' "$t/milter.log"
-is "$(direct mferry2@example.test)" c && logged 'unasked verdict=accept times=1 why="map: not permitted"'
+is "$(direct mferry2@example.test)" c &&
+	logged 'unasked verdict=accept times=1 why="map: not permitted"'
 ok $? "without the right to ask it says so"
 milter_stop
 
@@ -437,16 +490,22 @@ END
 fake=$!
 wait_for [ -S "$t/run/map.sock" ]
 milter_start
-direct mferry2@example.test >"$t/out"; grep -q '^y451 4.2.1 .* in [89][0-9] seconds' "$t/out" && logged 'user=mferry2 state=overlap retry=[89]'
+direct mferry2@example.test >"$t/out"
+grep -q '^y451 4.2.1 .* in [89][0-9] seconds' "$t/out" &&
+	logged 'user=mferry2 state=overlap retry=[89]'
 ok $? "a window that has begun but is not written down: refused all the same"
 milter_stop; kill "$fake"; wait "$fake" 2>/dev/null; fake=; rm -f "$t/run/map.sock"
 mapd_start
 
-one_waits() { is "$(probe mferry2@example.test mferry1@example.test | cut -c1-9 | tr '\n' ' ')" "451 4.2.1 250 2.1.5 "; }
+one_waits()
+{
+	is "$(probe mferry2@example.test mferry1@example.test | cut -c1-9 | tr '\n' ' ')" "451 4.2.1 250 2.1.5 "
+}
 # Over TCP, where Postfix would wait for an acknowledgement.
 port=$(free_port)
 key milter_socket "inet:$port@127.0.0.1"; milter_start
-sed -i "s,^smtpd_milters.*,smtpd_milters = inet:127.0.0.1:$port," "$t/pf/main.cf"; postfix -c "$t/pf" reload >/dev/null 2>&1
+sed -i "s,^smtpd_milters.*,smtpd_milters = inet:127.0.0.1:$port," "$t/pf/main.cf"
+postfix -c "$t/pf" reload >/dev/null 2>&1
 wait_for one_waits
 ok $? "inet: the same answers"
 python3 - "$smtp" "$port" "$(slack)" >"$t/out" 2>&1 <<'END'
@@ -470,7 +529,8 @@ milter_stop; key milter_socket ''
 # chroot, as Debian's master.cf has it.
 sed -i "s/^\(127.0.0.1:$smtp inet n - \)n/\1y/" "$t/pf/master.cf"
 key milter_socket "$t/spool/mailferry/milter.sock"; milter_start
-sed -i "s,^smtpd_milters.*,smtpd_milters = unix:mailferry/milter.sock," "$t/pf/main.cf"; postfix -c "$t/pf" reload >/dev/null 2>&1
+sed -i "s,^smtpd_milters.*,smtpd_milters = unix:mailferry/milter.sock," "$t/pf/main.cf"
+postfix -c "$t/pf" reload >/dev/null 2>&1
 wait_for one_waits
 ok $? "smtpd in its chroot reaches a socket below the queue directory"
 python3 -c '
@@ -481,13 +541,23 @@ ok $? "on a unix socket DATA is off, too"
 # Why non_smtpd_milters is empty.  (cleanup(8) names no transport: `domains` does it.)
 key domains example.test; kill -HUP "$mapd" "$milter"
 settled 5
-sed -i "s,^non_smtpd_milters.*,non_smtpd_milters = unix:$t/spool/mailferry/milter.sock," "$t/pf/main.cf"; postfix -c "$t/pf" reload >/dev/null 2>&1; sleep 1
-local_mail() { printf 'Subject: %s\n\nx\n' "$1" | sendmail -C "$t/pf" -f sender@client.test mferry1@example.test mferry2@example.test; }
+sed -i "s,^non_smtpd_milters.*,non_smtpd_milters = unix:$t/spool/mailferry/milter.sock," "$t/pf/main.cf"
+postfix -c "$t/pf" reload >/dev/null 2>&1
+sleep 1
+local_mail()
+{
+	printf 'Subject: %s\n\nx\n' "$1" | sendmail -C "$t/pf" -f sender@client.test mferry1@example.test mferry2@example.test
+}
 local_mail kept; wait_for grep -q 'milter-reject\|pickup.*uid=' "$t/mail.log"; sleep 2
 is "$(ls "$t/spool/maildrop" | wc -l)" 1 && lacks -q 'Subject: kept' "$t/old/mferry1/Maildir/new/"*
 ok $? "with non_smtpd_milters the whole message stays in maildrop, the innocent's too"
-sed -i "s,^non_smtpd_milters.*,non_smtpd_milters =," "$t/pf/main.cf"; postfix -c "$t/pf" reload >/dev/null 2>&1
-picked_up() { [ -z "$(ls "$t/spool/maildrop")" ] || { postqueue -c "$t/pf" -f 2>/dev/null; sleep 0.2; return 1; }; }
+sed -i "s,^non_smtpd_milters.*,non_smtpd_milters =," "$t/pf/main.cf"
+postfix -c "$t/pf" reload >/dev/null 2>&1
+picked_up()
+{
+	[ -z "$(ls "$t/spool/maildrop")" ] ||
+		{ postqueue -c "$t/pf" -f 2>/dev/null; sleep 0.2; return 1; }
+}
 wait_for picked_up && wait_for has mferry1 'Subject: kept' && wait_for queued mferry2
 ok $? "without, he has it, and the other waits in the queue"
 milter_stop && lacks -q 'status=bounced' "$t/mail.log"

@@ -17,13 +17,17 @@ lda()		# NUMBER [ARGUMENT...]
 		"$BUILD/lda/mailferry-lda" --config "$conf" "$@" >"$t/out" 2>&1
 }
 # Modes and groups below a Maildir, each once: directories, then files.
-modes() { (cd "$t/$1/$u" && find Maildir -type d -printf 'd %m %g\n' -o -type f ! -name maildirfolder ! -name subscriptions -printf 'f %m %g\n' | sort -u | tr '\n' ' '); }
+modes()
+{
+	(cd "$t/$1/$u" && find Maildir -type d -printf 'd %m %g\n' -o -type f ! -name maildirfolder ! -name subscriptions -printf 'f %m %g\n' | sort -u | tr '\n' ' ')
+}
 
 chgrp mail "$t/old/$u" "$t/new/$u" && chmod 2770 "$t/old/$u" "$t/new/$u"
 lda 1 && is "$(modes old)" "d 2770 mail f 660 mail " && is "$(modes new)" "d 2770 mail f 660 mail "
 ok $? "setgid: the group goes down, though the user is not in it"
 sed -i '1s/ V[0-9]*/ V5/' "$t/new/$u/Maildir/dovecot-uidlist"
-lda 2 && aside=$t/new/$u/Maildir/tmp/mailferry-aside && ls "$aside"/*.INBOX/new/* >>"$t/out" && rm -r "$aside" &&
+lda 2 && aside=$t/new/$u/Maildir/tmp/mailferry-aside && ls "$aside"/*.INBOX/new/* >>"$t/out" &&
+	rm -r "$aside" &&
 	is "$(modes new)" "d 2770 mail f 660 mail "
 ok $? "a follower made anew is like the one that was set aside"
 echo "1..$n"

@@ -77,8 +77,10 @@ ok $? "no UID twice on the follower"
 catch_up=$(uidnext $u old)
 printf 'From s@x.test  Mon Jan  1 00:00:00 2026\nReceived: by mx (Postfix)\n\tid 4XYZ99999; Mon\nSubject: last\n\nx\n' >"$t/m1"
 setpriv --reuid=$u --regid=nogroup --clear-groups env -i ASAN_OPTIONS=$ASAN_OPTIONS USER=$u LOGNAME=$u HOME="$t/home/$u" RECIPIENT=$u@example.test \
-	"$BUILD/lda/mailferry-lda" --config "$conf" <"$t/m1" >>"$t/out" 2>&1 && is "$(uidnext $u new)" $((catch_up + 1))
-messages $u old | cut -d' ' -f2 | sort >"$t/as" && messages $u new | cut -d' ' -f2 | sort | comm -13 "$t/as" - >"$t/gone"
+	"$BUILD/lda/mailferry-lda" --config "$conf" <"$t/m1" >>"$t/out" 2>&1 &&
+	is "$(uidnext $u new)" $((catch_up + 1))
+messages $u old | cut -d' ' -f2 | sort >"$t/as" &&
+	messages $u new | cut -d' ' -f2 | sort | comm -13 "$t/as" - >"$t/gone"
 while read -r name; do
 	rm -f "$t/new/$u/Maildir/new/$name"* "$t/new/$u/Maildir/cur/$name"*
 	sed -i "/ :$name/d" "$t/new/$u/Maildir/dovecot-uidlist"
@@ -90,10 +92,12 @@ dsync()		# FROM TO
 }
 dsync old new && dsync new old && for side in old new; do
 	messages $u $side | cut -d' ' -f1-3 >"$t/after.$side"
-	head -n 1 "$t/$side/$u/Maildir/dovecot-uidlist" | cut -d' ' -f2,4 | cmp - "$t/head.$side" >>"$t/out" 2>&1 && is "$(uidnext $u $side)" $((catch_up + 1)) || break
+	head -n 1 "$t/$side/$u/Maildir/dovecot-uidlist" | cut -d' ' -f2,4 | cmp - "$t/head.$side" >>"$t/out" 2>&1 &&
+		is "$(uidnext $u $side)" $((catch_up + 1)) || break
 	side=
 done
-[ -z "$side" ] && diff "$t/before.old" "$t/after.old" >>"$t/out" && diff "$t/after.old" "$t/after.new" >>"$t/out" &&
+[ -z "$side" ] && diff "$t/before.old" "$t/after.old" >>"$t/out" &&
+	diff "$t/after.old" "$t/after.new" >>"$t/out" &&
 	cmp "$t/before.new" "$t/after.new" >>"$t/out"
 ok $? "doveadm sync -f, both ways: nothing comes, moves or is renumbered"
 
@@ -102,7 +106,8 @@ first()		# USER SUBJECT
 {
 	printf 'From s@x.test  Mon Jan  1 00:00:00 2026\nReceived: by mx (Postfix)\n\tid 4XYZ00000; Mon\nSubject: %s\n\nx\n' "$2" |
 		setpriv --reuid="$1" --regid=nogroup --clear-groups env -i ASAN_OPTIONS=$ASAN_OPTIONS USER="$1" LOGNAME="$1" HOME="$t/home/$1" \
-		RECIPIENT="$1@example.test" "$BUILD/lda/mailferry-lda" --config "$conf" >>"$t/first.$1" 2>&1 || echo failed >>"$t/first.$1"
+		RECIPIENT="$1@example.test" "$BUILD/lda/mailferry-lda" --config "$conf" >>"$t/first.$1" 2>&1 ||
+		echo failed >>"$t/first.$1"
 }
 for i in 2 3 4 5 6 7; do mailferry add mferry$i && mailferry step mferry$i overlap; done
 for i in 2 3 4 5 6 7; do
@@ -116,8 +121,10 @@ done
 for i in 2 3 4 5 6 7; do
 	first mferry$i m5
 	imap mferry$i uids >"$t/uids"
-	is "$(cut -d' ' -f1 "$t/uids" | tr '\n' ' ')" "1 2 3 4 5 6 " && is "$(cut -d' ' -f2 "$t/uids" | sort | tr '\n' ' ')" "draft m1 m2 m3 m4 m5 " &&
-		same_messages mferry$i && [ ! -s "$t/first.mferry$i" ] || { cat "$t/first.mferry$i" "$t/early.$i" "$t/uids" >>"$t/out"; break; }
+	is "$(cut -d' ' -f1 "$t/uids" | tr '\n' ' ')" "1 2 3 4 5 6 " &&
+		is "$(cut -d' ' -f2 "$t/uids" | sort | tr '\n' ' ')" "draft m1 m2 m3 m4 m5 " &&
+		same_messages mferry$i && [ ! -s "$t/first.mferry$i" ] ||
+		{ cat "$t/first.mferry$i" "$t/early.$i" "$t/uids" >>"$t/out"; break; }
 	i=
 done
 [ -z "$i" ]

@@ -16,7 +16,8 @@ transport_new = newway:%u
 END
 sm=socketmap:unix:$t/run/socketmap.sock
 mapd_start
-mailferry add $u --address help@example.test && mailferry add $new --state new --address Sales@shop.test --address info@example.test
+mailferry add $u --address help@example.test &&
+	mailferry add $new --state new --address Sales@shop.test --address info@example.test
 
 # It notes what it is asked, and knows nothing.
 python3 - "$t/notes.sock" "$t/notes" <<'END' &
@@ -72,12 +73,17 @@ has_come()
 {
 	! subjects "$1" "$2" | grep -q "$3 " || return 0
 	tries=$((tries + 1))
-	[ $((tries % 20)) -ne 0 ] || { postqueue -c "$t/pf" -f; [ ! -e "$t/pf2" ] || postqueue -c "$t/pf2" -f; }
+	[ $((tries % 20)) -ne 0 ] ||
+		{ postqueue -c "$t/pf" -f; [ ! -e "$t/pf2" ] || postqueue -c "$t/pf2" -f; }
 	return 1
 }
-subjects() { cat "$t/$2/$1/Maildir/new/"* 2>/dev/null | sed -n 's/^Subject: //p' | sort | tr '\n' ' '; }
+subjects()
+{
+	cat "$t/$2/$1/Maildir/new/"* 2>/dev/null | sed -n 's/^Subject: //p' | sort | tr '\n' ' '
+}
 rcpt one $u@example.test $new@example.test MFERRY2@Example.TEST $new+x.y@example.test $other@example.test >/dev/null
-comes $u old one && comes $other old one && settled && is "$(grep -c '^Subject: one' "$t/newway/$new")" 2
+comes $u old one && comes $other old one && settled &&
+	is "$(grep -c '^Subject: one' "$t/newway/$new")" 2
 ok $? "each user by his transport: whatever the case, with and without extension; no record: Postfix's own"
 rcpt two SALES@shop.test info+x@example.test >/dev/null
 two_came() { is "$(grep -c '^Subject: two' "$t/newway/$new")" 2; }
@@ -85,9 +91,13 @@ wait_for two_came
 ok $? "addresses of the record"
 
 # What the map must understand, as Postfix says it.
-asked() { grep -a -q -x -F -e "$1" "$t/notes" || { echo "was not asked: $1" >>"$t/out"; return 1; }; }
+asked()
+{
+	grep -a -q -x -F -e "$1" "$t/notes" || { echo "was not asked: $1" >>"$t/out"; return 1; }
+}
 rcpt three MFERRY1+X@Example.TEST >/dev/null; comes $u old three
-asked "transport *" && asked "transport Sender@client.test" && asked "transport MFERRY1+X@Example.TEST" && asked "access mferry1+x@example.test" &&
+asked "transport *" && asked "transport Sender@client.test" &&
+	asked "transport MFERRY1+X@Example.TEST" && asked "access mferry1+x@example.test" &&
 	lacks -a -v -x -e 'transport \*' -e '[a-z]* [^@]*[^@ ]@[^@]*' "$t/notes"
 ok $? "Postfix asks for *, the sender, the whole address once; transport in its case, access folded"
 
@@ -96,14 +106,17 @@ for a in "$u@example.test" "nobody@example.test" "example.test" "Sender@client.t
 done >"$t/out"
 is "$(tr '\n' ' ' <"$t/out")" "$u@example.test=local: nobody@example.test= example.test= Sender@client.test= *= @example.test= "
 ok $? "postmap -q"
-postmap -c "$t/pf" -q $u@example.test $sm:virtual >"$t/out" 2>&1; [ $? -eq 1 ] && grep -q 'PERM\|permanent error\|no such map' "$t/out"
+postmap -c "$t/pf" -q $u@example.test $sm:virtual >"$t/out" 2>&1
+[ $? -eq 1 ] && grep -q 'PERM\|permanent error\|no such map' "$t/out"
 ok $? "a map that is not there is a permanent error"
 
 # The tables that are exported say the same.
-mailferry export --format transport "$t/transport" && mailferry export --format access "$t/access" &&
+mailferry export --format transport "$t/transport" &&
+	mailferry export --format access "$t/access" &&
 	postmap -c "$t/pf" "hash:$t/transport" "hash:$t/access" && for m in transport access; do
 	for a in $u@example.test Sales@shop.test info@example.test $new@example.test nobody@example.test $other@example.test; do
-		[ "$(postmap -c "$t/pf" -q "$a" "hash:$t/$m")" = "$(postmap -c "$t/pf" -q "$a" $sm:$m)" ] || { echo "$m $a differs" >>"$t/out"; break 2; }
+		[ "$(postmap -c "$t/pf" -q "$a" "hash:$t/$m")" = "$(postmap -c "$t/pf" -q "$a" $sm:$m)" ] ||
+			{ echo "$m $a differs" >>"$t/out"; break 2; }
 		a=
 	done
 done && [ -z "$a" ] && is "$(wc -l <"$t/transport") $(wc -l <"$t/access")" "5 0"
@@ -133,7 +146,8 @@ port=$smtp rcpt five $other@example.test $u@example.test $new@example.test >/dev
 grep -q '|450 4\.2\.1 <mferry1@example.test>: .*mailbox is being moved, try again in [0-9]* seconds|' "$t/out" &&
 	is "$(tr '|' '\n' <"$t/out" | cut -c1-3 | tr '\n' ' ')" "250 450 250 "
 ok $? "in the window: 450 4.2.1 for this recipient alone"
-mailferry export --format access && is "$(grep -c '^\(mferry1\|help\)@example.test	450 4\.2\.1 mailbox is being moved, try again in [0-9]* seconds$' "$t/out") $(wc -l <"$t/out")" "2 2"
+mailferry export --format access &&
+	is "$(grep -c '^\(mferry1\|help\)@example.test	450 4\.2\.1 mailbox is being moved, try again in [0-9]* seconds$' "$t/out") $(wc -l <"$t/out")" "2 2"
 ok $? "so does the table"
 rcpt six $other@example.test $u@example.test help@example.test >/dev/null
 waits_for() { waiting | grep -q -e "$1"; }
@@ -142,8 +156,10 @@ waiting | grep -q '4\.2\.1.*being moved' && is "$(waiting | grep -o '"address"' 
 ok $? "from the second Postfix: the innocent has it at once, the two others wait there"
 mailferry step $u settle && postqueue -c "$t/pf2" -f && comes $u new "six six"
 ok $? "after the window they come, to the new side: nothing is lost"
-mailferry step $u cutover --for 2 && port=$smtp rcpt x $u@example.test >/dev/null && grep -q '^450' "$t/out" && sleep 2 &&
-	port=$smtp rcpt seven $u@example.test >/dev/null && grep -q '^250' "$t/out" && comes $u new seven
+mailferry step $u cutover --for 2 && port=$smtp rcpt x $u@example.test >/dev/null &&
+	grep -q '^450' "$t/out" && sleep 2 &&
+	port=$smtp rcpt seven $u@example.test >/dev/null && grep -q '^250' "$t/out" &&
+	comes $u new seven
 ok $? "a window that is over by itself"
 
 # Whatever is wrong with the map: later, for everybody, and at once.
@@ -167,7 +183,8 @@ ok $? "a question of 100,000 bytes keeps its connection"
 cp "$t/map/map.tdb" "$t/map.good"
 truncate -s 8192 "$t/map/map.tdb"
 raw "transport $u@example.test" "transport nobody@else.test" "access $other@example.test" >"$t/out"
-[ "$(grep -c ':TEMP .*was cut' "$t/out")" -eq 3 ] && [ "$(tail -n 1 "$t/out")" -lt $((100 * $(slack))) ]
+[ "$(grep -c ':TEMP .*was cut' "$t/out")" -eq 3 ] &&
+	[ "$(tail -n 1 "$t/out")" -lt $((100 * $(slack))) ]
 ok $? "a map that is damaged: TEMP with the reason, within milliseconds"
 rcpt eight $other@example.test >/dev/null; wait_for waits_for '"delay_reason": ".*451 4\.3\.'
 ok $? "mail waits with the sender"
@@ -179,7 +196,9 @@ wait_for queued '"queue_name": "deferred"'
 queue >"$t/out"; grep -q '"queue_name": "deferred"' "$t/out"
 ok $? "and what is in the queue stays there"
 mapd_start
-postqueue -c "$t/pf2" -f; postqueue -c "$t/pf" -f; comes $other old local && comes $other old eight && comes $other old nine && comes $u new nine
+postqueue -c "$t/pf2" -f
+postqueue -c "$t/pf" -f
+comes $other old local && comes $other old eight && comes $other old nine && comes $u new nine
 ok $? "mapd back: all of it comes"
 
 # Killed and started again, under load.
@@ -196,15 +215,23 @@ for i in 1 2 3 4; do
 done
 wait $load
 ok $? "mail comes in while mapd is killed again and again"
-count() { echo "$(subjects $u new | tr ' ' '\n' | grep -c load) $(subjects $other old | tr ' ' '\n' | grep -c load) $(grep -c '^Subject: load' "$t/newway/$new")"; }
-all_came() { is "$(count)" "100 100 100" || { postqueue -c "$t/pf2" -f; postqueue -c "$t/pf" -f; sleep 1; return 1; }; }
+count()
+{
+	echo "$(subjects $u new | tr ' ' '\n' | grep -c load) $(subjects $other old | tr ' ' '\n' | grep -c load) $(grep -c '^Subject: load' "$t/newway/$new")"
+}
+all_came()
+{
+	is "$(count)" "100 100 100" ||
+		{ postqueue -c "$t/pf2" -f; postqueue -c "$t/pf" -f; sleep 1; return 1; }
+}
 patience=180 wait_for all_came
 settled; is "$(count)" "100 100 100"
 ok $? "each has each message, once"
 
 echo "idle_timeout = 1" >>"$conf"; reread "$mapd" "$t/mapd.log"
 mark=$(wc -l <"$t/mail.log"); port=$smtp
-rcpt ten $u@example.test >/dev/null && sleep 3 && rcpt eleven $u@example.test >/dev/null && grep -q '^250' "$t/out" && comes $u new eleven &&
+rcpt ten $u@example.test >/dev/null && sleep 3 && rcpt eleven $u@example.test >/dev/null &&
+	grep -q '^250' "$t/out" && comes $u new eleven &&
 	! tail -n +$mark "$t/mail.log" | grep -i -e warning -e error -e fatal >>"$t/out"
 ok $? "a connection that mapd dropped when it was idle: Postfix asks again, and says nothing"
 

@@ -101,37 +101,45 @@ done
 # procmail loses count behind a NUL and leaves a From_ line there that splits the
 # message in two: that we do not copy.
 printf '\nFrom\000a\nFrom b\n' >"$t/msg/nul-line"
-echo before >"$t/home/ours" && chown $user "$t/home/ours" && lda DEFAULT="$t/home/ours" /dev/null <nul-line >"$t/out" 2>&1 &&
+echo before >"$t/home/ours" && chown $user "$t/home/ours" &&
+	lda DEFAULT="$t/home/ours" /dev/null <nul-line >"$t/out" 2>&1 &&
 	printf 'before\n\nFrom\000a\n>From b\n\n' | cmp - "$t/home/ours" >>"$t/out" 2>&1
 ok $? "escaped behind a NUL, too"
 
 mkdir -p "$t/home/sub" && chown $user "$t/home/sub"
 for d in "$t/home/sub/new" rel '$HOME/sub/var' '${HOME}/sub/$LOGNAME'; do
 	rm -rf "$t/home/sub/"* "$t/home/rel"
-	as procmail DEFAULT="$d" /dev/null <plain && find "$t/home" -type f -printf '%P %m %u %s\n' | sort >"$t/theirs"
+	as procmail DEFAULT="$d" /dev/null <plain &&
+		find "$t/home" -type f -printf '%P %m %u %s\n' | sort >"$t/theirs"
 	rm -rf "$t/home/sub/"* "$t/home/rel"
-	lda DEFAULT="$d" /dev/null <plain >"$t/out" 2>&1 && find "$t/home" -type f -printf '%P %m %u %s\n' | sort >"$t/ours" &&
+	lda DEFAULT="$d" /dev/null <plain >"$t/out" 2>&1 &&
+		find "$t/home" -type f -printf '%P %m %u %s\n' | sort >"$t/ours" &&
 		diff "$t/theirs" "$t/ours" >>"$t/out"
 	ok $? "a new mbox: DEFAULT=$d"
 done
-lda DEFAULT=md/ /dev/null <plain >"$t/out" 2>&1 && tail -n +2 plain | cmp - "$t"/home/md/new/* >>"$t/out" 2>&1
+lda DEFAULT=md/ /dev/null <plain >"$t/out" 2>&1 &&
+	tail -n +2 plain | cmp - "$t"/home/md/new/* >>"$t/out" 2>&1
 ok $? "a Maildir: without the From_ line"
 defers()	# ARG...: 75 and one line that says why; nothing anywhere
 {
 	find "$t/home" -type f -printf '%P %s\n' | sort >"$t/before"
 	lda "$@" <plain >"$t/out" 2>&1
-	[ $? -eq 75 ] && [ "$(wc -l <"$t/out")" -eq 1 ] && find "$t/home" -type f -printf '%P %s\n' | sort | diff "$t/before" - >>"$t/out"
+	[ $? -eq 75 ] && [ "$(wc -l <"$t/out")" -eq 1 ] &&
+		find "$t/home" -type f -printf '%P %s\n' | sort | diff "$t/before" - >>"$t/out"
 }
 lda DEFAULT=mh/. /dev/null <plain >"$t/out" 2>&1 && cmp "$t/home/mh/1" - <<END >>"$t/out" 2>&1
 $(cat plain)
 
 END
 ok $? "MH: a number for a name"
-lda DEFAULT=sub /dev/null <plain >"$t/out" 2>&1 && cmp "$t/home/mh/1" "$t"/home/sub/msg.* >>"$t/out" 2>&1
+lda DEFAULT=sub /dev/null <plain >"$t/out" 2>&1 &&
+	cmp "$t/home/mh/1" "$t"/home/sub/msg.* >>"$t/out" 2>&1
 ok $? "a directory: msg.NAME"
-lda OTHER=sub 'DEFAULT=$OTHER/x' /dev/null <plain >"$t/out" 2>&1 && cmp "$t/home/mh/1" "$t/home/sub/x" >>"$t/out" 2>&1
+lda OTHER=sub 'DEFAULT=$OTHER/x' /dev/null <plain >"$t/out" 2>&1 &&
+	cmp "$t/home/mh/1" "$t/home/sub/x" >>"$t/out" 2>&1
 ok $? "DEFAULT with a variable"
-defers DEFAULT=/nonexistent/x /dev/null; ok $? "a directory that is not there is deferred, not lost elsewhere"
+defers DEFAULT=/nonexistent/x /dev/null
+ok $? "a directory that is not there is deferred, not lost elsewhere"
 lda -m DEFAULT=rel <plain >"$t/out" 2>&1; [ $? -eq 66 ]; ok $? "-m without an rc file: 66"
 ln -s /etc/passwd "$t/home/link"
 defers DEFAULT=link /dev/null; ok $? "a link that another owns is not followed"
@@ -152,11 +160,13 @@ lda <plain >"$t/out" 2>&1 && cat plain - plain - <<END | cmp - "/var/mail/$user"
 END
 [ "$(grep -c '^Subject' "/var/mail/$user")" -eq 2 ]; ok $? "and it is added to"
 printf ':0\nfrom-rc\n' >"$t/home/.procmailrc"
-lda <plain >"$t/out" 2>&1 && cmp "$t/home/mh/1" "$t/home/from-rc" >>"$t/out" 2>&1; ok $? "a .procmailrc is run"
+lda <plain >"$t/out" 2>&1 && cmp "$t/home/mh/1" "$t/home/from-rc" >>"$t/out" 2>&1
+ok $? "a .procmailrc is run"
 rm "$t/home/.procmailrc"
 useradd -M -N -d "$t/home" -o -u "$(id -u $user)" -s /bin/sh ${user}2 2>/dev/null
 "$BUILD/lda/mailferry-lda" --config "$t/conf" -d $user ${user}2 <plain >"$t/out" 2>&1 &&
-	[ "$(grep -c '^Subject' "/var/mail/${user}2")" -eq 1 ] && [ "$(grep -c '^Subject' "/var/mail/$user")" -eq 3 ]
+	[ "$(grep -c '^Subject' "/var/mail/${user}2")" -eq 1 ] &&
+	[ "$(grep -c '^Subject' "/var/mail/$user")" -eq 3 ]
 ok $? "-d with two users"
 rm -f "/var/mail/${user}2"; userdel ${user}2 2>/dev/null
 "$BUILD/lda/mailferry-lda" --config "$t/conf" -d $user nobody-of-this-name <plain >"$t/out" 2>&1
@@ -176,7 +186,8 @@ when()		# NAME COMMAND...
 }
 agree()
 {
-	when procmail /usr/bin/procmail -t && when ours "$BUILD/lda/mailferry-lda" --config "$t/conf" &&
+	when procmail /usr/bin/procmail -t &&
+		when ours "$BUILD/lda/mailferry-lda" --config "$t/conf" &&
 		cmp "$t/procmail.zone" "$t/ours.zone" >>"$t/out" 2>&1
 }
 agreed=0
@@ -184,7 +195,8 @@ agreed=0
 for tz in EST5EDT CST6CDT CET-1CEST GMT0BST NZST-12NZDT AEST-10AEDT EST+5EDT 'AAA+5:30BBB' '<ABC>5<CDE>' '<+03>-3' \
 	FOO3BAR FOO3 UTC '' XYZ Europe/Berlin :Europe/Berlin America/New_York EST5EDT,M3.2.0,M11.1.0 \
 	CET-1CEST,M3.5.0,M10.5.0/3 ../../../etc/passwd5AAA 'no zone' "$(printf 'A%.0s' $(seq 300))5BBB"; do
-	agree || agree || { echo "TZ=$tz: $(cat "$t/procmail.zone" "$t/ours.zone")" >>"$t/out"; agreed=1; }
+	agree || agree ||
+		{ echo "TZ=$tz: $(cat "$t/procmail.zone" "$t/ours.zone")" >>"$t/out"; agreed=1; }
 done
 ok $agreed "local time by TZ"
 
@@ -209,6 +221,7 @@ kill $holder 2>/dev/null; wait $holder 2>/dev/null
 i=0
 while [ $i -lt 8 ]; do lda DEFAULT=many /dev/null <plain & i=$((i + 1)); done
 wait
-[ "$(grep -c '^Subject' "$t/home/many")" -eq 8 ] && [ "$(wc -c <"$t/home/many")" -eq $((8 * ($(wc -c <plain) + 1))) ]
+[ "$(grep -c '^Subject' "$t/home/many")" -eq 8 ] &&
+	[ "$(wc -c <"$t/home/many")" -eq $((8 * ($(wc -c <plain) + 1))) ]
 ok $? "eight at once"
 echo "1..$n"

@@ -508,7 +508,10 @@ message=$default
 
 # What procmail could do wrong, and this cannot.
 fresh_rc() { cat >"$t/rc"; fresh; }
-ours() { printf '%s' "$message" | as "$BUILD/lda/mailferry-lda" --config "$t/conf" "$@" >"$t/out" 2>&1; }
+ours()
+{
+	printf '%s' "$message" | as "$BUILD/lda/mailferry-lda" --config "$t/conf" "$@" >"$t/out" 2>&1
+}
 fresh_rc <<'END'
 SWITCHRC=$HOME/.procmailrc
 END
@@ -524,7 +527,9 @@ ok $? "expressions that would take for ever elsewhere"
 python3 -c 'print("A=" + "x" * 3000000 + "\nB=${" + "n" * 100000 + "}\n:0\n" + "* " + "(" * 100000 + "\n{ " * 3000 + "\n:0\nbox")' >"$t/rc"
 fresh
 message=$default
-ours; [ $? -eq 0 ] && [ -s "$home/box" -o -s "/var/mail/$user" ]; ok $? "long lines, long names, deep blocks"
+ours
+[ $? -eq 0 ] && [ -s "$home/box" -o -s "/var/mail/$user" ]
+ok $? "long lines, long names, deep blocks"
 
 # In a hurry.
 fresh_rc <<'END'

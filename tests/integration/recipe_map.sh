@@ -32,7 +32,8 @@ box()		# SIDE-DIR FOLDER
 both()		# FOLDER HOW-MANY
 {
 	box "$old" "$1" >"$t/a"; box "$new" "$1" >"$t/b"
-	is "$(find "$old/$1/new" -type f | wc -l)" "$2" && cmp "$t/a" "$t/b" >>"$t/out" && lacks -q '^ ' "$t/a"
+	is "$(find "$old/$1/new" -type f | wc -l)" "$2" && cmp "$t/a" "$t/b" >>"$t/out" &&
+		lacks -q '^ ' "$t/a"
 }
 count() { grep -c . "$1" 2>/dev/null || true; }
 # In SENDMAIL's place: a line for each call; fails while $home/refuse is there.
@@ -45,7 +46,8 @@ END
 chmod 755 "$home/sendmail"
 chown $u "$home/sendmail"
 ln -s "$old" "$home/Maildir"
-mailferry add $u && mailferry step $u overlap; ok $? "a user in overlap, HOME has a link to the old filer"
+mailferry add $u && mailferry step $u overlap
+ok $? "a user in overlap, HOME has a link to the old filer"
 
 rc <<END
 MAILDIR=\$HOME/Maildir
@@ -85,21 +87,26 @@ both .hard-coded 1; ok $? "by a path on the old filer: on both sides"
 both .by-new 1; ok $? "by a path on the new filer: on both sides"
 both .link 1 && both .second 1; ok $? "through the link in HOME; two at once"
 both Sub 1 && both Deep/er 1; ok $? "directories as folders, also in each other"
-both .seen 1 && grep -q '^Subject: \[seen\] one' "$old"/.seen/new/*; ok $? "filtered, then delivered: on both sides"
-is "$(ls "$home/outside/new" | wc -l)" 1 && [ ! -e "$new/../outside" ]; ok $? "outside of the roots: once, where it is"
-[ -s "$old/plain-mbox" ] && [ -s "$old/mh/1" ] && [ ! -e "$new/plain-mbox" ] && [ ! -e "$new/mh" ] &&
+both .seen 1 && grep -q '^Subject: \[seen\] one' "$old"/.seen/new/*
+ok $? "filtered, then delivered: on both sides"
+is "$(ls "$home/outside/new" | wc -l)" 1 && [ ! -e "$new/../outside" ]
+ok $? "outside of the roots: once, where it is"
+[ -s "$old/plain-mbox" ] && [ -s "$old/mh/1" ] && [ ! -e "$new/plain-mbox" ] &&
+	[ ! -e "$new/mh" ] &&
 	grep -q '^plain-mbox$' "$old/mailferry-others" && grep -q '^mh$' "$old/mailferry-others"
 ok $? "mbox and MH inside: on the leader, and in the list for the mirror"
 is "$(cat "$home/sent")" "-oi other@example.test"; ok $? "forwarded"
 grep -q "Folder: .seen/new/" "$home/pm.log"; ok $? "the abstract names the file"
 
 lda <"$t/msg"; ok $? "the mail system brings it again"
-both .lists 1 && both .hard-coded 1 && both .by-new 1 && both .link 1 && both Sub 1 && both .seen 1 &&
+both .lists 1 && both .hard-coded 1 && both .by-new 1 && both .link 1 && both Sub 1 &&
+	both .seen 1 &&
 	is "$(count "$home/sent")" 1 && is "$(ls "$home/outside/new" | wc -l)" 1 &&
 	is "$(grep -c '^Subject' "$old/plain-mbox")" 1 && [ ! -e "$old/mh/2" ]
 ok $? "and nothing is done twice: no delivery, no forward, no mbox"
 message two
-lda <"$t/msg" && both .lists 2 && is "$(count "$home/sent")" 2 && both "" 1; ok $? "another message is another one; the inbox by default"
+lda <"$t/msg" && both .lists 2 && is "$(count "$home/sent")" 2 && both "" 1
+ok $? "another message is another one; the inbox by default"
 
 # A failure after a side effect: the retry continues where it ended.
 rc <<END
@@ -119,7 +126,9 @@ ok $? "a folder of the plan that cannot be written: deferred, after a forward an
 lda <"$t/msg"; is $? 75 && is "$(count "$home/sent")" 1 && is "$(grep -c ^Subject "$home/piped")" 1
 ok $? "the retry repeats neither"
 rmdir "$old/.locked"
-lda <"$t/msg"; is $? 0 && is "$(count "$home/sent")" 1 && is "$(grep -c ^Subject "$home/piped")" 1 && both .locked 1
+lda <"$t/msg"
+is $? 0 && is "$(count "$home/sent")" 1 && is "$(grep -c ^Subject "$home/piped")" 1 &&
+	both .locked 1
 ok $? "and delivers what is missing"
 
 # A clone is another client of the map.
@@ -135,8 +144,12 @@ rc <<END
 $old/.parent/
 END
 message four
-lda <"$t/msg"; is $? 0 && both .clone-one 1 && both .clone-two 1 && both .parent 1; ok $? "a cloned block: all of it on both sides"
-lda <"$t/msg"; is $? 0 && both .clone-one 1 && both .clone-two 1 && both .parent 1; ok $? "and known when it comes again"
+lda <"$t/msg"
+is $? 0 && both .clone-one 1 && both .clone-two 1 && both .parent 1
+ok $? "a cloned block: all of it on both sides"
+lda <"$t/msg"
+is $? 0 && both .clone-one 1 && both .clone-two 1 && both .parent 1
+ok $? "and known when it comes again"
 
 # EXITCODE is the rc file's to choose.
 rc <<END
@@ -154,7 +167,9 @@ A=\`echo ran >>$home/ran\`
 END
 mailferry step $u cutover --for 60
 message five
-lda <"$t/msg"; is $? 75 && grep -q '^4.2.1 ' "$t/out" && [ ! -e "$home/ran" ]; ok $? "in a cutover window no recipe runs: 4.2.1"
+lda <"$t/msg"
+is $? 75 && grep -q '^4.2.1 ' "$t/out" && [ ! -e "$home/ran" ]
+ok $? "in a cutover window no recipe runs: 4.2.1"
 mailferry step $u settle
 ln -sfn "$new" "$home/Maildir"
 rc <<END
@@ -170,7 +185,8 @@ ok $? "settle: the new filer leads, also for an mbox"
 both "" 2; ok $? "DEFAULT is the inbox of the plan"
 mailferry step $u new
 message six
-lda <"$t/msg"; is $? 0 && is "$(ls "$new/.lists/new" | wc -l)" 4 && is "$(ls "$old/.lists/new" | wc -l)" 3
+lda <"$t/msg"
+is $? 0 && is "$(ls "$new/.lists/new" | wc -l)" 4 && is "$(ls "$old/.lists/new" | wc -l)" 3
 ok $? "new: one side"
 
 # mapd away: deferred before the first recipe.

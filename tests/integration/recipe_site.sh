@@ -50,27 +50,35 @@ all()		# WORD: one message to each place
 {
 	for s in "tagged $1" "list $1" "plain $1"; do send $u "$s" || return 1; done
 }
-all old && settled && is "$(where .tagged)" "1 0" && is "$(where .list)" "1 0" && is "$(where .)" "1 0" && is "$(count "$home/backup/new")" 3
+all old && settled && is "$(where .tagged)" "1 0" && is "$(where .list)" "1 0" &&
+	is "$(where .)" "1 0" && is "$(count "$home/backup/new")" 3
 ok $? "old: as procmail would"
 mailferry add $u && mailferry step $u overlap && all overlap && settled &&
-	is "$(where .tagged)" "2 1" && is "$(where .list)" "2 1" && is "$(where .)" "2 1" && is "$(count "$home/backup/new")" 6
+	is "$(where .tagged)" "2 1" && is "$(where .list)" "2 1" && is "$(where .)" "2 1" &&
+	is "$(count "$home/backup/new")" 6
 ok $? "overlap: both sides, outside once"
 for f in . .tagged .list; do
 	cut -d: -f2- "$t/old/$u/Maildir/$f/dovecot-uidlist" | tail -n 1 >"$t/a"
 	cut -d: -f2- "$t/new/$u/Maildir/$f/dovecot-uidlist" | tail -n 1 >"$t/b"
-	cmp "$t/a" "$t/b" >>"$t/out" && tail -n 1 "$t/old/$u/Maildir/$f/dovecot-uidlist" | grep -q '^2 '
+	cmp "$t/a" "$t/b" >>"$t/out" &&
+		tail -n 1 "$t/old/$u/Maildir/$f/dovecot-uidlist" | grep -q '^2 '
 	ok $? "overlap: the same name and UID in $f"
 done
 mailferry step $u cutover --for 120; all window; sleep 2
-is "$(queue | grep -c 'is being moved')" 3 && is "$(count "$home/backup/new")" 6; ok $? "cutover: deferred, nothing was run"
+is "$(queue | grep -c 'is being moved')" 3 && is "$(count "$home/backup/new")" 6
+ok $? "cutover: deferred, nothing was run"
 mailferry step $u settle && postqueue -c "$t/pf" -f && settled &&
-	is "$(where .tagged)" "3 2" && is "$(where .list)" "3 2" && is "$(where .)" "3 2" && is "$(count "$home/backup/new")" 9
+	is "$(where .tagged)" "3 2" && is "$(where .list)" "3 2" && is "$(where .)" "3 2" &&
+	is "$(count "$home/backup/new")" 9
 ok $? "settle: both sides, the copy outside once"
-mailferry step $u new && all new && settled && is "$(where .tagged)" "3 3" && is "$(where .list)" "3 3" && is "$(where .)" "3 3"
+mailferry step $u new && all new && settled && is "$(where .tagged)" "3 3" &&
+	is "$(where .list)" "3 3" && is "$(where .)" "3 3"
 ok $? "new: the new filer alone, though the rc file names the old one"
-rm -rf "$t/old/$u" && all gone && settled && is "$(where .tagged)" "0 4" && is "$(where .)" "0 4" && [ ! -e "$t/old/$u" ]
+rm -rf "$t/old/$u" && all gone && settled && is "$(where .tagged)" "0 4" && is "$(where .)" "0 4" &&
+	[ ! -e "$t/old/$u" ]
 ok $? "and when the old filer is gone"
 "$BUILD/admin/mailferry" --config "$conf" lint $u >"$t/out" 2>&1
-grep -q 'mapped: MAILDIR=' "$t/out" && grep -q 'mapped: .tagged/' "$t/out"; ok $? "lint says that it follows by itself"
+grep -q 'mapped: MAILDIR=' "$t/out" && grep -q 'mapped: .tagged/' "$t/out"
+ok $? "lint says that it follows by itself"
 lacks -q 'status=bounced' "$t/mail.log"; ok $? "nothing bounced"
 echo "1..$n"

@@ -40,7 +40,8 @@ ok $? "UID 5, expunged on old, is not used again on new"
 imap $u status >"$t/out" && is "$(cut -d' ' -f2 "$t/out")" 7
 ok $? "UIDNEXT goes on"
 
-imap $u expunge 2 >/dev/null && send $u fifth && settled && is "$(imap $u uids | grep -c second)" 0 &&
+imap $u expunge 2 >/dev/null && send $u fifth && settled &&
+	is "$(imap $u uids | grep -c second)" 0 &&
 	is "$(imap $u uids | tail -n 1)" "7 fifth"
 ok $? "a message deleted after the switch stays deleted"
 mailferry step $u new && send $u sixth && settled && is "$(imap $u uids | tail -n 1)" "8 sixth" &&
@@ -57,7 +58,8 @@ ok $? "mapd back: delivered"
 # As mail comes in twice when local(8) died before it wrote the status down.
 printf ':0\n* ^Subject: filtered\n/dev/null\n' >"$t/home/$u/.procmailrc"
 chown $u "$t/home/$u/.procmailrc"
-send $u filtered && send $u passed && settled && is "$(imap $u uids | tail -n 1 | cut -d' ' -f2)" passed && ! imap $u uids | grep -q filtered
+send $u filtered && send $u passed && settled &&
+	is "$(imap $u uids | tail -n 1 | cut -d' ' -f2)" passed && ! imap $u uids | grep -q filtered
 ok $? "a user with a .procmailrc: his rules are run"
 rm "$t/home/$u/.procmailrc"
 

@@ -23,10 +23,12 @@ r=0
 for u in mailferry-mapd mailferry-milter; do
 	for d in /run/mailferry /var/spool/postfix/mailferry; do
 		grep -h -e '^RuntimeDirectory=' -e '^ReadWritePaths=' "$units/$u.service" | sed 's,^RuntimeDirectory=,/run/,; s/^[A-Z][A-Za-z]*=//' |
-			tr ' ' '\n' | sed 's/^-//' | grep -q -x "$d" || { echo "$u may not write $d" >>"$t/out"; r=1; }
+			tr ' ' '\n' | sed 's/^-//' | grep -q -x "$d" ||
+				{ echo "$u may not write $d" >>"$t/out"; r=1; }
 	done
 done
-[ $r -eq 0 ] && grep -q '^RuntimeDirectoryPreserve=yes' "$units/mailferry-mapd.service" && lacks -q '^RuntimeDirectory=' "$units/mailferry-milter.service"
+[ $r -eq 0 ] && grep -q '^RuntimeDirectoryPreserve=yes' "$units/mailferry-mapd.service" &&
+	lacks -q '^RuntimeDirectory=' "$units/mailferry-milter.service"
 ok $? "their sockets may lie where the manuals say"
 
 # systemd's side of the conversation.

@@ -25,13 +25,15 @@ theirs() { is "$(find "$t/old/x.test" "$t/new/x.test" ! -user $vmail)" ""; }
 mailferry add bob@x.test && lda 1 && mailferry step bob@x.test overlap && lda 2 && theirs
 ok $? "a virtual user on both sides, by one account"
 sed -i '1s/ N[0-9]*/ N124/' "$t/old/x.test/bob/dovecot-uidlist"
-mkdir "$t/old/x.test/bob/.Sub" && mkdir "$t/old/x.test/bob/.Sub/cur" "$t/old/x.test/bob/.Sub/new" "$t/old/x.test/bob/.Sub/tmp" &&
+mkdir "$t/old/x.test/bob/.Sub" &&
+	mkdir "$t/old/x.test/bob/.Sub/cur" "$t/old/x.test/bob/.Sub/new" "$t/old/x.test/bob/.Sub/tmp" &&
 	chown -R $vmail "$t/old/x.test/bob/.Sub"
 mailferry step bob@x.test cutover --for 60 && mailferry step bob@x.test settle && theirs
 ok $? "root hands over: every file is still the account's"
 lda 3 && is "$(tail -n 1 "$t/new/x.test/bob/dovecot-uidlist" | cut -d' ' -f1)" 124
 ok $? "and the account delivers"
-lda 4 -a one && lda 4 -a two && lda 4 -a two && is "$(cat "$t/new/x.test/bob/new/"* | grep -c '^Subject: 4')" 2
+lda 4 -a one && lda 4 -a two && lda 4 -a two &&
+	is "$(cat "$t/new/x.test/bob/new/"* | grep -c '^Subject: 4')" 2
 ok $? "one message to two extensions is two, though pipe(8) added no field that tells"
 printf 'From s@x.test  Mon Jan  1 00:00:00 2026\nSubject: x\n\nx\n' >"$t/msg"
 "$BUILD/lda/mailferry-lda" --config "$conf" -d nobody-1 nobody-2 nobody-3 <"$t/msg" >"$t/out" 2>&1

@@ -46,7 +46,8 @@ hosts_begin()	# NAME...
 		wait_for is_called "$h" $! || return 1
 		ip link add "to-$h" type veth peer name eth0 netns $! &&
 			ip addr add 10.77.$net.1/24 dev "to-$h" && ip link set "to-$h" up &&
-			nsenter --net --target $! sh -c "ip link set lo up; ip addr add 10.77.$net.2/24 dev eth0; ip link set eth0 up" || return 1
+			nsenter --net --target $! sh -c "ip link set lo up; ip addr add 10.77.$net.2/24 dev eth0; ip link set eth0 up" ||
+			return 1
 	done
 }
 
@@ -62,9 +63,11 @@ directory_start()	# USER...
 	port_provider=$(free_port)
 	port_replica=$(free_port)
 	urls() { for h in $hosts; do eval "echo ldap://10.77.\$net_$h.1:$1/"; done | tr '\n' ' '; }
-	slapd_new provider "overlay syncprov" && slapd_fill provider "$@" && slapd_run provider "$port_provider" "$(urls $port_provider)" &&
+	slapd_new provider "overlay syncprov" && slapd_fill provider "$@" &&
+		slapd_run provider "$port_provider" "$(urls $port_provider)" &&
 		slapd_new replica "syncrepl rid=1 provider=ldap://127.0.0.1:$port_provider type=refreshAndPersist searchbase=$suffix bindmethod=simple binddn=$manager credentials=secret retry=\"1 +\"" \
-			"updateref ldap://127.0.0.1:$port_provider" && slapd_run replica "$port_replica" "$(urls $port_replica)" || return 1
+			"updateref ldap://127.0.0.1:$port_provider" &&
+			slapd_run replica "$port_replica" "$(urls $port_replica)" || return 1
 	for h in $hosts; do
 		eval "at=10.77.\$net_$h.1"
 		cat >"$t/$h/ldap.conf" <<-END

@@ -16,7 +16,8 @@ certificates()	# an authority, a server's certificate for localhost and for host
 	[ -e "$t/ca.pem" ] && return
 	for ca in ca other; do
 		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
-			-subj "/CN=$ca" -keyout "$t/$ca.key" -out "$t/$ca.pem" 2>/dev/null || return 1
+			-subj "/CN=$ca" -keyout "$t/$ca.key" -out "$t/$ca.pem" 2>/dev/null ||
+			return 1
 	done
 	for c in server client; do
 		cn=$c
@@ -62,7 +63,8 @@ slapd_new()	# NAME [LINE...]
 			index objectClass,entryUUID,entryCSN eq
 			index uid eq
 		END
-		[ "${schema+none}" ] || sed -n 's/^#	index/index/p' "$here/examples/mailferry.schema"
+		[ "${schema+none}" ] ||
+			sed -n 's/^#	index/index/p' "$here/examples/mailferry.schema"
 		cat <<-END
 			limits dn.exact="cn=mapd,$suffix" size=unlimited time=unlimited
 			access to * by dn.exact="cn=mapd,$suffix" write by dn.exact="cn=root,$suffix" write by anonymous auth by * read
