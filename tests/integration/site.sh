@@ -67,4 +67,14 @@ lacks -q 'status=bounced' "$t/mail.log"
 ok $? "nothing bounced"
 lacks -E 'Error|Warning|Panic|Fatal' "$t/dovecot.log"
 ok $? "nothing that Dovecot would warn of"
+
+# The tests' own tools fail where they must.
+echo "there is a word" >"$t/words"
+lacks absent "$t/words" && ! lacks word "$t/words" && ! lacks word "$t/no-such-file"
+ok $? "lacks: also a file that is missing is a failure"
+(patience=1 && ! wait_for false) && wait_for true
+ok $? "wait_for ends"
+mapd_stop
+(conf=$t/wrong.conf && echo 'map = nowhere' >"$conf" && ! mapd_start >"$t/out") && grep -q 'did not start: .*wrong.conf, line 1: map' "$t/out" && mapd_start
+ok $? "mapd_start fails where mapd does not start, and says why"
 echo "1..$n"
