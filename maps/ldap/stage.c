@@ -71,8 +71,8 @@ given_up(struct err *err)
 
 /* Read the import, which must be open for more. */
 static enum status
-find(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id, struct ldaprun *run,
-    struct err *err)
+read_open(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id,
+    struct ldaprun *run, struct err *err)
 {
 	enum status st;
 
@@ -144,7 +144,7 @@ put(struct ldapmap *lm, TALLOC_CTX *ctx, const char *id, uint64_t was_version,
 	enum status st;
 	const char **a;
 
-	st = find(lm, ctx, id, &run, err);
+	st = read_open(lm, ctx, id, &run, err);
 	if (st == ST_OK)
 		st = ldapm_entry(lm, ctx, is->user, true, &ent, err);
 	if (st != ST_OK)

@@ -68,9 +68,9 @@ tdbm_import_begin(struct map *map, TALLOC_CTX *ctx, char **id, struct err *err)
 	return tdbm_store(tm->import->tdb, "m:id", name, strlen(name), err);
 }
 
-/* Is this the import that is open for more? */
+/* ST_AGAIN unless this import is open for more. */
 static enum status
-find(struct tdbmap *tm, const char *id, struct err *err)
+check_open(struct tdbmap *tm, const char *id, struct err *err)
 {
 	if (tm->import == NULL || tm->import->decided ||
 	    strcmp(tm->import->id, id) != 0)
@@ -90,7 +90,7 @@ tdbm_import_put(struct map *map, const char *id, uint64_t was_version,
 	struct staged s = { was_version, 0, *by, record_copy(ctx, is) };
 	enum status st;
 
-	st = find(tm, id, err);
+	st = check_open(tm, id, err);
 	if (st == ST_OK)
 		st = tdbm_stage_put(tm, ctx, &s, err);
 	talloc_free(ctx);
@@ -101,7 +101,7 @@ enum status
 tdbm_import_abort(struct map *map, const char *id, struct err *err)
 {
 	struct tdbmap *tm = map->handle;
-	enum status st = find(tm, id, err);
+	enum status st = check_open(tm, id, err);
 
 	if (st == ST_OK)
 		discard(tm);
@@ -235,7 +235,7 @@ tdbm_import_commit(struct map *map, const char *id, uint64_t *left,
 		return ST_OK;
 	}
 	if (st == ST_OK || st == ST_NONE)
-		st = find(tm, id, err);
+		st = check_open(tm, id, err);
 	if (st == ST_OK)
 		st = decide(tm, err);
 	if (st == ST_OK)
@@ -406,8 +406,10 @@ tdbm_import_owner(struct tdbmap *tm, TALLOC_CTX *ctx, const char *addr,
 	return tdbm_fetch(tm->import->tdb, ctx, key, user, &len, err);
 }
 
+/* Before the record of `user`, who is staged, changes: see import.h. */
 static enum status
-meet(struct map *map, const char *user, const char *what, struct err *err)
+finish_or_break(struct map *map, const char *user, const char *what,
+    struct err *err)
 {
 	struct tdbmap *tm = map->handle;
 
@@ -436,7 +438,7 @@ tdbm_import_before_change(struct map *map, const char *user,
 	ctx = must(talloc_new(NULL));
 	st = tdbm_stage_fetch(tm->import, ctx, user, &s, err);
 	if (st == ST_OK)
-		st = meet(map, user, "by somebody else", err);
+		st = finish_or_break(map, user, "by somebody else", err);
 	else if (st == ST_NONE)
 		st = ST_OK;
 	for (a = is == NULL ? NULL : is->address; a != NULL && *a != NULL &&
@@ -444,7 +446,7 @@ tdbm_import_before_change(struct map *map, const char *user,
 		key = tdbm_address_key(ctx, *a);
 		st = tdbm_fetch(tm->import->tdb, ctx, key, &owner, &len, err);
 		if (st == ST_OK && strcmp(owner, user) != 0)
-			st = meet(map, owner, *a, err);
+			st = finish_or_break(map, owner, *a, err);
 		else if (st == ST_NONE)
 			st = ST_OK;
 	}
