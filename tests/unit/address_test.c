@@ -27,7 +27,8 @@ static const struct {
 	{ "alice@x.test", 0, false, "alice@x.test", NULL, "alice" },
 	{ "ALICE@X.Test", 0, false, "alice@x.test", NULL, "alice" },
 	{ "alice", 0, false, "alice", NULL, "alice" },
-	{ "alice+lists@x.test", 0, false, "alice+lists@x.test", "alice@x.test", "alice" },
+	{ "alice+lists@x.test", 0, false, "alice+lists@x.test", "alice@x.test",
+	    "alice" },
 	{ "a+b+c@x.test", 0, false, "a+b+c@x.test", "a@x.test", "a" },
 	{ "alice+@x.test", 0, false, "alice+@x.test", "alice@x.test", "alice" },
 	{ "+alice@x.test", 0, false, "+alice@x.test", NULL, "+alice" },
@@ -52,7 +53,8 @@ static const struct {
 	{ "alice @x.test", 0, false, NULL, NULL, NULL },
 	{ "alice\t@x.test", 0, false, NULL, NULL, NULL },
 	{ "al\xe4ice@x.test", 0, false, NULL, NULL, NULL },
-	{ "\xc3\x84lice@x.test", 0, false, "\xc3\x84lice@x.test", NULL, "\xc3\x84lice" },
+	{ "\xc3\x84lice@x.test", 0, false, "\xc3\x84lice@x.test", NULL,
+	    "\xc3\x84lice" },
 	{ "alice,bob@x.test", 0, false, NULL, NULL, NULL },
 	{ "<alice@x.test>", 0, false, NULL, NULL, NULL },
 };
@@ -73,8 +75,9 @@ taken_apart(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		ok = address_parse(conf, conf, cases[i].text, cases[i].len == 0 ?
-		    strlen(cases[i].text) : cases[i].len, cases[i].local, &addr);
+		ok = address_parse(conf, conf, cases[i].text,
+		    cases[i].len == 0 ? strlen(cases[i].text) : cases[i].len,
+		    cases[i].local, &addr);
 		if (ok != (cases[i].full != NULL) || (ok &&
 		    (!same(addr.full, cases[i].full) ||
 		    !same(addr.plain, cases[i].plain) ||
@@ -110,7 +113,8 @@ long_ones(void **state)
 	memset(text, 'a', 10000);
 	text[10000] = '\0';
 	assert_false(address_parse(conf, conf, text, 10000, true, &addr));
-	assert_false(address_parse(conf, conf, text, ADDRESS_MAX + 1, true, &addr));
+	assert_false(address_parse(conf, conf, text, ADDRESS_MAX + 1, true,
+	    &addr));
 	assert_true(address_parse(conf, conf, text, ADDRESS_MAX, true, &addr));
 	talloc_free(conf);
 }

@@ -133,19 +133,21 @@ start_slapd(void)
 	    "include /etc/ldap/schema/inetorgperson.schema\n"
 	    "include %s/examples/mailferry.schema\n"
 	    "modulepath /usr/lib/ldap\nmoduleload back_mdb\n"
-	    "authz-regexp gidNumber=.*,cn=peercred,cn=external,cn=auth cn=root,dc=t\n"
+	    "authz-regexp gidNumber=.*,cn=peercred,cn=external,cn=auth "
+	    "cn=root,dc=t\n"
 	    "database mdb\nsuffix dc=t\nrootdn cn=root,dc=t\ndirectory %s/db\n"
 	    "maxsize 268435456\ndbnosync\n"
 	    "index objectClass,uid,mailferryUser,mailferryAddress eq\n"
 	    "index mailferryStagedAddress,mailferryShelf,mailferryImport eq\n"
-	    "index mailferrySequence,mailferryChanged,mailferryAt eq\n", src, dir);
+	    "index mailferrySequence,mailferryChanged,mailferryAt eq\n",
+	    src, dir);
 	free(src);
 	write_file("slapd.conf", text, 0600);
 	(void)mkdir(talloc_asprintf(sock, "%s/db", dir), 0700);
 	n = (size_t)snprintf(uri, sizeof(uri), "ldapi://");
 	for (p = sock; *p != '\0'; p++)
-		n += (size_t)snprintf(uri + n, sizeof(uri) - n, *p == '/' ? "%%2f" :
-		    "%c", *p);
+		n += (size_t)snprintf(uri + n, sizeof(uri) - n, *p == '/' ?
+		    "%%2f" : "%c", *p);
 	slapd = start((char *[]){ (char *)SLAPD, (char *)"-d", (char *)"none",
 	    (char *)"-f", conf, (char *)"-h", uri, NULL });
 	n = appears(sock);
@@ -170,8 +172,8 @@ make_base(void)
 	(void)snprintf(base, sizeof(base), "o=m%d", serial);
 	(void)ldap_initialize(&ld, uri);
 	(void)ldap_set_option(ld, LDAP_OPT_PROTOCOL_VERSION, &version);
-	for (i = 0; (rc = ldap_sasl_bind_s(ld, NULL, "EXTERNAL", &cred, NULL, NULL,
-	    NULL)) != LDAP_SUCCESS && i < 200; i++)
+	for (i = 0; (rc = ldap_sasl_bind_s(ld, NULL, "EXTERNAL", &cred, NULL,
+	    NULL, NULL)) != LDAP_SUCCESS && i < 200; i++)
 		(void)usleep(20000);
 	if (rc == LDAP_SUCCESS)
 		rc = ldap_add_ext_s(ld, "dc=t", root, NULL, NULL);
@@ -181,7 +183,8 @@ make_base(void)
 	if (rc == LDAP_SUCCESS || rc == LDAP_ALREADY_EXISTS) {
 		char *name[] = { NULL, NULL };
 
-		name[0] = talloc_strndup(NULL, base + 2, strcspn(base + 2, ","));
+		name[0] = talloc_strndup(NULL, base + 2, strcspn(base + 2,
+		    ","));
 		oo.mod_values = name;
 		rc = ldap_add_ext_s(ld, base, one, NULL, NULL);
 		talloc_free(name[0]);
@@ -249,8 +252,8 @@ backend_open(void)
 	struct map *map = NULL;
 	struct err err;
 
-	if (map_open(NULL, backend_conf, asks ? 0 : MAP_OWNER | MAP_CREATE, &map,
-	    &err) != ST_OK)
+	if (map_open(NULL, backend_conf, asks ? 0 : MAP_OWNER | MAP_CREATE,
+	    &map, &err) != ST_OK)
 		fail_msg("%s", err.text);
 	return map;
 }
@@ -265,15 +268,14 @@ backend_fresh(void)
 	serial++;
 	if (ldap) {
 		make_base();
-		(void)snprintf(ltext, sizeof(ltext), "uri = %s\nbase = %s\n", uri,
-		    base);
+		(void)snprintf(ltext, sizeof(ltext), "uri = %s\nbase = %s\n",
+		    uri, base);
 		write_file("ldap.conf", ltext, 0600);
 	}
 	(void)snprintf(file, sizeof(file), "map%d.tdb", serial);
 	(void)snprintf(text, sizeof(text), "map = %s:%s/%s\nsocket_dir = "
-	    "%s/run%d\nold_mail = /f1/%%u\nnew_mail = /f2/%%u\n", ldap ? "ldap" :
-	    "tdb", dir, ldap ? "ldap.conf" : file,
-	    dir, serial);
+	    "%s/run%d\nold_mail = /f1/%%u\nnew_mail = /f2/%%u\n", ldap ?
+	    "ldap" : "tdb", dir, ldap ? "ldap.conf" : file, dir, serial);
 	write_file("conf", text, 0600);
 	talloc_free(backend_conf);
 	if (conf_parse(NULL, "conf", text, strlen(text), &backend_conf, &err) !=

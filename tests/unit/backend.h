@@ -2,8 +2,9 @@
 /*
  * backend.h - the kinds of map that one test-suite is run against
  *
- * tdb: a file, owned here.  ldap: a slapd of our own below a temporary directory,
- * reached by ldapi.  socket: a mailferry-mapd of our own over one of the two.
+ * tdb: a file, owned here.  ldap: a slapd of our own below a temporary
+ * directory, reached by ldapi.  socket: a mailferry-mapd of our own over one of
+ * the two.
  */
 #ifndef TESTS_UNIT_BACKEND_H
 #define TESTS_UNIT_BACKEND_H
@@ -26,7 +27,7 @@ extern struct conf *backend_conf;
 /* The same map once more. */
 struct map     *backend_open(void);
 
-/* The slapd of an LDAP kind: its ldapi URI, the base of the present map, its pid. */
+/* The slapd of an LDAP kind: its URI, the base of the present map, its pid. */
 const char     *backend_uri(void);
 const char     *backend_base(void);
 pid_t		backend_slapd(void);

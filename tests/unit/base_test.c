@@ -15,7 +15,9 @@
 static void
 errno_becomes_an_outcome(void **state)
 {
-	static const struct { int code; enum status want; const char *dsn; } c[] = {
+	static const struct {
+		int code; enum status want; const char *dsn;
+	} c[] = {
 		{ ENOSPC, ST_AGAIN, "4.3.1" }, { EDQUOT, ST_AGAIN, "4.2.2" },
 		{ EIO, ST_AGAIN, "4.3.0" }, { ESTALE, ST_AGAIN, "4.3.0" },
 		{ EMFILE, ST_AGAIN, "4.3.0" }, { EACCES, ST_NEVER, "4.3.5" },
@@ -54,8 +56,11 @@ error_is_one_line(void **state)
 static void
 netstrings(void **state)
 {
-	static const struct { const char *in; enum status want; size_t used; } c[] = {
-		{ "", ST_AGAIN, 0 }, { "5", ST_AGAIN, 0 }, { "5:hell", ST_AGAIN, 0 },
+	static const struct {
+		const char *in; enum status want; size_t used;
+	} c[] = {
+		{ "", ST_AGAIN, 0 }, { "5", ST_AGAIN, 0 },
+		{ "5:hell", ST_AGAIN, 0 },
 		{ "5:hello", ST_AGAIN, 0 }, { "5:hello,", ST_OK, 8 },
 		{ "0:,", ST_OK, 3 }, { "5:hello,more", ST_OK, 8 },
 		{ "5:hello;", ST_NEVER, 0 }, { ":", ST_NEVER, 0 },
@@ -68,8 +73,8 @@ netstrings(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
-		assert_int_equal(netstring_parse(c[i].in, strlen(c[i].in), 100, &p,
-		    &plen, &used), c[i].want);
+		assert_int_equal(netstring_parse(c[i].in, strlen(c[i].in), 100,
+		    &p, &plen, &used), c[i].want);
 		if (c[i].want == ST_OK)
 			assert_int_equal(used, c[i].used);
 	}
@@ -97,7 +102,8 @@ seal_shows_damage(void **state)
 	assert_int_equal(unseal("u:alice", s, slen, &text, &len, &err), ST_OK);
 	assert_int_equal(len, 6);
 	assert_memory_equal(text, "hello\n", 6);
-	assert_int_equal(unseal("u:alicf", s, slen, &text, &len, &err), ST_NEVER);
+	assert_int_equal(unseal("u:alicf", s, slen, &text, &len, &err),
+	    ST_NEVER);
 	for (i = 0; i < slen; i++) {
 		assert_int_equal(unseal("u:alice", s, i, &text, &len, &err),
 		    ST_NEVER);

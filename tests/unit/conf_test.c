@@ -64,7 +64,8 @@ static void
 refuses(void **state)
 {
 	static const struct { const char *text, *says; } c[] = {
-		{ "\n\nold_mial = /x\n", "f, line 3: old_mial: unknown key; did you mean \"old_mail\"?" },
+		{ "\n\nold_mial = /x\n", "f, line 3: old_mial: unknown key; "
+		    "did you mean \"old_mail\"?" },
 		{ "map = mysql:x\n", "f, line 1: map: is tdb" },
 		{ "map = tdb:relative\n", "is tdb" },
 		{ "deadline = 1000\n", "from 1 to 900" },
@@ -79,8 +80,9 @@ refuses(void **state)
 		{ "deadline\n", "is not `key = value`" },
 		{ " deadline = 5\n", "continues" },
 		{ "debug = maybe\n", "yes or no" },
-		{ "socket_dir = /1234567890123456789012345678901234567890123456789"
-		  "0123456789012345678901234567890123456789012345678901234567890\n",
+		{ "socket_dir = /1234567890123456789012345678901234567890"
+		  "123456789012345678901234567890123456789012345678901234567890"
+		  "1234567890\n",
 		  "too long" },
 	};
 	struct conf *conf;
@@ -94,8 +96,10 @@ refuses(void **state)
 		if (strstr(err.text, c[i].says) == NULL)
 			fail_msg("%s: says %s", c[i].text, err.text);
 	}
-	assert_int_equal(conf_parse(NULL, "f", "a\0b", 3, &conf, &err), ST_NEVER);
-	assert_int_equal(conf_load(NULL, "/nonexistent/x", &conf, &err), ST_NEVER);
+	assert_int_equal(conf_parse(NULL, "f", "a\0b", 3, &conf, &err),
+	    ST_NEVER);
+	assert_int_equal(conf_load(NULL, "/nonexistent/x", &conf, &err),
+	    ST_NEVER);
 }
 
 /* A default that its own check refuses would make every file bad. */
@@ -118,7 +122,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults), cmocka_unit_test(as_main_cf),
-		cmocka_unit_test(refuses), cmocka_unit_test(every_key_has_a_meaning),
+		cmocka_unit_test(refuses),
+		cmocka_unit_test(every_key_has_a_meaning),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * lookups_test.c - what Postfix and Dovecot hear, asked with strings of a real map
+ * lookups_test.c - what Postfix and Dovecot are answered from a real map
  */
 #include "tests/unit/test.h"
 
@@ -65,8 +65,9 @@ open_window(const char *user, int seconds)
 	struct err err;
 
 	if (map_get_stored(map, map, user, &was, &err) != ST_OK ||
-	    transition_step(map, was, STATE_CUTOVER, now, now + seconds, now, &is,
-	    &err) != ST_OK || map_replace(map, was, is, &me, NULL, &err) != ST_OK)
+	    transition_step(map, was, STATE_CUTOVER, now, now + seconds, now,
+	    &is, &err) != ST_OK || map_replace(map, was, is, &me, NULL,
+	    &err) != ST_OK)
 		fail_msg("%s", err.text);
 }
 
@@ -128,7 +129,7 @@ transports(void **state)
 		{ "transport bob@x.test", "OK lmtp:[bob.test]:24" },
 		{ "transport carol@x.test", "OK lmtp:inet:new-backend:24" },
 		{ "transport joe@v.test", "OK lmtp:inet:new-backend:24" },
-		{ "transport dave@x.test", "OK local:" },	/* the LDA defers */
+		{ "transport dave@x.test", "OK local:" },  /* LDA defers */
 		{ "transport nobody@x.test", "NOTFOUND " },
 		{ "transport alice@elsewhere.test", "NOTFOUND " },
 		{ "transport joe@x.test", "NOTFOUND " },
@@ -149,9 +150,12 @@ transports(void **state)
 		{ "transport", "PERM a request is MAP ADDRESS" },
 		{ "", "PERM a request is MAP ADDRESS" },
 		{ "alice@x.test", "PERM a request is MAP ADDRESS" },
-		{ "virtual alice@x.test", "PERM no such map: there are transport and access" },
-		{ "transports alice@x.test", "PERM no such map: there are transport and access" },
-		{ " alice@x.test", "PERM no such map: there are transport and access" },
+		{ "virtual alice@x.test",
+		    "PERM no such map: there are transport and access" },
+		{ "transports alice@x.test",
+		    "PERM no such map: there are transport and access" },
+		{ " alice@x.test",
+		    "PERM no such map: there are transport and access" },
 	};
 	size_t i;
 
@@ -182,7 +186,8 @@ static void
 accesses(void **state)
 {
 	static const char *const pass[] = { "access alice@x.test",
-		"access bob@x.test", "access nobody@x.test", "access dave@else.test",
+		"access bob@x.test", "access nobody@x.test",
+		"access dave@else.test",
 		"access *", "access x.test", "access dave@", "access " };
 	struct answer out;
 	char *got;
@@ -213,8 +218,9 @@ window_over(void **state)
 	(void)state;
 	add("eve", STATE_OVERLAP, NULL, NULL, -1);
 	open_window("eve", 1);
-	assert_string_equal(ask(&protocol_dict, &root, "Lshared/passdb/eve\teve",
-	    22, &out), "Fmailbox is being moved, try again in 1 seconds\n");
+	assert_string_equal(ask(&protocol_dict, &root,
+	    "Lshared/passdb/eve\teve", 22, &out),
+	    "Fmailbox is being moved, try again in 1 seconds\n");
 	sleep(2);
 	answers("access eve@x.test", 17, "NOTFOUND ");
 	assert_int_equal(map_get_stored(map, map, "eve", &rec, &err), ST_OK);
@@ -252,8 +258,8 @@ damaged(void **state)
 		    strlen(q[i]), &out), "TEMP ", 5), 0);
 		assert_int_equal(out.st, ST_AGAIN);
 	}
-	assert_int_equal(ask(&protocol_dict, &root, "Lshared/userdb/alice\talice",
-	    26, &out)[0], 'F');
+	assert_int_equal(ask(&protocol_dict, &root,
+	    "Lshared/userdb/alice\talice", 26, &out)[0], 'F');
 	assert_int_equal(ask(&protocol_dict, &root, "Lshared/passdb/nobody\tx",
 	    23, &out)[0], 'F');
 }
@@ -272,19 +278,31 @@ static void
 userdb(void **state)
 {
 	static const struct { const char *req, *want; } c[] = {
-		{ "Lshared/userdb/alice\talice", "O{\"mail\":\"maildir:/f1/a/alice\",\"uid\":1001}\n" },
-		{ "Lshared/userdb/alice", "O{\"mail\":\"maildir:/f1/a/alice\",\"uid\":1001}\n" },
-		{ "Lshared/userdb/alice@X.TEST\t", "O{\"mail\":\"maildir:/f1/a/alice\",\"uid\":1001}\n" },
-		{ "Lshared/userdb/bob\tbob", "O{\"mail\":\"maildir:/f2/bob:INDEX=/x/bob\"}\n" },
-		{ "Lshared/userdb/joe@v.test\t", "O{\"mail\":\"maildir:/f2/joe@v.test:INDEX=/x/joe@v.test\"}\n" },
+		{ "Lshared/userdb/alice\talice",
+		    "O{\"mail\":\"maildir:/f1/a/alice\",\"uid\":1001}\n" },
+		{ "Lshared/userdb/alice",
+		    "O{\"mail\":\"maildir:/f1/a/alice\",\"uid\":1001}\n" },
+		{ "Lshared/userdb/alice@X.TEST\t",
+		    "O{\"mail\":\"maildir:/f1/a/alice\",\"uid\":1001}\n" },
+		{ "Lshared/userdb/bob\tbob",
+		    "O{\"mail\":\"maildir:/f2/bob:INDEX=/x/bob\"}\n" },
+		{ "Lshared/userdb/joe@v.test\t",
+		    "O{\"mail\":\"maildir:/f2/joe@v.test"
+		    ":INDEX=/x/joe@v.test\"}\n" },
 		/* Without a record: the map's default. */
-		{ "Lshared/userdb/zoe\tzoe", "O{\"mail\":\"maildir:/f1/z/zoe\"}\n" },
-		{ "Lshared/userdb/zoe@y.test\t", "O{\"mail\":\"maildir:/f1/z/zoe\"}\n" },
-		{ "Lshared/userdb/zoe@v.test\t", "O{\"mail\":\"maildir:/f1/z/zoe@v.test\"}\n" },
+		{ "Lshared/userdb/zoe\tzoe",
+		    "O{\"mail\":\"maildir:/f1/z/zoe\"}\n" },
+		{ "Lshared/userdb/zoe@y.test\t",
+		    "O{\"mail\":\"maildir:/f1/z/zoe\"}\n" },
+		{ "Lshared/userdb/zoe@v.test\t",
+		    "O{\"mail\":\"maildir:/f1/z/zoe@v.test\"}\n" },
 		/* Nobody's mail for who is not he. */
-		{ "Lshared/userdb/sales@shop.test\t", "O{\"mail\":\"maildir:/f1/s/sales@shop.test\"}\n" },
-		{ "Lshared/userdb/web+master\t", "O{\"mail\":\"maildir:/f1/w/web+master\"}\n" },
-		{ "Lshared/userdb/ALICE\t", "O{\"mail\":\"maildir:/f1/A/ALICE\"}\n" },
+		{ "Lshared/userdb/sales@shop.test\t",
+		    "O{\"mail\":\"maildir:/f1/s/sales@shop.test\"}\n" },
+		{ "Lshared/userdb/web+master\t",
+		    "O{\"mail\":\"maildir:/f1/w/web+master\"}\n" },
+		{ "Lshared/userdb/ALICE\t",
+		    "O{\"mail\":\"maildir:/f1/A/ALICE\"}\n" },
 		/* Names that nobody has. */
 		{ "Lshared/userdb/\t", "N\n" },
 		{ "Lshared/userdb/*\t", "N\n" },
@@ -325,12 +343,12 @@ locations_with_everything_in_them(void **state)
 	    "O{\"mail\":\"maildir:~/new:INDEX=/x/carol\"}\n");
 	TALLOC_FREE(map);
 	map = opened("new_mail = /x/%u%h\n");
-	says("Lshared/userdb/carol\t", "Flocation /x/%u%h for carol: %h is needed "
-	    "and the home directory is not known\n");
+	says("Lshared/userdb/carol\t", "Flocation /x/%u%h for carol: %h is "
+	    "needed and the home directory is not known\n");
 	TALLOC_FREE(map);
 	map = opened("new_mail =\n");
-	says("Lshared/userdb/carol\t", "Fcarol: the record has no new location, "
-	    "and new_mail is not set\n");
+	says("Lshared/userdb/carol\t", "Fcarol: the record has no new "
+	    "location, and new_mail is not set\n");
 }
 
 static void
@@ -349,8 +367,8 @@ passdb(void **state)
 	assert_true(out.window);
 	assert_int_equal(ask(&protocol_dict, &root, "Lshared/userdb/dave\tdave",
 	    24, &out)[0], 'F');
-	assert_int_equal(ask(&protocol_dict, &root, "Lshared/userdb/dave@x.test\t",
-	    27, &out)[0], 'F');
+	assert_int_equal(ask(&protocol_dict, &root,
+	    "Lshared/userdb/dave@x.test\t", 27, &out)[0], 'F');
 }
 
 static void
@@ -363,26 +381,31 @@ who_asks(void **state)
 	struct answer out;
 
 	(void)state;
-	assert_int_equal(ask(&protocol_dict, &self, q, strlen(q), &out)[0], 'O');
-	assert_int_equal(ask(&protocol_dict, &trusted, q, strlen(q), &out)[0], 'O');
-	assert_int_equal(ask(&protocol_dict, &dovecot, q, strlen(q), &out)[0], 'O');
+	assert_int_equal(ask(&protocol_dict, &self, q, strlen(q), &out)[0],
+	    'O');
+	assert_int_equal(ask(&protocol_dict, &trusted, q, strlen(q), &out)[0],
+	    'O');
+	assert_int_equal(ask(&protocol_dict, &dovecot, q, strlen(q), &out)[0],
+	    'O');
 	assert_string_equal(ask(&protocol_map, &dovecot, "get alice", 9, &out),
 	    "NEVER not permitted");
 	assert_string_equal(ask(&protocol_dict, &other, q, strlen(q), &out),
 	    "Fuid 1002 may not ask for alice: see trusted_users in "
 	    "mailferry.conf(5)\n");
-	assert_int_equal(ask(&protocol_dict, &other, "Lshared/userdb/zoe\tzoe", 22,
-	    &out)[0], 'O');
-	assert_int_equal(ask(&protocol_dict, &other, "Lshared/passdb/alice\talice",
-	    26, &out)[0], 'O');
+	assert_int_equal(ask(&protocol_dict, &other, "Lshared/userdb/zoe\tzoe",
+	    22, &out)[0], 'O');
+	assert_int_equal(ask(&protocol_dict, &other,
+	    "Lshared/passdb/alice\talice", 26, &out)[0], 'O');
 }
 
 static void
 other_commands(void **state)
 {
 	static const char *const silent[] = { "H3\t2\t0\t\tname", "H3\t0",
-		"B1\tu", "S1\tshared/x\ty", "U1\tx", "A1\tx\t1", "T1\t2\t3", "R1" };
-	static const char *const wrong[] = { "H2\t2\t0\t\tname", "H4\t0\t0\t\tname",
+		"B1\tu", "S1\tshared/x\ty", "U1\tx", "A1\tx\t1", "T1\t2\t3",
+		"R1" };
+	static const char *const wrong[] = { "H2\t2\t0\t\tname",
+	    "H4\t0\t0\t\tname",
 		"H", "Hx", "H-3", "X", "", "GET / HTTP/1.1\r" };
 	struct answer out;
 	size_t i;
@@ -414,20 +437,22 @@ lines(void **state)
 	char *big = talloc_zero_size(map, DICT_REQUEST_MAX + 2);
 
 	(void)state;
-	assert_int_equal(protocol_dict.parse("H3\t2\nLx\n", 8, &req, &len, &used),
-	    ST_OK);
+	assert_int_equal(protocol_dict.parse("H3\t2\nLx\n", 8, &req, &len,
+	    &used), ST_OK);
 	assert_int_equal(len, 4);
 	assert_int_equal(used, 5);
-	assert_int_equal(protocol_dict.parse("\n", 1, &req, &len, &used), ST_OK);
+	assert_int_equal(protocol_dict.parse("\n", 1, &req, &len, &used),
+	    ST_OK);
 	assert_int_equal(len, 0);
-	assert_int_equal(protocol_dict.parse("Lx", 2, &req, &len, &used), ST_AGAIN);
+	assert_int_equal(protocol_dict.parse("Lx", 2, &req, &len, &used),
+	    ST_AGAIN);
 	assert_int_equal(protocol_dict.parse(big, DICT_REQUEST_MAX, &req, &len,
 	    &used), ST_AGAIN);
-	assert_int_equal(protocol_dict.parse(big, DICT_REQUEST_MAX + 1, &req, &len,
-	    &used), ST_NEVER);
+	assert_int_equal(protocol_dict.parse(big, DICT_REQUEST_MAX + 1, &req,
+	    &len, &used), ST_NEVER);
 	big[DICT_REQUEST_MAX + 1] = '\n';
-	assert_int_equal(protocol_dict.parse(big, DICT_REQUEST_MAX + 2, &req, &len,
-	    &used), ST_NEVER);
+	assert_int_equal(protocol_dict.parse(big, DICT_REQUEST_MAX + 2, &req,
+	    &len, &used), ST_NEVER);
 }
 
 #define EACH(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)

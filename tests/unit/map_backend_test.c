@@ -24,7 +24,8 @@ record(const char *user, enum state state)
 {
 	return (struct record){ .user = user, .uid = 1001, .state = state,
 	    .version = 1, .address = no_address, .by = "", .why = "",
-	    .unknown = "", .side = { { .mail = "/f1/x" }, { .mail = "/f2/x" } } };
+	    .unknown = "", .side = { { .mail = "/f1/x" },
+	    { .mail = "/f2/x" } } };
 }
 
 static void
@@ -160,7 +161,8 @@ an_address_is_one_users(void **state)
 {
 	struct map *map = backend_fresh();
 	const char *addrs[] = { "a@x.test", "we(i)rd*\\,+=\"@x.test", NULL };
-	struct record a = record("alice", STATE_OLD), b = record("bob", STATE_OLD);
+	struct record a = record("alice", STATE_OLD), b = record("bob",
+	    STATE_OLD);
 	struct change_by by = me();
 	char *user = NULL;
 	struct err err;
@@ -168,9 +170,11 @@ an_address_is_one_users(void **state)
 	(void)state;
 	a.address = b.address = addrs;
 	assert_int_equal(map_replace(map, NULL, &a, &by, NULL, &err), ST_OK);
-	assert_int_equal(map_by_address(map, map, "A@x.test", &user, &err), ST_OK);
+	assert_int_equal(map_by_address(map, map, "A@x.test", &user, &err),
+	    ST_OK);
 	assert_string_equal(user, "alice");
-	assert_int_equal(map_by_address(map, map, addrs[1], &user, &err), ST_OK);
+	assert_int_equal(map_by_address(map, map, addrs[1], &user, &err),
+	    ST_OK);
 	assert_string_equal(user, "alice");
 	assert_int_equal(map_by_address(map, map, "*", &user, &err), ST_NONE);
 	assert_int_equal(map_replace(map, NULL, &b, &by, NULL, &err), ST_NEVER);
@@ -180,7 +184,8 @@ an_address_is_one_users(void **state)
 	assert_int_equal(map_by_address(map, map, "a@x.test", &user, &err),
 	    ST_NONE);
 	assert_int_equal(map_replace(map, NULL, &b, &by, NULL, &err), ST_OK);
-	assert_int_equal(map_by_address(map, map, "a@x.test", &user, &err), ST_OK);
+	assert_int_equal(map_by_address(map, map, "a@x.test", &user, &err),
+	    ST_OK);
 	assert_string_equal(user, "bob");
 	talloc_free(map);
 }
@@ -189,11 +194,12 @@ an_address_is_one_users(void **state)
 static void
 other_names_are_other_users(void **state)
 {
-	static const char *const names[] = { "USER3", "User3", " user3", "user3 ",
-	    "user3\t", "*", "use*", "user*", "a*)(uid=*", "user3)(|(uid=*",
-	    "user3\\", "user3\\00", "user\\33", "user3,dc=t", "mailferryUser=user3",
-	    "\xffuser3", "user3\xc0\x80", "\xc3\xa9user3", "user3\xe2\x80\x8b",
-	    "uſer3", "user3#", "-user3", "", NULL };
+	static const char *const names[] = { "USER3", "User3", " user3",
+	    "user3 ", "user3\t", "*", "use*", "user*", "a*)(uid=*",
+	    "user3)(|(uid=*", "user3\\", "user3\\00", "user\\33", "user3,dc=t",
+	    "mailferryUser=user3", "\xffuser3", "user3\xc0\x80",
+	    "\xc3\xa9user3", "user3\xe2\x80\x8b", "uſer3", "user3#", "-user3",
+	    "", NULL };
 	struct map *map = backend_fresh();
 	struct record *rec, *x = NULL;
 	struct err err;
@@ -207,7 +213,8 @@ other_names_are_other_users(void **state)
 	for (i = 0; names[i] != NULL; i++) {
 		rec = NULL;
 		st = map_get(map, map, names[i], NULL, time(NULL), &rec, &err);
-		if (st == ST_OK && (!rec->is_default || rec->state != STATE_OLD))
+		if (st == ST_OK && (!rec->is_default ||
+		    rec->state != STATE_OLD))
 			fail_msg("\"%s\" is user3", names[i]);
 		st = map_recipient(map, map, names[i], strlen(names[i]), true,
 		    time(NULL), &x, &err);
@@ -217,8 +224,8 @@ other_names_are_other_users(void **state)
 		if (map_by_address(map, map, names[i], &user, &err) == ST_OK)
 			fail_msg("\"%s\" has an address", names[i]);
 	}
-	assert_int_equal(map_recipient(map, map, "user3\0x", 7, true, time(NULL),
-	    &x, &err), ST_NONE);
+	assert_int_equal(map_recipient(map, map, "user3\0x", 7, true,
+	    time(NULL), &x, &err), ST_NONE);
 	talloc_free(map);
 }
 
@@ -226,8 +233,8 @@ static void
 names_of_all_kinds(void **state)
 {
 	static const char *const names[] = { "a+b", "x,y=z", "q\"uote", "a\\b",
-	    "(paren)", "a*b", "#hash", "semi;colon", "<angle>", "\xc3\xa9t\xc3\xa9",
-	    "USER", "user", "u@d.test", "0", NULL };
+	    "(paren)", "a*b", "#hash", "semi;colon", "<angle>",
+	    "\xc3\xa9t\xc3\xa9", "USER", "user", "u@d.test", "0", NULL };
 	struct map *map = backend_fresh();
 	struct record *rec;
 	int i;
@@ -357,7 +364,8 @@ history(void **state)
 	assert_int_equal(all.version[0], 0);
 	for (i = 1; i < all.n; i++)
 		assert_true(all.seq[i] < all.seq[i - 1]);
-	assert_int_equal(map_history(map, NULL, 2, note_change, &two, &err), ST_OK);
+	assert_int_equal(map_history(map, NULL, 2, note_change, &two, &err),
+	    ST_OK);
 	assert_int_equal(two.n, 2);
 	assert_int_equal(map_history(map, "nobody", 9, note_change, &two, &err),
 	    ST_OK);
@@ -575,7 +583,8 @@ main(int argc, char **argv)
 			continue;
 		print_message("# %s\n", names[k]);
 		if (backend_begin(k) == -1) {
-			print_message("not ok - cannot begin with %s\n", names[k]);
+			print_message("not ok - cannot begin with %s\n",
+			    names[k]);
 			rc++;
 		} else
 			rc += cmocka_run_group_tests_name(names[k], tests, NULL,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * map_cache_test.c - the copy of all records: what it says, and what it does not
+ * map_cache_test.c - the copy of all records: what it says, and what it does
+ * not
  */
 #include "tests/unit/test.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * map_import_test.c - an import into the embedded map, whatever ends when; what it has
- * in common with others is in map_backend_test.c
+ * map_import_test.c - an import into the embedded map, and deaths in it; what
+ * all maps have in common is in map_backend_test.c
  */
 #include "tests/unit/map_file.h"
 
@@ -204,7 +204,8 @@ killed_before_the_decision(void **state)
 	assert_int_equal(access(staged, F_OK), -1);
 	assert_int_equal(count(map), 0);
 	id = begin(map);
-	assert_int_equal(map_import_commit(map, "1.2.3", &left, &err), ST_AGAIN);
+	assert_int_equal(map_import_commit(map, "1.2.3", &left, &err),
+	    ST_AGAIN);
 	map_import_abort(map, id);
 	assert_int_equal(access(staged, F_OK), -1);
 	talloc_free(map);

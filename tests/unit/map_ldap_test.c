@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * map_ldap_test.c - the map in a directory: what is its own, and who dies when
+ * map_ldap_test.c - the map in a directory: what it alone has, and deaths
  */
 #include "tests/unit/backend.h"
 
@@ -116,7 +116,7 @@ retention(void **state)
 	talloc_free(map);
 }
 
-/* Who died behind the change and before its copy: the next one makes the copy. */
+/* After a death between change and copy the next change makes the copy. */
 static void
 a_history_that_is_missing(void **state)
 {
@@ -140,7 +140,7 @@ a_history_that_is_missing(void **state)
 	talloc_free(map);
 }
 
-/* Who died behind the claim and before the record: it is free after a minute. */
+/* After a death between claim and record the claim is free in a minute. */
 static void
 a_claim_that_nobody_has(void **state)
 {
@@ -152,15 +152,18 @@ a_claim_that_nobody_has(void **state)
 
 	(void)state;
 	assert_int_equal(add(map, "bob", NULL, time(NULL), &err), ST_OK);
-	assert_int_equal(ldapm_claim(lm, map, "a@x", "bob", &owner, &err), ST_OK);
+	assert_int_equal(ldapm_claim(lm, map, "a@x", "bob", &owner, &err),
+	    ST_OK);
 	assert_int_equal(add(map, "alice", "a@x", time(NULL), &err), ST_NEVER);
 	ldapm_mod_number(&m, LDAP_MOD_REPLACE, "mailferryAt", 1000);
 	(void)snprintf(dn, sizeof(dn), "mailferryClaim=a@x,cn=addresses,%s",
 	    lm->conf->map_entry);
-	assert_int_equal(ldapm_modify(lm, dn, &m, NULL, NULL, NULL, &err), ST_OK);
+	assert_int_equal(ldapm_modify(lm, dn, &m, NULL, NULL, NULL, &err),
+	    ST_OK);
 	assert_int_equal(add(map, "alice", "a@x", time(NULL), &err), ST_OK);
 	/* Of one that is used age says nothing. */
-	assert_int_equal(ldapm_modify(lm, dn, &m, NULL, NULL, NULL, &err), ST_OK);
+	assert_int_equal(ldapm_modify(lm, dn, &m, NULL, NULL, NULL, &err),
+	    ST_OK);
 	assert_int_equal(add(map, "carol", "a@x", time(NULL), &err), ST_NEVER);
 	talloc_free(map);
 }
@@ -244,7 +247,8 @@ an_import_whose_host_died_undecided(void **state)
 	    "(mailferryState=open)", attrs, 0, &res, &err), ST_OK);
 	dn = ldap_get_dn(lm->ld, ldap_first_entry(lm->ld, res));
 	ldapm_mod_number(&m, LDAP_MOD_REPLACE, "mailferryAt", 1000);
-	assert_int_equal(ldapm_modify(lm, dn, &m, NULL, NULL, NULL, &err), ST_OK);
+	assert_int_equal(ldapm_modify(lm, dn, &m, NULL, NULL, NULL, &err),
+	    ST_OK);
 	ldap_memfree(dn);
 	(void)ldap_msgfree(res);
 	assert_int_equal(map_import_begin(map, map, &id, &err), ST_OK);
@@ -280,7 +284,7 @@ a_server_that_lags_behind(void **state)
 	talloc_free(map);
 }
 
-/* Who only reads has acted on it as well; but one edited entry is not the map. */
+/* A reader has acted on it, too; but one edited entry is not the map. */
 static void
 what_others_changed_was_seen(void **state)
 {
@@ -299,7 +303,8 @@ what_others_changed_was_seen(void **state)
 	(void)snprintf(dn, sizeof(dn), "mailferryUser=alice,cn=records,%s",
 	    lm->conf->map_entry);
 	ldapm_mod(&m, LDAP_MOD_REPLACE, "mailferrySequence", "4711");
-	assert_int_equal(ldapm_modify(lm, dn, &m, NULL, NULL, NULL, &err), ST_OK);
+	assert_int_equal(ldapm_modify(lm, dn, &m, NULL, NULL, NULL, &err),
+	    ST_OK);
 	assert_int_equal(has(reads, "alice", &err), ST_OK);
 	assert_int_equal(atomic_load(&there->shared->seen), 2);
 	talloc_free(reads);
@@ -315,7 +320,7 @@ heard_enough(enum follow_event ev, const struct followed *rec, void *arg)
 	return ST_AGAIN;
 }
 
-/* Milliseconds until five hosts' followers, one after another, begin to read all. */
+/* Milliseconds until the followers of five hosts, in turn, begin to read. */
 static long long
 five_begin(struct map *map, long long refresh)
 {
@@ -326,13 +331,15 @@ five_begin(struct map *map, long long refresh)
 
 	for (i = 0; i < 5; i++) {
 		lm->refresh = refresh;
-		assert_int_equal(map->ops->follow(map, heard_enough, NULL, &err),
-		    ST_AGAIN);
+		assert_int_equal(map->ops->follow(map, heard_enough, NULL,
+		    &err), ST_AGAIN);
 	}
 	return clock_ms() - began;
 }
 
-/* The longer that takes the less together; but the lease must not end over it. */
+/*
+ * The longer that takes the less together; but the lease must not end over it.
+ */
 static void
 all_hosts_do_not_read_all_at_once(void **state)
 {
@@ -375,7 +382,9 @@ two_entries_with_one_record(void **state)
 	talloc_free(map);
 }
 
-/* Another is just making the map, or died doing it: whoever comes next goes on. */
+/*
+ * Another is just making the map, or died doing it: whoever comes next goes on.
+ */
 static void
 a_map_that_is_half_made(void **state)
 {
@@ -386,8 +395,8 @@ a_map_that_is_half_made(void **state)
 
 	(void)state;
 	assert_int_equal(has(map, "alice", &err), ST_NONE);
-	assert_int_equal(ldapm_delete(lm, ldapconf_below(map, lm->conf, NULL, "records"),
-	    NULL, &err), ST_OK);
+	assert_int_equal(ldapm_delete(lm, ldapconf_below(map, lm->conf, NULL,
+	    "records"), NULL, &err), ST_OK);
 	ldapm_mod_list(&m, LDAP_MOD_DELETE, "mailferryConnects",
 	    (const char *const[]){ NULL });
 	assert_int_equal(ldapm_modify(lm, lm->conf->map_entry, &m, NULL, NULL,
@@ -479,14 +488,16 @@ a_write_whose_answer_was_lost(void **state)
 	(void)state;
 	lm->conf->timeout = 1;
 	assert_int_equal(ldapm_sequence(lm, 1, &seq, &err), ST_OK);
-	assert_int_equal(ldapm_entry(lm, map, "alice", true, &ent, &err), ST_OK);
+	assert_int_equal(ldapm_entry(lm, map, "alice", true, &ent, &err),
+	    ST_OK);
 	stop_slapd();
 	pid = fork();
 	if (pid == 0) {
 		(void)usleep(1500000);
 		_exit(kill(backend_slapd(), SIGCONT));
 	}
-	st = ldapm_change(lm, map, &ent, "alice", &rec, &by, seq, false, &ch, &err);
+	st = ldapm_change(lm, map, &ent, "alice", &rec, &by, seq, false, &ch,
+	    &err);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	if (st != ST_OK)
 		fail_msg("%s", err.text);
@@ -509,8 +520,8 @@ static const struct {
 	{ "uri = ldapi:///\nbase = x\nbind_dn = y\n", "needs a password_file" },
 	{ "uri = ldapi:///\nbase = x\ntimeout = 9\n", "longer than patience" },
 	{ "uri = ldapi:///\nbase = x\nworkers = 0\n", "line 3: workers" },
-	{ "uri = ldapi:///\nbase = x\n\ntls_cafile = /x\n", "line 4: tls_cafile: "
-	    "unknown key; did you mean \"tls_ca\"?" },
+	{ "uri = ldapi:///\nbase = x\n\ntls_cafile = /x\n",
+	    "line 4: tls_cafile: unknown key; did you mean \"tls_ca\"?" },
 	{ "uri = http://a\nbase = x\nbind_dn = y\npassword_file = /p\n",
 	    "is ldap://" },
 };
@@ -527,7 +538,8 @@ the_file(void **state)
 	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		text = talloc_strdup(NULL, files[i].text);
 		if (files[i].error == NULL) {
-			if (ldapconf_parse(NULL, "f", text, &conf, &err) != ST_OK)
+			if (ldapconf_parse(NULL, "f", text, &conf,
+			    &err) != ST_OK)
 				fail_msg("%s", err.text);
 			assert_true(conf->starttls && conf->tls_require);
 			talloc_free(conf);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * map_tdb_test.c - the embedded map on a real file: one owner, retention, kill -9,
- * damage; what it has in common with others is in map_backend_test.c
+ * map_tdb_test.c - the embedded map on a real file: one owner, retention, kill
+ * -9, damage; what it has in common with others is in map_backend_test.c
  */
 #include "tests/unit/map_file.h"
 
@@ -77,8 +77,8 @@ retention(void **state)
 	    &err), ST_OK);
 	assert_int_equal(map_replace(map, was, is, &(struct change_by){ "x",
 	    time(NULL), "because" }, NULL, &err), ST_OK);
-	assert_int_equal(map_history(map, "alice", 10, note_change, &seen, &err),
-	    ST_OK);
+	assert_int_equal(map_history(map, "alice", 10, note_change, &seen,
+	    &err), ST_OK);
 	/* The first two are from 1970: retention has taken them. */
 	assert_int_equal(seen.n, 1);
 	assert_int_equal(seen.version[0], 2);
@@ -97,7 +97,8 @@ one_owner(void **state)
 	(void)state;
 	pid = fork();
 	if (pid == 0)
-		_exit(map_open(NULL, conf, MAP_OWNER, &second, &err) != ST_AGAIN);
+		_exit(map_open(NULL, conf, MAP_OWNER, &second,
+		    &err) != ST_AGAIN);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	assert_int_equal(chmod(dir, 0755), 0);
@@ -226,8 +227,8 @@ damage_is_never_an_answer(void **state)
 	srand(7);
 	for (n = 0; n < 200; n++) {
 		/* Where something stands: most of the file is empty. */
-		for (i = (size_t)rand() % used, off = 0; i > 0 || data[off] == 0;
-		    off++)
+		for (i = (size_t)rand() % used, off = 0; i > 0 ||
+		    data[off] == 0; off++)
 			i -= data[off] != 0;
 		data[off] ^= (unsigned char)(1 << n % 8);
 		write_file(data, size);

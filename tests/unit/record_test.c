@@ -17,10 +17,11 @@ parse(const char *text, struct record **rec, struct err *err)
 
 static const char full[] = HEAD
     "uid 1001\nstate cutover\nentered overlap\nwindow 100 200\nversion 7\n"
-    "led 3\nold /f1/alice/Maildir\nold_control /c/alice\nnew /f2/alice/Maildir\n"
+    "led 3\nold /f1/alice/Maildir\nold_control /c/alice\n"
+    "new /f2/alice/Maildir\n"
     "address alice@example.test\naddress a@example.test\n"
-    "floor " G " 1700000000 124\nby root\nat 99\nwhy two\\nlines \\\\ and \xc3\xa9\n"
-    "later 1 2 3\n";
+    "floor " G " 1700000000 124\nby root\nat 99\n"
+    "why two\\nlines \\\\ and \xc3\xa9\nlater 1 2 3\n";
 
 static void
 reads_back_what_it_writes(void **state)
@@ -53,10 +54,12 @@ static void
 refuses(void **state)
 {
 	static const char *const bad[] = {
-		"", "mailferry 2\nuser alice\nstate old\n", "user alice\nstate old\n",
+		"", "mailferry 2\nuser alice\nstate old\n",
+		    "user alice\nstate old\n",
 		"mailferry 1\nuser bob\nstate old\n", HEAD, HEAD "state gone\n",
 		HEAD "state old", HEAD "state old\nstate old\n",
-		HEAD "state old\nold relative\n", HEAD "state old\nold /a/../b\n",
+		HEAD "state old\nold relative\n",
+		    HEAD "state old\nold /a/../b\n",
 		HEAD "state old\nuid -1\n", HEAD "state old\nuid 01\n",
 		HEAD "state old\nuid 4294967295\n",
 		HEAD "state old\nversion 99999999999999999999\n",
@@ -68,7 +71,8 @@ refuses(void **state)
 		HEAD "state cutover\nentered old\nwindow 1 2\n",
 		HEAD "state overlap\nentered overlap\n",
 		HEAD "state old\nversion 1\nled 2\n",
-		HEAD "state old\nfloor xyz 1 2\n", HEAD "state old\nfloor " G " 1\n",
+		HEAD "state old\nfloor xyz 1 2\n",
+		    HEAD "state old\nfloor " G " 1\n",
 		HEAD "state old\nwhy a\rb\n", HEAD "state old\nwhy \xff\n",
 		HEAD "state old\nwhy \xc0\xaf\n", HEAD "state old\n\n",
 		HEAD "state old\naddress a b\n", HEAD "state old\nby\n",
@@ -100,7 +104,8 @@ cut_anywhere(void **state)
 		char *part = malloc(len + 1);	/* exact, for the sanitizers */
 
 		memcpy(part, full, len);
-		if (record_parse(NULL, "alice", part, len, &rec, &err) == ST_OK) {
+		if (record_parse(NULL, "alice", part, len, &rec,
+		    &err) == ST_OK) {
 			assert_int_equal(part[len - 1], '\n');
 			talloc_free(rec);
 		}
@@ -140,7 +145,8 @@ locations(void **state)
 		{ "%h/Maildir", "/home/bob", "/home/bob/Maildir" },
 		{ "/a%%b", NULL, "/a%b" }, { "/f/%2n/%99n", NULL, "/f/bo/bob" },
 		{ "%h/Maildir", NULL, NULL }, { "%h/x", "/a/..", NULL },
-		{ "/a//b", NULL, NULL }, { "/a/", NULL, NULL }, { "a", NULL, NULL },
+		{ "/a//b", NULL, NULL }, { "/a/", NULL, NULL },
+		{ "a", NULL, NULL },
 	};
 	struct conf conf = { .mail = { NULL, NULL } };
 	struct record rec, *r;
@@ -153,11 +159,11 @@ locations(void **state)
 		r = talloc_memdup(NULL, &rec, sizeof(rec));
 		conf.mail[OLD] = c[i].template;
 		if (c[i].want == NULL)
-			assert_int_equal(record_locate(r, &conf, c[i].home, &err),
-			    ST_NEVER);
+			assert_int_equal(record_locate(r, &conf, c[i].home,
+			    &err), ST_NEVER);
 		else {
-			assert_int_equal(record_locate(r, &conf, c[i].home, &err),
-			    ST_OK);
+			assert_int_equal(record_locate(r, &conf, c[i].home,
+			    &err), ST_OK);
 			assert_string_equal(r->side[OLD].mail, c[i].want);
 			assert_null(r->side[NEW].mail);
 		}
@@ -169,7 +175,8 @@ locations(void **state)
 static void
 own_location_stands_alone(void **state)
 {
-	struct conf conf = { .mail = { "/t/%u", NULL }, .control = { "/c/%u", NULL } };
+	struct conf conf = { .mail = { "/t/%u", NULL },
+	    .control = { "/c/%u", NULL } };
 	struct record rec = { .user = "bob", .side = { { .mail = "/own" } } };
 	struct record *r = talloc_memdup(NULL, &rec, sizeof(rec));
 	struct err err;
@@ -192,18 +199,30 @@ static const struct {			/* window [100, 200) */
 	time_t retry_after;
 	enum side leader;
 } routes[] = {
-	{ "old", STATE_OLD, STATE_NONE, 150, false, ST_OK, { OLD, SIDE_NONE }, STATE_NONE, 0, OLD },
-	{ "overlap", STATE_OVERLAP, STATE_NONE, 150, false, ST_OK, { OLD, NEW }, STATE_NONE, 0, OLD },
-	{ "window ahead", STATE_OVERLAP, STATE_NONE, 99, true, ST_OK, { OLD, NEW }, STATE_NONE, 0, OLD },
-	{ "window open", STATE_OVERLAP, STATE_NONE, 100, true, ST_AGAIN, { SIDE_NONE, SIDE_NONE }, STATE_CUTOVER, RETRY_MIN, OLD },
-	{ "window missed", STATE_OVERLAP, STATE_NONE, 200, true, ST_OK, { OLD, NEW }, STATE_NONE, 0, OLD },
-	{ "cutover", STATE_CUTOVER, STATE_OVERLAP, 150, true, ST_AGAIN, { SIDE_NONE, SIDE_NONE }, STATE_NONE, 50, OLD },
-	{ "last second", STATE_CUTOVER, STATE_OVERLAP, 199, true, ST_AGAIN, { SIDE_NONE, SIDE_NONE }, STATE_NONE, 1, OLD },
-	{ "lease over", STATE_CUTOVER, STATE_OVERLAP, 200, true, ST_AGAIN, { SIDE_NONE, SIDE_NONE }, STATE_OVERLAP, RETRY_MIN, OLD },
-	{ "way back", STATE_CUTOVER, STATE_SETTLE, 200, true, ST_AGAIN, { SIDE_NONE, SIDE_NONE }, STATE_SETTLE, RETRY_MIN, NEW },
-	{ "settle", STATE_SETTLE, STATE_NONE, 250, false, ST_OK, { NEW, OLD }, STATE_NONE, 0, NEW },
-	{ "settle, open", STATE_SETTLE, STATE_NONE, 199, true, ST_AGAIN, { SIDE_NONE, SIDE_NONE }, STATE_CUTOVER, RETRY_MIN, NEW },
-	{ "new", STATE_NEW, STATE_NONE, 250, false, ST_OK, { NEW, SIDE_NONE }, STATE_NONE, 0, NEW },
+	{ "old", STATE_OLD, STATE_NONE, 150, false, ST_OK, { OLD, SIDE_NONE },
+	    STATE_NONE, 0, OLD },
+	{ "overlap", STATE_OVERLAP, STATE_NONE, 150, false, ST_OK, { OLD, NEW },
+	    STATE_NONE, 0, OLD },
+	{ "window ahead", STATE_OVERLAP, STATE_NONE, 99, true, ST_OK,
+	    { OLD, NEW }, STATE_NONE, 0, OLD },
+	{ "window open", STATE_OVERLAP, STATE_NONE, 100, true, ST_AGAIN,
+	    { SIDE_NONE, SIDE_NONE }, STATE_CUTOVER, RETRY_MIN, OLD },
+	{ "window missed", STATE_OVERLAP, STATE_NONE, 200, true, ST_OK,
+	    { OLD, NEW }, STATE_NONE, 0, OLD },
+	{ "cutover", STATE_CUTOVER, STATE_OVERLAP, 150, true, ST_AGAIN,
+	    { SIDE_NONE, SIDE_NONE }, STATE_NONE, 50, OLD },
+	{ "last second", STATE_CUTOVER, STATE_OVERLAP, 199, true, ST_AGAIN,
+	    { SIDE_NONE, SIDE_NONE }, STATE_NONE, 1, OLD },
+	{ "lease over", STATE_CUTOVER, STATE_OVERLAP, 200, true, ST_AGAIN,
+	    { SIDE_NONE, SIDE_NONE }, STATE_OVERLAP, RETRY_MIN, OLD },
+	{ "way back", STATE_CUTOVER, STATE_SETTLE, 200, true, ST_AGAIN,
+	    { SIDE_NONE, SIDE_NONE }, STATE_SETTLE, RETRY_MIN, NEW },
+	{ "settle", STATE_SETTLE, STATE_NONE, 250, false, ST_OK, { NEW, OLD },
+	    STATE_NONE, 0, NEW },
+	{ "settle, open", STATE_SETTLE, STATE_NONE, 199, true, ST_AGAIN,
+	    { SIDE_NONE, SIDE_NONE }, STATE_CUTOVER, RETRY_MIN, NEW },
+	{ "new", STATE_NEW, STATE_NONE, 250, false, ST_OK, { NEW, SIDE_NONE },
+	    STATE_NONE, 0, NEW },
 };
 
 static void
@@ -222,7 +241,8 @@ decides(void **state)
 			rec.end = 200;
 		}
 		print_message("# %s\n", routes[i].name);
-		assert_int_equal(route(&rec, routes[i].now, &plan), routes[i].want);
+		assert_int_equal(route(&rec, routes[i].now, &plan),
+		    routes[i].want);
 		assert_int_equal(plan.target[0], routes[i].target[0]);
 		assert_int_equal(plan.target[1], routes[i].target[1]);
 		assert_int_equal(plan.due, routes[i].due);

@@ -61,8 +61,8 @@ try_pair(enum state from, enum state entered, enum state to)
 	struct err err;
 	enum status st;
 
-	print_message("# %s (%s) to %s\n", state_name(from), state_name(entered),
-	    state_name(to));
+	print_message("# %s (%s) to %s\n", state_name(from),
+	    state_name(entered), state_name(to));
 	st = transition_step(NULL, &was, to, to == STATE_CUTOVER ? 100 : 0,
 	    to == STATE_CUTOVER ? 200 : 0, NOW, &is, &err);
 	assert_int_equal(st, i == -1 ? ST_NEVER : ST_OK);
@@ -129,15 +129,15 @@ the_lease(void **state)
 	struct err err;
 
 	(void)state;
-	assert_int_equal(transition_step(NULL, &was, STATE_SETTLE, 0, 0, 199, &is,
-	    &err), ST_OK);
+	assert_int_equal(transition_step(NULL, &was, STATE_SETTLE, 0, 0, 199,
+	    &is, &err), ST_OK);
 	talloc_free(is);
-	assert_int_equal(transition_step(NULL, &was, STATE_SETTLE, 0, 0, 200, &is,
-	    &err), ST_NEVER);
+	assert_int_equal(transition_step(NULL, &was, STATE_SETTLE, 0, 0, 200,
+	    &is, &err), ST_NEVER);
 	assert_non_null(strstr(err.text, "inside its window"));
 	/* Giving up is always legal. */
-	assert_int_equal(transition_step(NULL, &was, STATE_OVERLAP, 0, 0, 900, &is,
-	    &err), ST_OK);
+	assert_int_equal(transition_step(NULL, &was, STATE_OVERLAP, 0, 0, 900,
+	    &is, &err), ST_OK);
 	assert_int_equal(is->end, 0);
 	assert_int_equal(is->led, was.led);
 	talloc_free(is);
@@ -156,8 +156,8 @@ a_window_is_planned(void **state)
 	struct err err;
 
 	(void)state;
-	assert_int_equal(transition_step(NULL, &was, STATE_CUTOVER, 300, 400, NOW,
-	    &is, &err), ST_OK);
+	assert_int_equal(transition_step(NULL, &was, STATE_CUTOVER, 300, 400,
+	    NOW, &is, &err), ST_OK);
 	assert_int_equal(is->state, STATE_OVERLAP);
 	assert_int_equal(is->begin, 300);
 	assert_int_equal(transition_check(&was, is, &was, NOW, &err), ST_OK);
@@ -168,8 +168,8 @@ a_window_is_planned(void **state)
 	assert_int_equal(transition_check(is, due, is, 300, &err), ST_OK);
 	talloc_free(due);
 	talloc_free(is);
-	assert_int_equal(transition_step(NULL, &was, STATE_CUTOVER, 50, 100, NOW,
-	    &is, &err), ST_NEVER);
+	assert_int_equal(transition_step(NULL, &was, STATE_CUTOVER, 50, 100,
+	    NOW, &is, &err), ST_NEVER);
 	assert_int_equal(transition_step(NULL, &was, STATE_CUTOVER, 0, 0, NOW,
 	    &is, &err), ST_NEVER);
 }
@@ -182,8 +182,8 @@ needs(void **state)
 
 	(void)state;
 	was.side[NEW].mail = NULL;
-	assert_int_equal(transition_step(NULL, &was, STATE_OVERLAP, 0, 0, NOW, &is,
-	    &err), ST_NEVER);
+	assert_int_equal(transition_step(NULL, &was, STATE_OVERLAP, 0, 0, NOW,
+	    &is, &err), ST_NEVER);
 	assert_non_null(strstr(err.text, "needs a new location"));
 }
 
@@ -197,11 +197,13 @@ written_locations_stay(void **state)
 	(void)state;
 	is.version = 6;
 	is.side[NEW].mail = "/elsewhere";
-	assert_int_equal(transition_check(&was, &is, &was, NOW, &err), ST_NEVER);
+	assert_int_equal(transition_check(&was, &is, &was, NOW, &err),
+	    ST_NEVER);
 	was.state = is.state = STATE_OLD;	/* new is not written there */
 	assert_int_equal(transition_check(&was, &is, &was, NOW, &err), ST_OK);
 	is.side[OLD].mail = "/elsewhere";
-	assert_int_equal(transition_check(&was, &is, &was, NOW, &err), ST_NEVER);
+	assert_int_equal(transition_check(&was, &is, &was, NOW, &err),
+	    ST_NEVER);
 }
 
 static void
@@ -212,17 +214,22 @@ versions_and_deletes(void **state)
 	struct err err;
 
 	(void)state;
-	assert_int_equal(transition_check(&was, &is, &dflt, NOW, &err), ST_NEVER);
+	assert_int_equal(transition_check(&was, &is, &dflt, NOW, &err),
+	    ST_NEVER);
 	is.version = 7;
-	assert_int_equal(transition_check(&was, &is, &dflt, NOW, &err), ST_NEVER);
+	assert_int_equal(transition_check(&was, &is, &dflt, NOW, &err),
+	    ST_NEVER);
 	assert_int_equal(transition_check(&was, NULL, &dflt, NOW, &err), ST_OK);
 	dflt.state = STATE_NEW;
-	assert_int_equal(transition_check(&was, NULL, &dflt, NOW, &err), ST_NEVER);
+	assert_int_equal(transition_check(&was, NULL, &dflt, NOW, &err),
+	    ST_NEVER);
 	assert_non_null(strstr(err.text, "mailferry move"));
 	was.state = STATE_OVERLAP;
-	assert_int_equal(transition_check(&was, NULL, &dflt, NOW, &err), ST_NEVER);
+	assert_int_equal(transition_check(&was, NULL, &dflt, NOW, &err),
+	    ST_NEVER);
 	is = at(STATE_CUTOVER, STATE_OVERLAP);
-	assert_int_equal(transition_check(NULL, &is, &dflt, NOW, &err), ST_NEVER);
+	assert_int_equal(transition_check(NULL, &is, &dflt, NOW, &err),
+	    ST_NEVER);
 	is = at(STATE_SETTLE, STATE_NONE);
 	assert_int_equal(transition_check(NULL, &is, &dflt, NOW, &err), ST_OK);
 }
@@ -232,7 +239,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_whole_table),
-		cmocka_unit_test(judges_any_change), cmocka_unit_test(the_lease),
+		cmocka_unit_test(judges_any_change),
+		    cmocka_unit_test(the_lease),
 		cmocka_unit_test(a_window_is_planned), cmocka_unit_test(needs),
 		cmocka_unit_test(written_locations_stay),
 		cmocka_unit_test(versions_and_deletes),
