@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lda/store/dotlock.h"
+#include "lda/store/message_copy.h"
 #include "maps/base/file.h"
 
 #define HOST_MAX 80			/* leaves room for ,S= and ,W= */
@@ -141,7 +142,8 @@ maildir_find(TALLOC_CTX *ctx, const struct maildir *md, const char *base,
 		}
 		*sub = "cur";
 		for (i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
-			*file = must(talloc_asprintf(ctx, "%s%s", base, usual[i]));
+			*file = must(talloc_asprintf(ctx, "%s%s", base,
+			    usual[i]));
 			if (exists(md->cur, *file))
 				return ST_OK;
 			talloc_free(*file);
@@ -169,8 +171,8 @@ maildir_open_message(TALLOC_CTX *ctx, const struct maildir *md,
 		st = maildir_find(ctx, md, base, sub, file, err);
 		if (st != ST_OK)
 			return st;
-		*fd = openat(strcmp(*sub, "new") == 0 ? md->new : md->cur, *file,
-		    O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		*fd = openat(strcmp(*sub, "new") == 0 ? md->new : md->cur,
+		    *file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 		if (*fd != -1)
 			return ST_OK;
 		st = err_sys(err, "%s: open %s/%s", md->path, *sub, *file);
@@ -189,10 +191,12 @@ maildir_in_tmp(const struct maildir *md, const char *name, bool *there,
 	struct statx sx;
 	int fd;
 
-	/* An NFS client may remember names from before another host's rename(). */
+	/* An NFS client may remember names from before another host's
+	 * rename(). */
 	if (md->on_nfs && file_ask(md->tmp, &sx) == -1)
 		return err_sys(err, "%s: stat tmp/", md->path);
-	fd = openat(md->tmp, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	fd = openat(md->tmp, name,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	*there = fd != -1;
 	if (fd != -1)
 		(void)close(fd);
@@ -201,46 +205,37 @@ maildir_in_tmp(const struct maildir *md, const char *name, bool *there,
 	return ST_OK;
 }
 
+/* Whole and synced under a name that nobody looks at. */
 static enum status
-copy_bytes(int from, int to, struct err *err)
+copy_to_tmp(const struct maildir *md, int from, const char *name,
+    struct err *err)
 {
-	char buf[32 * 1024];
-	off_t off = 0;
-	ssize_t n;
+	enum status st;
+	int fd;
 
-	while ((n = pread(from, buf, sizeof(buf), off)) > 0) {
-		if (file_write(to, buf, (size_t)n) == -1)
-			return err_sys(err, "write");
-		off += n;
-	}
-	return n == -1 ? err_sys(err, "read") : ST_OK;
+	(void)unlinkat(md->tmp, name, 0);	/* of a try before this one */
+	fd = openat(md->tmp, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
+	    O_CLOEXEC, 0600);
+	if (fd == -1)
+		return err_sys(err, "create");
+	st = message_copy(from, fd, NULL, err);
+	if (st == ST_OK && file_permit(fd, md->fmode, md->gid) == -1)
+		st = err_sys(err, "chmod");
+	if (st == ST_OK && fsync(fd) == -1)
+		st = err_sys(err, "fsync");
+	if (close(fd) == -1 && st == ST_OK)	/* quota and NFS speak here */
+		st = err_sys(err, "close");
+	return st;
 }
 
 enum status
 maildir_copy_in(const struct maildir *md, int from, const char *name,
     const char *sub, const char *file, struct err *err)
 {
-	int dst = strcmp(sub, "new") == 0 ? md->new : md->cur, fd;
-	struct timespec ts[2];
+	int dst = strcmp(sub, "new") == 0 ? md->new : md->cur;
 	enum status st;
-	struct stat sb;
 
-	(void)unlinkat(md->tmp, name, 0);	/* of a try before this one */
-	fd = openat(md->tmp, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
-	    O_CLOEXEC, 0600);
-	if (fd == -1)
-		return err_sys(err, "%s: create tmp/%s", md->path, name);
-	st = copy_bytes(from, fd, err);
-	if (st == ST_OK && (file_permit(fd, md->fmode, md->gid) == -1 ||
-	    fstat(from, &sb) == -1))
-		st = err_sys(err, "mode");
-	if (st == ST_OK) {
-		ts[0] = ts[1] = sb.st_mtim;
-		if (futimens(fd, ts) == -1 || fsync(fd) == -1)
-			st = err_sys(err, "sync");
-	}
-	if (close(fd) == -1 && st == ST_OK)
-		st = err_sys(err, "close");
+	st = copy_to_tmp(md, from, name, err);
 	if (st == ST_OK && renameat(md->tmp, name, dst, file) == -1)
 		st = err_sys(err, "rename to %s/%s", sub, file);
 	if (st == ST_OK && fsync(dst) == -1)
@@ -280,8 +275,9 @@ maildir_count(const struct maildir *md, off_t bytes, int count,
 	if (fd == -1)
 		return errno == ENOENT ? ST_OK : err_sys(err, "maildirsize");
 	if (md->on_nfs)
-		(void)!file_ask(fd, &sx);	/* its end, not a remembered one */
-	len = snprintf(line, sizeof(line), "%lld %d\n", (long long)bytes, count);
+		(void)!file_ask(fd, &sx);	/* its end as it is now */
+	len = snprintf(line, sizeof(line), "%lld %d\n", (long long)bytes,
+	    count);
 	if (write(fd, line, (size_t)len) != len)
 		st = err_sys(err, "maildirsize");
 	(void)close(fd);

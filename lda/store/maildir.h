@@ -3,7 +3,8 @@
  * maildir.h - one Maildir of one side: its directories, its files, no UIDs
  *
  * A mailbox is named by `folder`: "" the inbox, else its Maildir++ directory,
- * ".Lists.dev".  Paths of locations are followed as they are; below them no link.
+ * ".Lists.dev".  Paths of locations are followed as they are; below them no
+ *                link.
  */
 #ifndef LDA_STORE_MAILDIR_H
 #define LDA_STORE_MAILDIR_H
@@ -17,20 +18,20 @@
 #define MAILDIR_NAME_MAX 200	/* bytes of a base name, with ,S= and ,W= */
 
 struct maildir {
-	const char	*path;		/* of the mailbox, for messages; talloc */
+	const char	*path;		/* of the mailbox, for messages */
 	const char	*folder;
 	int		 root;		/* the Maildir itself (inbox) */
-	int		 dir;		/* the mailbox; of these four some may be one
+	int		 dir;		/* the mailbox; some of these may be one
 					   and the same descriptor */
 	int		 tmp, new, cur;
 	int		 ctl;		/* where dovecot-uidlist belongs */
-	int		 idx;		/* where the index files belong; -1: nowhere */
-	mode_t		 fmode;		/* of files: the mailbox's & 0666 | 0600 */
+	int		 idx;		/* where index files belong, or -1 */
+	mode_t		 fmode;		/* of files: the mailbox's & 0666, and
+					   0600 */
 	gid_t		 gid;		/* -1: what the system gives is right */
 	bool		 on_nfs;
-	bool		 is_local;	/* ctl: what flock() locks there is locked for
-					   everybody */
-	bool		 in_place;	/* ctl: what is overwritten stays where it is */
+	bool		 is_local;	/* ctl: flock() holds for every host */
+	bool		 in_place;	/* ctl: blocks stay when overwritten */
 	bool		 made;		/* a folder that was not there before */
 };
 
@@ -63,30 +64,32 @@ enum status	maildir_open(TALLOC_CTX *ctx, const struct location *loc,
 		    struct maildir **md, struct err *err) MUST_CHECK;
 
 /*
- * Put a folder among the user's subscriptions, where it is not yet, under Dovecot's
+ * Put a folder among the user's subscriptions, where it is not yet, under
+ * Dovecot's
  * lock.  Not having managed to is no reason to fail a delivery.
  */
 enum status	maildir_subscribe(const struct maildir *md,
 		    const struct location *loc, struct err *err) MUST_CHECK;
 
 /*
- * Open cur/, new/ and tmp/ anew, and make what is missing: cur/ and new/ were moved
- * aside (a follower's mailbox).
+ * Open cur/, new/ and tmp/ anew, and make what is missing: cur/ and new/ were
+ * moved aside (a follower's mailbox).
  */
 enum status	maildir_reopen(struct maildir *md, struct err *err) MUST_CHECK;
 
 /*
- * A new unique name: `SECONDS.M<usec>P<pid>Q<n>R<8 hex random>.HOST`, HOST with / and :
- * as \057 and \072 and cut so that MAILDIR_NAME_MAX holds with `,S=..,W=..`.
- * This is the name in tmp/; in new/ it goes on with `,S=SIZE,W=VSIZE`.
- * Talloc child of ctx.
+ * A new unique name: `SECONDS.M<usec>P<pid>Q<n>R<8 hex random>.HOST`, HOST with
+ * / and : as \057 and \072 and cut so that MAILDIR_NAME_MAX holds with
+ * `,S=..,W=..`. This is the name in tmp/; in new/ it goes on with
+ * `,S=SIZE,W=VSIZE`. Talloc child of ctx.
  *
  * Source: maildir(5); Dovecot 2.3.19 maildir-filename.c.
  */
 char	       *maildir_unique(TALLOC_CTX *ctx);
 
 /*
- * Is the mailbox empty in the sense that a uidlist may be invented: nothing in cur/
+ * Is the mailbox empty in the sense that a uidlist may be invented: nothing in
+ * cur/
  * and new/ and no dovecot.index* in idx?  Stops at the first entry.
  */
 enum status	maildir_empty(const struct maildir *md, bool *empty,
@@ -104,8 +107,8 @@ enum status	maildir_find(TALLOC_CTX *ctx, const struct maildir *md,
 		    struct err *err) MUST_CHECK;
 
 /*
- * The same, and open it: a client may be renaming it at this moment, so what was
- * found and is gone is sought again.
+ * The same, and open it: a client may be renaming it at this moment, so what
+ * was found and is gone is sought again.
  * fd  O_RDONLY, the caller's to close; with ST_OK only.
  */
 enum status	maildir_open_message(TALLOC_CTX *ctx, const struct maildir *md,

@@ -2,16 +2,15 @@
 /*
  * uidlist_scan.c - the lines of dovecot-uidlist: all in turn, or the last ones
  */
-#include "lda/store/uidlist_disk.h"
+#include "lda/store/uidlist_scan.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define BUFFER		(256 * 1024)	/* bytes read at once by a scan */
 
-_Static_assert(BUFFER > LINE_LONGEST, "a line fits");
+_Static_assert(BUFFER > UIDLIST_LINE_LONGEST, "a line fits");
 
 struct uidlist_scan {
 	int		 fd;
@@ -28,69 +27,6 @@ damaged(unsigned long uid, struct err *err)
 {
 	return err_set(err, ST_NEVER, "%s is damaged near UID %lu (let Dovecot "
 	    "mend it: doveadm force-resync)", UIDLIST_NAME, uid);
-}
-
-/* A value may have a colon as well, and a slash: POP3 UIDLs do. */
-char *
-line_name(char *text)
-{
-	char *p = text;
-
-	while (*p >= '0' && *p <= '9')
-		p++;
-	for (;;) {
-		while (*p == ' ')
-			p++;
-		if (*p == ':')
-			return p + 1;
-		while (*p != ' ' && *p != '\n' && *p != '\0')
-			p++;
-		if (*p != ' ')
-			return NULL;
-	}
-}
-
-bool
-line_parse(char *text, struct uidlist_line *line)
-{
-	char *keys, *name = line_name(text);
-	unsigned long uid = strtoul(text, &keys, 10);
-
-	if (*text < '0' || *text > '9' || *keys != ' ' || uid == 0 ||
-	    uid > UID_HIGHEST || name == NULL || strchr(name, '/') != NULL)
-		return false;
-	name[-1] = '\0';		/* its colon: the keys end there */
-	name[strcspn(name, ":")] = '\0';
-	*line = (struct uidlist_line){ (uint32_t)uid, name, keys };
-	return *name != '\0';
-}
-
-/* Keys are words, and none of them begins with the colon that begins a name. */
-static bool
-are_keys(const char *keys)
-{
-	size_t len = strlen(keys);
-
-	return len > 0 && keys[0] == ' ' && keys[len - 1] == ' ' &&
-	    strstr(keys, " :") == NULL && strpbrk(keys, "\r\n") == NULL;
-}
-
-char *
-line_format(TALLOC_CTX *ctx, const struct uidlist_line *line)
-{
-	size_t len = strlen(line->name);
-	char *text;
-
-	if (line->uid == 0 || line->uid > UID_HIGHEST || len == 0 ||
-	    len > NAME_MAX || strpbrk(line->name, ":\r\n/") != NULL ||
-	    !are_keys(line->keys))
-		return NULL;
-	text = must(talloc_asprintf(ctx, "%lu%s:%s\n",
-	    (unsigned long)line->uid, line->keys, line->name));
-	if (strlen(text) <= LINE_LONGEST)
-		return text;
-	talloc_free(text);
-	return NULL;
 }
 
 struct uidlist_scan *
@@ -132,7 +68,7 @@ fill(struct uidlist_scan *scan, struct err *err)
 }
 
 enum status
-scan_bytes(struct uidlist_scan *scan, char **text, size_t *len,
+uidlist_scan_bytes(struct uidlist_scan *scan, char **text, size_t *len,
     struct err *err)
 {
 	enum status st;
@@ -140,7 +76,7 @@ scan_bytes(struct uidlist_scan *scan, char **text, size_t *len,
 
 	while ((lf = memchr(scan->at, '\n', (size_t)(scan->end - scan->at))) ==
 	    NULL) {
-		if (scan->end - scan->at >= LINE_LONGEST)
+		if (scan->end - scan->at >= UIDLIST_LINE_LONGEST)
 			return damaged(scan->before, err);
 		st = fill(scan, err);
 		if (st != ST_OK)
@@ -149,7 +85,8 @@ scan_bytes(struct uidlist_scan *scan, char **text, size_t *len,
 	*text = scan->at;
 	*len = (size_t)(lf + 1 - scan->at);
 	scan->at = lf + 1;
-	return *len <= LINE_LONGEST ? ST_OK : damaged(scan->before, err);
+	return *len <= UIDLIST_LINE_LONGEST ? ST_OK :
+	    damaged(scan->before, err);
 }
 
 enum status
@@ -161,14 +98,14 @@ uidlist_scan_next(struct uidlist_scan *scan, struct uidlist_line *line,
 	size_t len = 0;
 
 	if (!scan->begun)
-		st = scan_bytes(scan, &text, &len, err);
+		st = uidlist_scan_bytes(scan, &text, &len, err);
 	scan->begun = true;
 	if (st == ST_OK)
-		st = scan_bytes(scan, &text, &len, err);
+		st = uidlist_scan_bytes(scan, &text, &len, err);
 	if (st != ST_OK)
 		return st;
 	text[len - 1] = '\0';
-	if (strlen(text) != len - 1 || !line_parse(text, line) ||
+	if (strlen(text) != len - 1 || !uidlist_line_parse(text, line) ||
 	    line->uid <= scan->before)
 		return damaged(scan->before, err);
 	scan->before = line->uid;
@@ -194,7 +131,7 @@ read_back(const struct uidlist *ul, TALLOC_CTX *ctx, uint32_t from,
 		buf[len] = '\0';
 		if (strlen(buf) != len)
 			return damaged(from, err);
-		/* The first may be half a line, or the header: not looked at. */
+		/* The first may be half a line, or the header: passed. */
 		line = strchr(buf, '\n');
 		*text = line == NULL ? buf + len : line + 1;
 		if (at == 0)
@@ -222,7 +159,7 @@ uidlist_from(TALLOC_CTX *ctx, const struct uidlist *ul, uint32_t from,
 		end = text + strcspn(text, "\n");
 		if (*end == '\n')
 			*end++ = '\0';
-		if (!line_parse(text, &line) || line.uid <= before)
+		if (!uidlist_line_parse(text, &line) || line.uid <= before)
 			return damaged(before, err);
 		before = line.uid;
 		if (line.uid < from)

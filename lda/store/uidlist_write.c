@@ -5,7 +5,7 @@
  * Anything but an append is a new file and a rename: an open IMAP session
  * notices a change by inode and size only.
  */
-#include "lda/store/uidlist_disk.h"
+#include "lda/store/uidlist_write.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lda/store/uidlist_scan.h"
 #include "maps/base/file.h"
 
 #define TMP	UIDLIST_NAME ".tmp"
@@ -112,19 +113,21 @@ enum status
 uidlist_write_put(struct uidlist_writer *w, const struct uidlist_line *line,
     struct err *err)
 {
-	char *text = line->uid > w->last ? line_format(NULL, line) : NULL;
+	char *text = line->uid > w->last ? uidlist_line_format(NULL, line) :
+	    NULL;
 	enum status st;
 
 	if (text == NULL)
-		return err_set(err, ST_NEVER, "%s: no line for UID %lu, %s", TMP,
-		    (unsigned long)line->uid, line->name);
+		return err_set(err, ST_NEVER, "%s: no line for UID %lu, %s",
+		    TMP, (unsigned long)line->uid, line->name);
 	w->last = line->uid;
 	st = put_bytes(w, text, strlen(text), err);
 	talloc_free(text);
 	return st;
 }
 
-/* Everything on the disk before the name, and the name before anybody goes on. */
+/* The file is on the disk before it has the name, and the name before we go
+ * on. */
 static enum status
 swap_in(struct uidlist_writer *w, struct err *err)
 {
@@ -137,7 +140,8 @@ swap_in(struct uidlist_writer *w, struct err *err)
 	if (close(fd) == -1 && st == ST_OK)
 		st = err_sys(err, "close %s", TMP);
 	w->fd = -1;
-	if (st == ST_OK && renameat(w->ctlfd, TMP, w->ctlfd, UIDLIST_NAME) == -1)
+	if (st == ST_OK &&
+	    renameat(w->ctlfd, TMP, w->ctlfd, UIDLIST_NAME) == -1)
 		st = err_sys(err, "rename %s", TMP);
 	if (st != ST_OK) {
 		(void)unlinkat(w->ctlfd, TMP, 0);
@@ -172,8 +176,8 @@ uidlist_make(struct uidlist *ul, int ctlfd, uint32_t validity, uint32_t next,
 	enum status st;
 
 	ul->fd = -1;
-	st = uidlist_write_begin(NULL, ctlfd, validity, next, guid, mode, gid, &w,
-	    err);
+	st = uidlist_write_begin(NULL, ctlfd, validity, next, guid, mode, gid,
+	    &w, err);
 	if (st == ST_OK)
 		return uidlist_write_commit(w, ul, err);
 	talloc_free(w);
@@ -208,7 +212,7 @@ put_header(struct uidlist_writer *w, char *line, size_t len, uint32_t next,
 static bool
 has_name(const char *text, size_t len, const char *drop)
 {
-	char copy[LINE_LONGEST];
+	char copy[UIDLIST_LINE_LONGEST];
 	const char *name;
 	size_t n;
 
@@ -216,7 +220,7 @@ has_name(const char *text, size_t len, const char *drop)
 		return false;
 	memcpy(copy, text, len);
 	copy[len - 1] = '\0';
-	name = line_name(copy);
+	name = uidlist_line_name(copy);
 	n = strlen(drop);
 	return name != NULL && strncmp(name, drop, n) == 0 &&
 	    (name[n] == ':' || name[n] == '\0');
@@ -232,12 +236,14 @@ put_lines(struct uidlist_writer *w, const struct uidlist *ul, uint32_t next,
 	enum status st;
 	size_t len = 0;
 
-	st = scan_bytes(scan, &text, &len, err);
+	st = uidlist_scan_bytes(scan, &text, &len, err);
 	if (st == ST_OK)
 		st = put_header(w, text, len, next, err);
-	while (st == ST_OK && (st = scan_bytes(scan, &text, &len, err)) == ST_OK)
-		if (!has_name(text, len, drop))
+	while (st == ST_OK) {
+		st = uidlist_scan_bytes(scan, &text, &len, err);
+		if (st == ST_OK && !has_name(text, len, drop))
 			st = put_bytes(w, text, len, err);
+	}
 	return st == ST_NONE ? ST_OK : st;
 }
 

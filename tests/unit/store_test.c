@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * store_test.c - uidlists in a real directory
+ * store_test.c - uidlists and copies of messages in a real directory
  */
 #include "tests/unit/files.h"
 
+#include <errno.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "lda/store/message_copy.h"
 #include "lda/store/uidlist.h"
 
 #define GUID "0123456789abcdef0123456789abcdef"
@@ -15,7 +20,11 @@
 static void
 next_is_the_higher_of_two(void **state)
 {
-	static const struct { const char *text; uint32_t next; off_t torn; } c[] = {
+	static const struct {
+		const char *text;
+		uint32_t next;
+		off_t torn;
+	} c[] = {
 		{ HEAD, 124, 0 },
 		{ HEAD "5 :a\n", 124, 0 },
 		{ HEAD "5 :a\n200 W7 S5 :b\n", 201, 0 },
@@ -45,7 +54,8 @@ refused_lists(void **state)
 {
 	static const char *const bad[] = {
 		"1 1700000000 124\n5 a\n", "2 V1 N1\n", "4 V1 N1\n", "3 N1\n",
-		"3 V1\n", "3 V1 N1", "3 V0 N1\n", "3 V1 N99999999999\n", "3V1 N1\n",
+		"3 V1\n", "3 V1 N1", "3 V0 N1\n", "3 V1 N99999999999\n",
+		"3V1 N1\n",
 		HEAD "x :a\n", HEAD "0 :a\n", HEAD "\n", HEAD "5\n",
 		HEAD "4294967295 :a\n",
 	};
@@ -145,8 +155,10 @@ lines_from_the_end(void **state)
 	assert_int_equal(uidlist_make(&ul, dfd, 1, 1, GUID, 0600, (gid_t)-1,
 	    &err), ST_OK);
 	for (uid = 1; uid <= 1000; uid++) {
-		(void)snprintf(name, sizeof(name), "%u.M1P1.host,S=%u,W=9", uid, uid);
-		assert_int_equal(uidlist_append(&ul, uid * 2, name, &err), ST_OK);
+		(void)snprintf(name, sizeof(name), "%u.M1P1.host,S=%u,W=9",
+		    uid, uid);
+		assert_int_equal(uidlist_append(&ul, uid * 2, name, &err),
+		    ST_OK);
 	}
 	for (from = 1; from <= 2003; from += 77) {
 		TALLOC_CTX *ctx = talloc_new(NULL);
@@ -155,7 +167,8 @@ lines_from_the_end(void **state)
 		    ST_OK);
 		assert_int_equal(n, from > 2000 ? 0 : (2000 - from) / 2 + 1);
 		if (n > 0) {
-			assert_true(lines[0].uid == from || lines[0].uid == from + 1);
+			assert_true(lines[0].uid == from ||
+			    lines[0].uid == from + 1);
 			assert_int_equal(lines[n - 1].uid, 2000);
 			assert_string_equal(lines[n - 1].name,
 			    "1000.M1P1.host,S=1000,W=9");
@@ -209,7 +222,8 @@ scan_gives_all(void **state)
 	assert_int_equal(uidlist_read(&ul, dfd, &err), ST_OK);
 	assert_int_equal(uidlist_mend(&ul, &err), ST_OK);
 	scan = uidlist_scan_begin(ctx, &ul);
-	assert_int_equal(uidlist_append(&ul, 4000000001u, "later", &err), ST_OK);
+	assert_int_equal(uidlist_append(&ul, 4000000001u, "later", &err),
+	    ST_OK);
 	for (i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
 		assert_int_equal(uidlist_scan_next(scan, &line, &err), ST_OK);
 		assert_int_equal(line.uid, want[i].uid);
@@ -304,12 +318,85 @@ rewritten_as_it_was(void **state)
 	struct err err;
 
 	(void)state;
-	put(UIDLIST_NAME, "3 V7 N9 Q5 G" GUID "  X\n5 :a:2,S\nodd\n7 :b\n8 :a\n");
+	put(UIDLIST_NAME, "3 V7 N9 Q5 G" GUID "  X\n5 :a:2,S\nodd\n7 :b\n"
+	    "8 :a\n");
 	assert_int_equal(uidlist_read(&ul, dfd, &err), ST_OK);
 	assert_int_equal(uidlist_drop(&ul, dfd, "a", ul.next, &err), ST_OK);
 	assert_int_equal(uidlist_raise(&ul, dfd, 20, &err), ST_OK);
 	uidlist_close(&ul);
 	is(UIDLIST_NAME, "3 V7 N20 Q5 G" GUID " X\nodd\n7 :b\n");
+}
+
+/* What lies there with its date; the digest by another call of the library. */
+static void
+copied_message(void **state)
+{
+	static const size_t lengths[] = { 0, 1, 4096, 256 * 1024,
+	    600 * 1024 + 7 };
+	const struct timespec date[2] = { { 5, 6 }, { 1000000000, 123456789 } };
+	struct message_copied whole, again;
+	XXH128_canonical_t want;
+	struct stat sb;
+	struct err err;
+	size_t i, n;
+	char *text;
+	int from, to;
+
+	(void)state;
+	for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		text = talloc_size(NULL, lengths[i] + 1);
+		for (n = 0; n < lengths[i]; n++)
+			text[n] = (char)(n * 31 % 251);
+		from = openat(dfd, "from", O_RDWR | O_CREAT | O_TRUNC, 0600);
+		to = openat(dfd, "to", O_RDWR | O_CREAT | O_TRUNC, 0600);
+		assert_int_equal(write(from, text, n), (ssize_t)n);
+		assert_int_equal(futimens(from, date), 0);
+		assert_int_equal(message_copy(from, to, &whole, &err), ST_OK);
+		assert_int_equal(whole.size, n);
+		XXH128_canonicalFromHash(&want, XXH3_128bits(text, n));
+		assert_memory_equal(whole.digest, &want, sizeof(want));
+		assert_int_equal(fstat(to, &sb), 0);
+		assert_int_equal(sb.st_mtim.tv_sec, 1000000000);
+		assert_int_equal(sb.st_mtim.tv_nsec, 123456789);
+		assert_int_equal(sb.st_size, n);
+		/* Read back, from its beginning, and written nowhere. */
+		assert_int_equal(message_copy(to, -1, &again, &err), ST_OK);
+		assert_memory_equal(&again, &whole, sizeof(whole));
+		assert_int_equal(ftruncate(to, 0), 0);
+		assert_int_equal(lseek(to, 0, SEEK_SET), 0);
+		assert_int_equal(message_copy(from, to, NULL, &err), ST_OK);
+		assert_int_equal(message_copy(to, -1, &again, &err), ST_OK);
+		assert_memory_equal(again.digest, &want, sizeof(want));
+		(void)close(from);
+		(void)close(to);
+		talloc_free(text);
+	}
+	assert_int_equal(unlinkat(dfd, "from", 0), 0);
+	assert_int_equal(unlinkat(dfd, "to", 0), 0);
+}
+
+/* A copy that lacks something is none. */
+static void
+copy_that_fails(void **state)
+{
+	struct message_copied copied;
+	struct err err;
+	int full = open("/dev/full", O_WRONLY), from, text;
+
+	(void)state;
+	put("from", "a message\n");
+	from = openat(dfd, "from", O_RDONLY);
+	assert_int_equal(message_copy(from, full, &copied, &err), ST_AGAIN);
+	assert_int_equal(err.code, ENOSPC);
+	assert_int_equal(message_copy(-1, -1, &copied, &err), ST_AGAIN);
+	/* It says that it has no bytes, and gives some. */
+	text = open("/proc/self/status", O_RDONLY);
+	assert_int_equal(message_copy(text, -1, &copied, &err), ST_AGAIN);
+	assert_non_null(strstr(err.text, "of 0 bytes"));
+	(void)close(text);
+	(void)close(from);
+	(void)close(full);
+	assert_int_equal(unlinkat(dfd, "from", 0), 0);
 }
 
 static long
@@ -379,6 +466,8 @@ main(void)
 		cmocka_unit_test(written_list),
 		cmocka_unit_test(rewritten_as_it_was),
 		cmocka_unit_test(million_lines),
+		cmocka_unit_test(copied_message),
+		cmocka_unit_test(copy_that_fails),
 	};
 
 	return run_files(tests, sizeof(tests) / sizeof(tests[0]), UIDLIST_NAME);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * uidlist.c - dovecot-uidlist, the authority for UIDs: reading and appending
+ * uidlist_file.c - the file dovecot-uidlist: its head, its end, a line appended
  */
-#include "lda/store/uidlist_disk.h"
+#include "lda/store/uidlist_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@ damaged(struct err *err, const char *what)
 	    "doveadm force-resync)", UIDLIST_NAME, what);
 }
 
-/* Digits at p, ended by any of `ends`; NULL where there are none, or too many. */
+/* Digits at p, ended by any of `ends`; NULL: there are none, or too many. */
 static const char *
 number(const char *p, const char *end, const char *ends, uint32_t *n)
 {
@@ -51,7 +51,8 @@ parse_header(struct uidlist *ul, const char *p, const char *end,
 		if (*p++ != ' ')
 			return damaged(err, "its header");
 		next = p + strcspn(p, " \n");
-		if (*p == 'V' && number(p + 1, end, " \n", &ul->validity) != next)
+		if (*p == 'V' &&
+		    number(p + 1, end, " \n", &ul->validity) != next)
 			return damaged(err, "its UIDVALIDITY");
 		if (*p == 'N' && number(p + 1, end, " \n", &ul->next) != next)
 			return damaged(err, "its next UID");
@@ -74,9 +75,9 @@ read_header(struct uidlist *ul, char *buf, size_t len, struct err *err)
 		return damaged(err, "its header does not end");
 	buf[len] = '\0';
 	if (buf[0] == '1' && buf[1] == ' ')
-		return err_set(err, ST_NEVER, "%s has the format of Dovecot 1.0: "
-		    "let Dovecot 1.1 or later open the mailbox once (doveadm "
-		    "mailbox status uidnext)", UIDLIST_NAME);
+		return err_set(err, ST_NEVER, "%s has the format of Dovecot "
+		    "1.0: let Dovecot 1.1 or later open the mailbox once "
+		    "(doveadm mailbox status uidnext)", UIDLIST_NAME);
 	if (buf[0] != '3' || buf[1] != ' ')
 		return err_set(err, ST_NEVER, "%s has an unknown version: this "
 		    "mailferry writes version 3 only", UIDLIST_NAME);
@@ -87,7 +88,7 @@ read_header(struct uidlist *ul, char *buf, size_t len, struct err *err)
 static void
 remember_last(struct uidlist *ul, char *line)
 {
-	const char *name = line_name(line);
+	const char *name = uidlist_line_name(line);
 	size_t len = name == NULL ? 0 : strcspn(name, ":");
 
 	if (len == 0 || len >= sizeof(ul->last_name))
@@ -104,7 +105,7 @@ remember_last(struct uidlist *ul, char *line)
 static enum status
 read_tail(struct uidlist *ul, off_t file_size, struct err *err)
 {
-	char buf[LINE_LONGEST + 1];
+	char buf[UIDLIST_LINE_LONGEST + 1];
 	size_t want = BLOCK, len;
 	char *last, *before;
 	uint32_t uid;
@@ -120,9 +121,10 @@ read_tail(struct uidlist *ul, off_t file_size, struct err *err)
 		    (size_t)(last - buf));
 		if (before != NULL || len == (size_t)file_size)
 			break;
-		if (want == LINE_LONGEST)
+		if (want == UIDLIST_LINE_LONGEST)
 			return damaged(err, "a line that does not end");
-		want = want * 4 > LINE_LONGEST ? LINE_LONGEST : want * 4;
+		want = want * 4 > UIDLIST_LINE_LONGEST ?
+		    UIDLIST_LINE_LONGEST : want * 4;
 	}
 	ul->size = from + (last - buf) + 1;
 	ul->torn = file_size - ul->size;
@@ -131,7 +133,7 @@ read_tail(struct uidlist *ul, off_t file_size, struct err *err)
 	*last = '\0';
 	remember_last(ul, before + 1);
 	if (number(before + 1, last, " ", &uid) == NULL || uid == 0 ||
-	    uid > UID_HIGHEST)
+	    uid > UIDLIST_UID_HIGHEST)
 		return damaged(err, "its last line");
 	if (uid + 1 > ul->next)
 		ul->next = uid + 1;
@@ -157,7 +159,7 @@ uidlist_read(struct uidlist *ul, int ctlfd, struct err *err)
 		st = err_sys(err, "read %s", UIDLIST_NAME);
 	else if (!S_ISREG(sx.stx_mode))
 		st = err_set(err, ST_NEVER, "%s is no file", UIDLIST_NAME);
-	else if (sx.stx_nlink == 0)	/* an NFS client's old idea of the name */
+	else if (sx.stx_nlink == 0)	/* the name as NFS remembers it */
 		st = err_set(err, ST_AGAIN, "%s was replaced", UIDLIST_NAME);
 	else if (len == 0)
 		st = ST_NONE;		/* Dovecot takes it for none, too */
@@ -185,7 +187,8 @@ enum status
 uidlist_append_line(struct uidlist *ul, const struct uidlist_line *line,
     struct err *err)
 {
-	char *text = line->uid < ul->next ? NULL : line_format(NULL, line);
+	char *text = line->uid < ul->next ? NULL :
+	    uidlist_line_format(NULL, line);
 	enum status st = ST_OK;
 	size_t len;
 	ssize_t n;
@@ -206,7 +209,7 @@ uidlist_append_line(struct uidlist *ul, const struct uidlist_line *line,
 	}
 	ul->size += (off_t)len;
 	ul->next = line->uid + 1;
-	ul->last = 0;			/* asked for before anything is written */
+	ul->last = 0;			/* used before anything is written */
 out:
 	talloc_free(text);
 	return st;
