@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * deliveries_disk.h - the delivery log as it lies on the disk; for deliveries*.c alone
+ * deliveries_disk.h - a delivery log on the disk; for deliveries*.c alone
  *
- * Little-endian.  What each part is for says deliveries.h.
+ * Little-endian.  deliveries.h says what each part is for.
  */
 #ifndef LDA_STORE_DELIVERIES_DISK_H
 #define LDA_STORE_DELIVERIES_DISK_H
 
 #include <endian.h>
 
-#include "lda/store/deliveries.h"
+#include "lda/store/deliveries_types.h"
 #include "maps/base/crc.h"
+#include "maps/base/err.h"
 
 #define PAGE		4096
 #define SECTOR		512
+#define BUCKETS_MAX	(1u << 20)	/* 4 GiB: damage, not mail */
 #define MAGIC		"mfdlog1\n"
 #define MAGIC_LED	"mfdlog2\n"	/* of a log that has a led_next */
 #define MAGIC_ANY	"mfdlog"	/* how every version begins */
@@ -21,7 +23,7 @@
 struct disk_led {			/* where a side stopped leading */
 	uint64_t until;
 	uint32_t next;
-	uint32_t crc;			/* of all before it, as is every crc here */
+	uint32_t crc;			/* of all before it, as each crc is */
 } __attribute__((packed));
 
 struct disk_head {			/* sector 0 */
@@ -63,11 +65,29 @@ _Static_assert((1 + DELIVERIES_SLOTS) * SECTOR <= PAGE, "one page");
 #define CRC_OF(p) htole32(crc32_of(0, (p), offsetof(__typeof__(*(p)), crc)))
 
 /* Slot i out of the first page; one that is not whole stays empty. */
-void		slot_load(struct deliveries *d, int i, const unsigned char *page);
-enum status	slot_store(struct deliveries *d, int i, struct err *err) MUST_CHECK;
+void		slot_load(struct deliveries *d, int i,
+		    const unsigned char *page);
+enum status	slot_store(struct deliveries *d, int i, struct err *err)
+		    MUST_CHECK;
 
-/* What the slots of an undecided base name say from now on. */
+/* The slots of a base name that is undecided say this from now on. */
 enum status	slots_say(struct deliveries *d, const char *name,
 		    enum outcome outcome, struct err *err) MUST_CHECK;
+
+/*
+ * A new file for d under a name of its own: the header of d, all else zeros
+ * that are written out, so that what is overwritten later needs no new blocks,
+ * and its
+ * sync no journal.  d->fd is the file, or -1.
+ */
+enum status	log_tmp_make(struct deliveries *d, int ctlfd, mode_t mode,
+		    gid_t gid, struct err *err) MUST_CHECK;
+
+/* Synced, it becomes the log. */
+enum status	log_tmp_commit(struct deliveries *d, int ctlfd,
+		    struct err *err) MUST_CHECK;
+
+/* Or it does not, and is closed. */
+void		log_tmp_abort(struct deliveries *d, int ctlfd);
 
 #endif

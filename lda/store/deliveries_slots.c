@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * deliveries_slots.c - the intents of the delivery log: undecided, and as good as that
+ * deliveries_slots.c - the intents of the delivery log
  */
-#include "lda/store/deliveries_disk.h"
+#include "lda/store/deliveries_slots.h"
 
+#include <endian.h>
 #include <string.h>
 
+#include "lda/store/deliveries_disk.h"
 #include "maps/base/file.h"
 
 void
@@ -20,7 +22,7 @@ slot_load(struct deliveries *d, int i, const unsigned char *page)
 	if (ds.seq == 0 || ds.crc != CRC_OF(&ds))
 		return;			/* never written, or never whole */
 	if (le64toh(ds.seq) == UINT64_MAX)
-		return;			/* nobody counts that far: no successor */
+		return;			/* it would have no successor */
 	d->slot_seq[i] = le64toh(ds.seq);
 	memcpy(in->key, ds.key, sizeof(in->key));
 	in->uid = le32toh(ds.uid);
@@ -95,7 +97,8 @@ slots_say(struct deliveries *d, const char *name, enum outcome outcome,
 	int i;
 
 	for (i = 0; i < DELIVERIES_SLOTS && st == ST_OK; i++)
-		if (is_taken(&d->slot[i]) && strcmp(d->slot[i].name, name) == 0) {
+		if (is_taken(&d->slot[i]) &&
+		    strcmp(d->slot[i].name, name) == 0) {
 			d->slot[i].outcome = outcome;
 			st = slot_store(d, i, err);
 		}
@@ -103,7 +106,9 @@ slots_say(struct deliveries *d, const char *name, enum outcome outcome,
 }
 
 enum status
-deliveries_landed(struct deliveries *d, const struct intent *in, struct err *err)
+deliveries_landed(struct deliveries *d, const struct intent *in,
+    struct err *err)
 {
-	return d->fd == -1 ? ST_OK : slots_say(d, in->name, OUTCOME_LANDED, err);
+	return d->fd == -1 ? ST_OK :
+	    slots_say(d, in->name, OUTCOME_LANDED, err);
 }

@@ -16,6 +16,7 @@
 
 #include <stdlib.h>
 
+#include "lda/store/deliveries_file.c"
 #include "lda/store/deliveries.c"
 
 #define NOW	1700000000

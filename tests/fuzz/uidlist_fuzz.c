@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * uidlist_fuzz.c - dovecot-uidlist of any content: read, mended, changed, written
+ * uidlist_fuzz.c - dovecot-uidlist of any content: read, mended, changed,
+ * written
  *
  * Input: OPERATION UID NAME FILLER LF FILE.  FILLER lines are put in behind the
  * header, for what is larger than a block.  What a line means is said once more
  * here, as Dovecot 2.3.19 reads it (maildir_uidlist_next()).
  *
- * Every list is scanned.  OPERATION: append, raise, drop; from; copy, by a scan and a
- * writer; put, where FILE's lines are `NAME UIDkeys`, of any bytes, for a writer.
+ * Every list is scanned.  OPERATION: append, raise, drop; from; copy, by a scan
+ * and a
+ * writer; put, where FILE's lines are `NAME UIDkeys`, of any bytes, for a
+ * writer.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -195,8 +198,8 @@ put_all(TALLOC_CTX *ctx, struct uidlist *ul, const struct line *lines, size_t n)
 	size_t i, k = 0;
 	struct err err;
 
-	HOLDS(uidlist_write_begin(ctx, fuzz_dir(), 7, 1, "", 0600, (gid_t)-1, &w,
-	    &err) == ST_OK);
+	HOLDS(uidlist_write_begin(ctx, fuzz_dir(), 7, 1, "", 0600, (gid_t)-1,
+	    &w, &err) == ST_OK);
 	for (i = 0; i < n; i++) {
 		puts[k] = read_put(ctx, &lines[i], before);
 		if (uidlist_write_put(w, &puts[k].line, &err) == ST_OK)

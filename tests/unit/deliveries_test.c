@@ -215,8 +215,8 @@ grows_and_forgets_by_age_only(void **state)
 	deliveries_close(&d);
 }
 
-/* One message that fails for days: its attempts share a page, which must neither
- * overflow nor lose what the page knows of others. */
+/* One message that fails for days: its attempts share a page, which must
+ * neither overflow nor lose what the page knows of others. */
 static void
 many_attempts_of_one(void **state)
 {
@@ -476,8 +476,8 @@ led_next_is_of_one_hand_over(void **state)
 			assert_int_equal(deliveries_stop_leading(&d,
 			    step[i].stop, step[i].next, &err), ST_OK);
 		if (step[i].lead != 0)
-			assert_int_equal(deliveries_lead(&d, step[i].lead, &err),
-			    ST_OK);
+			assert_int_equal(deliveries_lead(&d, step[i].lead,
+			    &err), ST_OK);
 		reopen(&d);
 		assert_int_equal(d.led, step[i].led);
 		assert_int_equal(deliveries_led_next(&d, step[i].at),
@@ -524,8 +524,9 @@ led_next_stays(void **state)
 	deliveries_close(&d);
 }
 
-/* Power lost while the sector was written, after any number of bytes: the log is as
- * before, as after, without led_next, or refused; it never says another UID. */
+/* Power lost while the sector was written, after any number of bytes: the log
+ * is as before, as after, without led_next, or refused; it never says another
+ * UID. */
 static void
 led_next_written_in_part(void **state)
 {
