@@ -12,16 +12,15 @@
 #include "lda/store/deliveries_disk.h"
 #include "maps/base/file.h"
 
-/* Seconds: a process asleep wakes up within them.  A message that fails for
- * days
- * must not fill its page with its attempts. */
+/* Seconds: a process that sleeps wakes up within them.  A message that fails
+ * for days must not fill its page with its attempts. */
 #define VOID_KEEP	3600
 
 struct age {				/* older entries make room */
 	int64_t	 oldest, oldest_void;
 };
 
-/* FNV-1a: the name is our own random one, nobody chooses it against us. */
+/* FNV-1a: the name is random, and ours: no sender chooses it. */
 static uint64_t
 name_hash(const char *name)
 {
@@ -173,8 +172,7 @@ copy_entries(struct deliveries *to, int ctlfd, const struct deliveries *from,
 		for (i = 0; i < ENTRIES; i++) {
 			if (!entry_whole(&page[i]) || expired(&page[i], age))
 				continue;
-			/* Nobody could find it here, and no room is due to
-			 * it. */
+			/* In a foreign page it is never found: damage. */
 			if (page_of(from, page[i].key) != (off_t)(1 + b) * PAGE)
 				continue;
 			/* Twice the pages never overflow; a merge may. */

@@ -4,16 +4,14 @@
  *
  * A file `mailferry-deliveries` beside dovecot-uidlist, on each side, written
  * under the mailbox lock only.  It answers two questions in a few reads,
- * however
- * much it remembers: what was begun here and is not decided yet?  And what came
- * of this very message, should the mail system bring it again?
+ * however much it remembers: what was begun here and is not decided yet?  And
+ * what came of this very message, should the mail system bring it again?
  *
  * Layout (mailferry-map(5), DELIVERY LOG): a page with the header and
  * DELIVERIES_SLOTS intents, each in a disk sector of its own, then pages of
- * outcomes, found by
- * the key's hash.  Intents take the slots in turn.  So the sync that makes an
- * intent durable makes durable, too, the outcome of the one before, and an
- * intent is overwritten only when its outcome is on the disk.
+ * outcomes, found by the key's hash.  Intents take the slots in turn.  So the
+ * sync that makes an intent durable makes durable, too, the outcome of the one
+ * before, and an intent is overwritten only when its outcome is on the disk.
  *
  * Everything is little-endian with a CRC: what a crash cut in two reads as
  * never written.

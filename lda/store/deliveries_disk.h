@@ -77,8 +77,7 @@ enum status	slots_say(struct deliveries *d, const char *name,
 /*
  * A new file for d under a name of its own: the header of d, all else zeros
  * that are written out, so that what is overwritten later needs no new blocks,
- * and its
- * sync no journal.  d->fd is the file, or -1.
+ * and its sync no journal.  d->fd is the file, or -1.
  */
 enum status	log_tmp_make(struct deliveries *d, int ctlfd, mode_t mode,
 		    gid_t gid, struct err *err) MUST_CHECK;

@@ -20,8 +20,8 @@ enum outcome {
 	OUTCOME_INTENT,			/* begun, not decided */
 	OUTCOME_DONE,			/* it was delivered */
 	OUTCOME_VOID,			/* it was not, and never will be */
-	OUTCOME_LANDED,			/* of an intent: renamed, perhaps not for
-					   good; it counts as undecided */
+	OUTCOME_LANDED,			/* of an intent: renamed, but maybe not
+					   for good; it counts as undecided */
 };
 
 struct intent {

@@ -42,7 +42,7 @@ maildir_unique(TALLOC_CTX *ctx)
 	    random, host));
 }
 
-/* Calls until fn says so; a directory of our own descriptor, read afresh. */
+/* Calls fn for each name until it returns true; the directory is read anew. */
 static enum status
 look_through(int at, bool (*fn)(const char *name, void *arg), void *arg,
     bool *found, struct err *err)
@@ -205,7 +205,7 @@ maildir_in_tmp(const struct maildir *md, const char *name, bool *there,
 	return ST_OK;
 }
 
-/* Whole and synced under a name that nobody looks at. */
+/* Whole and synced in tmp/, where no client looks. */
 static enum status
 copy_to_tmp(const struct maildir *md, int from, const char *name,
     struct err *err)

@@ -65,8 +65,7 @@ enum status	maildir_open(TALLOC_CTX *ctx, const struct location *loc,
 
 /*
  * Put a folder among the user's subscriptions, where it is not yet, under
- * Dovecot's
- * lock.  Not having managed to is no reason to fail a delivery.
+ * Dovecot's lock.  Not having managed to is no reason to fail a delivery.
  */
 enum status	maildir_subscribe(const struct maildir *md,
 		    const struct location *loc, struct err *err) MUST_CHECK;
@@ -89,8 +88,7 @@ char	       *maildir_unique(TALLOC_CTX *ctx);
 
 /*
  * Is the mailbox empty in the sense that a uidlist may be invented: nothing in
- * cur/
- * and new/ and no dovecot.index* in idx?  Stops at the first entry.
+ * cur/ and new/ and no dovecot.index* in idx?  Stops at the first entry.
  */
 enum status	maildir_empty(const struct maildir *md, bool *empty,
 		    struct err *err) MUST_CHECK;

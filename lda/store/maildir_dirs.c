@@ -138,7 +138,8 @@ enum status
 maildir_dir_at_path(const char *path, const char *filer, bool make, int *fd,
     struct err *err)
 {
-	*fd = open(path, DIR_FLAGS);
+	/* Not open(): with musl that is two system calls. */
+	*fd = openat(AT_FDCWD, path, DIR_FLAGS);
 	if (*fd != -1)
 		return ST_OK;
 	if (errno != ENOENT)

@@ -97,7 +97,7 @@ read_mode(struct maildir *md, struct err *err)
 	if (fstat(md->dir, &sb) == -1 || fstatfs(md->dir, &fs) == -1)
 		return err_sys(err, "stat %s", md->path);
 	md->fmode = (sb.st_mode & 0666) | 0600;
-	/* A group that may do what everybody may does not matter. */
+	/* A group with the rights of all others does not matter. */
 	md->gid = (sb.st_mode & S_ISGID) != 0 || sb.st_gid == getegid() ||
 	    ((sb.st_mode >> 3) & 7) == (sb.st_mode & 7) ? (gid_t)-1 : sb.st_gid;
 	md->on_nfs = fs.f_type == NFS_SUPER_MAGIC;

@@ -31,7 +31,7 @@ struct mbox {
 	int		 fd, dirfd;
 	struct dotlock	 lock;
 	off_t		 base;		/* where the message begins */
-	off_t		 at;		/* where the next byte goes, buffered or not */
+	off_t		 at;		/* where the next byte will be */
 	bool		 whole;		/* it stays */
 	bool		 berkeley;
 	/* Where we are in the message. */
@@ -39,7 +39,7 @@ struct mbox {
 	bool		 body;
 	char		 head[HEAD_MAX];
 	size_t		 nhead;
-	off_t		 length_at;	/* of the value; 0: there is no such field */
+	off_t		 length_at;	/* of the value; 0: no such field */
 	size_t		 length_width;
 	off_t		 body_at;
 	char		 last[2];	/* bytes written last */
@@ -64,12 +64,12 @@ static enum status
 take_dotlock(struct mbox *mb, long wait, struct err *err)
 {
 	if (faccessat(mb->dirfd, ".", W_OK, AT_EACCESS) == -1)
-		return ST_OK;		/* nobody of our rights can take it */
-	return dotlock_take(&mb->lock, mb->dirfd, mb->lockname, mb->name, -1, wait,
-	    err);
+		return ST_OK;		/* our rights do not reach to take it */
+	return dotlock_take(&mb->lock, mb->dirfd, mb->lockname, mb->name, -1,
+	    wait, err);
 }
 
-/* A link is followed only where it is our own. */
+/* A link is followed only where the caller owns it. */
 static int
 open_file(const struct mbox *mb)
 {
@@ -99,7 +99,8 @@ open_and_lock(struct mbox *mb, struct err *err)
 	if (fstat(mb->fd, &sb) == -1)
 		return err_sys(err, "stat %s", mb->path);
 	if (!S_ISREG(sb.st_mode))
-		return err_set(err, ST_NEVER, "%s is not a regular file", mb->path);
+		return err_set(err, ST_NEVER, "%s is not a regular file",
+		    mb->path);
 	while (fcntl(mb->fd, F_SETLKW, &lock) == -1)
 		if (errno != EINTR)
 			return err_sys(err, "lock %s", mb->path);
@@ -287,7 +288,8 @@ write_at(const struct mbox *mb, const char *data, size_t len, off_t at,
 
 /*
  * Right-aligned in the room that the field has, or in the first bytes of a very
- * large one; nines where it is too small.  Nothing of the sender's number stays.
+ * large one; nines where it is too small.  Nothing of the sender's number
+ * stays.
  */
 static enum status
 correct_length(struct mbox *mb, off_t body, struct err *err)

@@ -17,15 +17,15 @@ struct mbox;
 /*
  * Lock and open an mbox, to append one message.
  *
- * path   made with mode 0600 where it is not there (its directory is not); not a
- *        link that somebody else owns, nothing but a regular file.
- * from   the `From sender  date` line with its LF (without, where nothing follows);
- *        "" for none.
- * berkeley  Content-Length says nothing: every line that begins with "From " gets
- *        a `>`.  Else such a field is set to the length of the body, in the room
- *        it has, and the body's lines are left as they are.
+ * path   made with mode 0600 where it is not there (its directory is not); not
+ *        a link that another user owns, nothing but a regular file.
+ * from   the `From sender  date` line with its LF (without, where nothing
+ *        follows); "" for none.
+ * berkeley  Content-Length says nothing: every line that begins with "From "
+ *        gets a `>`.  Else such a field is set to the length of the body, in
+ *        the room it has, and the body's lines are left as they are.
  * wait   milliseconds for PATH.lock, which is given up silently where its
- *        directory cannot be written (as in /var/mail for who has no set-id bit).
+ *        directory cannot be written (as /var/mail without a set-id bit).
  *        The fcntl lock is waited for as long as the process lives.
  *
  * mb     talloc child of ctx.  Freeing it unlocks, and takes back what was put

@@ -2,8 +2,8 @@
 /*
  * message_copy.c - the bytes and the date of a message file, into another file
  *
- * No copy_file_range(2): between two filers it is the same reads and writes,
- * and nobody would have seen the bytes that the digest is of.
+ * No copy_file_range(2): between two filers it does the same reads and writes,
+ * and a digest needs the bytes here.
  */
 #include "lda/store/message_copy.h"
 

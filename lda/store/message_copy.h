@@ -19,8 +19,7 @@ struct message_copied {
 
 /*
  * Copy a message file whole, with its mtime; not synced.  In constant memory,
- * by
- * reads and writes of 256 KiB; not for two threads at once.
+ * by reads and writes of 256 KiB; not for two threads at once.
  *
  * from    a regular file, open for reading; read from its first byte on.
  * to      empty, open for writing.  -1: only read, for the sake of `copied`.

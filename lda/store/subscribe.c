@@ -2,9 +2,9 @@
 /*
  * subscribe.c - a new mailbox among those that clients show
  *
- * Source: Dovecot 2.3.19 lib-storage/list/subscription-file.c: version 2 has a head
- * `V TAB 2`, an empty line, and names with TAB between their parts; version 1 is
- * names alone.
+ * Source: Dovecot 2.3.19 lib-storage/list/subscription-file.c: version 2 has a
+ * head `V TAB 2`, an empty line, and names with TAB between their parts;
+ * version 1 is names alone.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -59,7 +59,8 @@ has_name(const char *text, size_t len, const char *name, bool version2)
 	return false;
 }
 
-/* What is there stays as it is, whatever it is; a head that was cut gets its end. */
+/* What is there stays as it is, whatever it is; a head that was cut gets its
+ * end. */
 static char *
 append(char *text, size_t *len, const char *name, bool version2)
 {

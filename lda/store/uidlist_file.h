@@ -42,8 +42,7 @@ enum status	uidlist_mend(struct uidlist *ul, struct err *err) MUST_CHECK;
 
 /*
  * Append a line, by one write; not synced.  uid must be >= ul->next, which
- * becomes
- * uid + 1.  A short write is cut off again.
+ * becomes uid + 1.  A short write is cut off again.
  */
 enum status	uidlist_append_line(struct uidlist *ul,
 		    const struct uidlist_line *line, struct err *err)

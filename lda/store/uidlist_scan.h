@@ -41,8 +41,7 @@ enum status	uidlist_scan_bytes(struct uidlist_scan *scan, char **text,
 
 /*
  * The lines with a UID >= from, ascending, read from the end: cost is that of
- * the
- * result.  lines is a talloc child of ctx, `*n` of them.
+ * the result.  lines is a talloc child of ctx, `*n` of them.
  */
 enum status	uidlist_from(TALLOC_CTX *ctx, const struct uidlist *ul,
 		    uint32_t from, struct uidlist_line **lines, size_t *n,

@@ -163,7 +163,7 @@ uidlist_write_commit(struct uidlist_writer *w, struct uidlist *ul,
 	if (st != ST_OK)
 		return st;
 	uidlist_close(ul);
-	st = uidlist_read(ul, ctlfd, err);	/* as anybody would */
+	st = uidlist_read(ul, ctlfd, err);	/* as others will */
 	return st == ST_NONE ? err_set(err, ST_AGAIN, "%s is gone",
 	    UIDLIST_NAME) : st;
 }

@@ -62,8 +62,7 @@ void		uidlist_guid(char guid[33]);
  * renew  unchanged, in a new file: what is still written to the old one, by a
  *        host that was cut off from its NFS server, does no harm.
  * drop   without the line of a base name.  next: N of the new file; ul->next,
- *        and the UID stays used; or that UID, where nobody has ever been shown
- *        it.
+ *        and the UID stays used; or that UID, where no client has ever seen it.
  */
 enum status	uidlist_raise(struct uidlist *ul, int ctlfd, uint32_t next,
 		    struct err *err) MUST_CHECK;

@@ -120,7 +120,7 @@ new_files(void **state)
 	uidlist_close(&ul);
 }
 
-/* What is still written to the old file reaches nobody. */
+/* What is still written to the old file is not in the new one. */
 static void
 renewed_list(void **state)
 {
@@ -310,7 +310,7 @@ written_list(void **state)
 	uidlist_close(&ul);
 }
 
-/* Keys of the header, and lines that are none, are nobody's to lose. */
+/* Unknown keys of the header, and lines that are damaged, are kept. */
 static void
 rewritten_as_it_was(void **state)
 {
