@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * dotlock.c - NAME.lock, as Dovecot and everybody takes it
+ * dotlock.c - NAME.lock, as Dovecot and other programs take it
  */
 #include "lda/store/dotlock.h"
 
@@ -27,21 +27,23 @@
 #define CONTENT		160
 #define NAP_MIN		300L		/* microseconds */
 #define NAP_MAX		100000L
-#define LINE_LOOK	50000L		/* ... in line, between two looks ahead */
-#define LINE_HELD	1000		/* ms that its head has the lock, at most ... */
-#define LINE_IDLE	50		/* ... and has not: else on with a file of our own */
-#define LINE_GAP	5000L		/* microseconds left to others, a gap for every ... */
-#define LINE_BUSY	250000L		/* ... that the lock was held */
+
+/* The queue of this host (waiters.h). */
+#define QUEUE_LOOK	50000L		/* us between two looks ahead */
+#define QUEUE_HELD	1000		/* ms: the head may hold it, ... */
+#define QUEUE_IDLE	50		/* ... or not; else we leave */
+#define QUEUE_GAP	5000L		/* us left to others, once ... */
+#define QUEUE_BUSY	250000L		/* ... in so much time held */
 
 struct taking {				/* one dotlock_take() */
 	struct dotlock	*lk;
 	const char	*guarded;
-	char		 content[CONTENT];	/* `pid:hostname`, as Dovecot's */
+	char		 content[CONTENT];	/* `pid:hostname`, as Dovecot */
 	const char	*host;		/* in content */
 	int		 fd;		/* our file, before it has the name */
-	char		 temp[300];	/* its name meanwhile; "" where it has none */
-	time_t		 now;		/* by the file server's clock, when it was */
-	long long	 asked;		/* asked: CLOCK_MONOTONIC, milliseconds */
+	char		 temp[300];	/* its name until then, or "" */
+	time_t		 now;		/* the file server's clock ... */
+	long long	 asked;		/* ... at that CLOCK_MONOTONIC, in ms */
 };
 
 const char *
@@ -60,11 +62,12 @@ fill_content(char content[CONTENT])
 {
 	int len = snprintf(content, CONTENT, "%ld:", (long)getpid());
 
-	(void)snprintf(content + len, CONTENT - (size_t)len, "%s", dotlock_host());
+	(void)snprintf(content + len, CONTENT - (size_t)len, "%s",
+	    dotlock_host());
 	return content + len;
 }
 
-/* What has a name, as the server sees it: the file is asked for, not remembered. */
+/* The file that has a name, as the file server sees it now. */
 static int
 ask(int dirfd, const char *name, struct statx *sx)
 {
@@ -75,7 +78,8 @@ ask(int dirfd, const char *name, struct statx *sx)
 static bool
 same_file(const struct statx *a, const struct statx *b)
 {
-	return a->stx_ino == b->stx_ino && a->stx_dev_major == b->stx_dev_major &&
+	return a->stx_ino == b->stx_ino &&
+	    a->stx_dev_major == b->stx_dev_major &&
 	    a->stx_dev_minor == b->stx_dev_minor;
 }
 
@@ -85,7 +89,7 @@ same_time(const struct statx_timestamp *a, const struct statx_timestamp *b)
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-/* A number that another process will not have: chance enough for who waits. */
+/* A number that hardly any other process has at this moment. */
 static long
 any_below(long most)
 {
@@ -94,8 +98,8 @@ any_below(long most)
 
 /*
  * Between two looks at a lock that is held: a part of the time that was waited
- * already, so at first shorter than a delivery holds it, and at last what spares a
- * file server; never the same for two who wait.
+ * already.  The first is shorter than a delivery holds the lock, the later ones
+ * spare the file server, and two processes never sleep equally long.
  */
 static void
 nap(long long waited)
@@ -116,7 +120,7 @@ fill(struct taking *tk, struct err *err)
 
 	if (file_pwrite(tk->fd, tk->content, len, 0) == -1)
 		return err_sys(err, "write %s", tk->lk->name);
-	if (file_ask(tk->fd, sx) == -1)	/* an NFS client writes it out for this */
+	if (file_ask(tk->fd, sx) == -1)	/* makes an NFS client write it out */
 		return err_sys(err, "stat %s", tk->lk->name);
 	if (sx->stx_size != len && ftruncate(tk->fd, (off_t)len) == -1)
 		return err_sys(err, "cut %s", tk->lk->name);
@@ -125,7 +129,7 @@ fill(struct taking *tk, struct err *err)
 	return ST_OK;
 }
 
-/* Milliseconds; what is yet to come is long ago: somebody set the clock. */
+/* Milliseconds; a time in the future counts as long ago: the clock was set. */
 static long long
 ms_since(const struct statx_timestamp *then)
 {
@@ -138,41 +142,45 @@ ms_since(const struct statx_timestamp *then)
 	return ms < 0 ? LLONG_MAX : ms;
 }
 
-/* Microseconds that the last one had the lock: he wrote into the file before, and
- * took its name away at last. */
+/* Microseconds for which the last holder had the lock: the file was written
+ * before it, and lost its name as the lock at its end. */
 static long long
 was_held(const struct statx *file)
 {
 	return (file->stx_ctime.tv_sec - file->stx_mtime.tv_sec) * 1000000LL +
-	    ((long)file->stx_ctime.tv_nsec - (long)file->stx_mtime.tv_nsec) / 1000;
+	    ((long)file->stx_ctime.tv_nsec -
+	    (long)file->stx_mtime.tv_nsec) / 1000;
 }
 
 /*
- * Who had to wait leaves a gap now and then: for those who stand in no line (Dovecot, a
- * barrier, other hosts) there would be none.  The chance is the time that the last one
- * had the lock, of LINE_BUSY: one gap in that time, however many and fast we are.
+ * A process that had to queue leaves a gap now and then: programs outside the
+ * queue (Dovecot, a barrier, other hosts) would never find the lock free.  The
+ * chance is the time for which the last holder had the lock, of QUEUE_BUSY, so
+ * that there is one gap in that time, however many and fast we are.
  */
 static void
 leave_gap(const struct statx *file)
 {
-	struct timespec gap = { 0, LINE_GAP * 1000 };
+	struct timespec gap = { 0, QUEUE_GAP * 1000 };
 
-	if (any_below(LINE_BUSY) < was_held(file))
+	if (any_below(QUEUE_BUSY) < was_held(file))
 		(void)nanosleep(&gap, NULL);
 }
 
-/* Does somebody sleep at the head of the line?  He has neither taken nor dropped the
- * lock for longer than one who has it may need, or than one who has not ever does. */
+/* Does the process at the head sleep?  It has neither taken nor dropped the
+ * lock for longer than a holder may need, or than any process that has not got
+ * it. */
 static bool
-line_is_stuck(const struct statx *file, bool is_lock)
+queue_is_stuck(const struct statx *file, bool is_lock)
 {
-	return ms_since(&file->stx_ctime) >= (is_lock ? LINE_HELD : LINE_IDLE);
+	return ms_since(&file->stx_ctime) >=
+	    (is_lock ? QUEUE_HELD : QUEUE_IDLE);
 }
 
-/* To the head of the line, while it moves.  A file that is the lock then is that of
- * somebody who died. */
+/* Come to the head of the queue, while it moves.  Where the file is the lock
+ * then, its last holder died. */
 static bool
-stand_in_line(int fd, const char *name, int dirfd, long wait)
+come_to_head(int fd, const char *name, int dirfd, long wait)
 {
 	long long begin = clock_us();
 	struct statx file, lock;
@@ -180,36 +188,37 @@ stand_in_line(int fd, const char *name, int dirfd, long wait)
 	long look = 0;
 
 	do {
-		first = line_wait(fd, look);
+		first = waiters_enter(fd, look);
 		if (file_ask(fd, &file) == -1)
 			return false;
-		is_lock = ask(dirfd, name, &lock) == 0 && same_file(&file, &lock);
-		if (!first && (line_is_stuck(&file, is_lock) ||
+		is_lock = ask(dirfd, name, &lock) == 0 &&
+		    same_file(&file, &lock);
+		if (!first && (queue_is_stuck(&file, is_lock) ||
 		    clock_us() - begin >= wait * 1000LL))
 			return false;
 		if (first && look != 0 && !is_lock)
 			leave_gap(&file);
-		look = LINE_LOOK;
+		look = QUEUE_LOOK;
 	} while (!first);
 	return S_ISREG(file.stx_mode) && file.stx_nlink == 1 && !is_lock;
 }
 
 /*
- * A file with the content in it: the line's, or one without a name yet; where the file
- * system knows no such thing (NFS) one with a name of its own.
+ * A file with the content in it: the queue's, or one without a name yet; where
+ * the file system knows no such thing (NFS) one with a name of its own.
  */
 static enum status
-make_file(struct taking *tk, int line, long wait, struct err *err)
+make_file(struct taking *tk, int queue, long wait, struct err *err)
 {
 	tk->temp[0] = '\0';
-	tk->lk->in_line = line != -1 && stand_in_line(line, tk->lk->name,
+	tk->lk->at_head = queue != -1 && come_to_head(queue, tk->lk->name,
 	    tk->lk->dirfd, wait);
-	if (tk->lk->in_line) {
-		tk->fd = line;
+	if (tk->lk->at_head) {
+		tk->fd = queue;
 		return fill(tk, err);
 	}
-	if (line != -1)
-		(void)close(line);
+	if (queue != -1)
+		(void)close(queue);
 	tk->fd = openat(tk->lk->dirfd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC,
 	    0600);
 	if (tk->fd == -1 && (errno == EOPNOTSUPP || errno == EISDIR ||
@@ -224,14 +233,15 @@ make_file(struct taking *tk, int line, long wait, struct err *err)
 	return fill(tk, err);
 }
 
-/* Who has the name now? */
+/* The lock as it is now: its file, and what it says of its holder. */
 static int
 look(int dirfd, const char *name, struct statx *sx, char content[CONTENT])
 {
 	ssize_t n;
 	int fd;
 
-	fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	fd = openat(dirfd, name,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd == -1)
 		return -1;
 	n = file_ask(fd, sx) == -1 ? -1 : read(fd, content, CONTENT - 1);
@@ -241,7 +251,7 @@ look(int dirfd, const char *name, struct statx *sx, char content[CONTENT])
 	content[n] = '\0';
 	if (sx->stx_nlink > 0)
 		return 0;
-	/* Gone: an NFS client remembers the name, and somebody has it open. */
+	/* Gone: an NFS client remembers the name, and a process has it open. */
 	(void)!file_ask(dirfd, sx);
 	errno = ENOENT;
 	return -1;
@@ -278,7 +288,8 @@ changed(const struct statx *sx)
 	    sx->stx_ctime.tv_sec : sx->stx_mtime.tv_sec;
 }
 
-/* The file server's present time: our own file is touched for it, now and then. */
+/* The file server's present time: now and then our own file is touched for
+ * it. */
 static time_t
 server_time(struct taking *tk)
 {
@@ -312,7 +323,8 @@ is_stale(struct taking *tk, const struct statx *lock, const char *content)
 		return now - last >= DEAD_HOLDER;
 	if (now - last <= DOTLOCK_STALE)
 		return false;
-	if (file_ask(tk->lk->dirfd, &sx) == 0 &&	/* the name may be new */
+	/* The list may have its name since a moment ago. */
+	if (file_ask(tk->lk->dirfd, &sx) == 0 &&
 	    ask(tk->lk->dirfd, tk->guarded, &sx) == 0 &&
 	    now - changed(&sx) <= DOTLOCK_STALE)
 		return false;
@@ -320,35 +332,43 @@ is_stale(struct taking *tk, const struct statx *lock, const char *content)
 	return true;
 }
 
-/* The own files of takers who were killed before they could remove them. */
+/* A taker's own file, left when it was killed. */
+static bool
+is_left_over(struct taking *tk, const char *name)
+{
+	size_t len = strlen(tk->lk->name);
+	char content[CONTENT];
+	struct statx sx;
+
+	return strncmp(name, tk->lk->name, len) == 0 && name[len] == '.' &&
+	    strcmp(name, tk->temp) != 0 &&
+	    look(tk->lk->dirfd, name, &sx, content) == 0 &&
+	    server_time(tk) - changed(&sx) >= (holder_is_dead(tk, content) ?
+	    DEAD_HOLDER : DOTLOCK_STALE);
+}
+
 static void
 sweep(struct taking *tk)
 {
 	int fd = openat(tk->lk->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
-	size_t len = strlen(tk->lk->name);
-	char content[CONTENT];
 	struct dirent *de;
-	struct statx sx;
 
 	if (dir == NULL && fd != -1)
 		(void)close(fd);
 	if (dir == NULL)
 		return;
 	while ((de = readdir(dir)) != NULL)
-		if (strncmp(de->d_name, tk->lk->name, len) == 0 &&
-		    de->d_name[len] == '.' && strcmp(de->d_name, tk->temp) != 0 &&
-		    look(tk->lk->dirfd, de->d_name, &sx, content) == 0 &&
-		    server_time(tk) - changed(&sx) >= (holder_is_dead(tk, content) ?
-		    DEAD_HOLDER : DOTLOCK_STALE))
+		if (is_left_over(tk, de->d_name))
 			(void)unlinkat(tk->lk->dirfd, de->d_name, 0);
 	(void)closedir(dir);
 }
 
 /*
- * Break it: renamed away first, so that of two who saw the same stale lock only
- * one has it in hand, and what was taken by mistake can be given back.  An NFS
- * client thinks that it has renamed the file it knew: the server is asked.
+ * Break it: renamed away first, so that of two processes that saw the same
+ * stale lock only one has it in hand, and what was taken by mistake can be
+ * given back. An NFS client believes that it renamed the file that it knew: the
+ * server is asked.
  */
 static void
 rename_away(struct taking *tk, const struct statx *stale)
@@ -363,16 +383,17 @@ rename_away(struct taking *tk, const struct statx *stale)
 	if (ask(tk->lk->dirfd, away, &sx) == 0 && (sx.stx_nlink == 0 ||
 	    !same_file(&sx, stale) || !same_time(&sx.stx_mtime,
 	    &stale->stx_mtime)))
-		(void)!linkat(tk->lk->dirfd, away, tk->lk->dirfd, tk->lk->name, 0);
+		(void)!linkat(tk->lk->dirfd, away, tk->lk->dirfd,
+		    tk->lk->name, 0);
 	(void)unlinkat(tk->lk->dirfd, away, 0);
 	sweep(tk);
 }
 
 /*
- * One at a time, and only what is stale still: where two break at once the second
- * would take the first one's new lock away, if for a moment only.  The kernel gives
- * the directory free when we die; where it locks no directories (NFS) it is left to
- * rename_away().
+ * One process at a time, and only what is stale still: where two break at once,
+ * the second would take the new lock of the first away, if for a moment only.
+ * The kernel frees the directory when we die; where it locks no directories
+ * (NFS) rename_away() has to do.
  */
 static bool
 break_lock(struct taking *tk, const struct statx *stale)
@@ -383,7 +404,8 @@ break_lock(struct taking *tk, const struct statx *stale)
 	if (rc == -1 && errno == EWOULDBLOCK)
 		return false;
 	if (ask(tk->lk->dirfd, tk->lk->name, &sx) == 0 &&
-	    same_file(&sx, stale) && same_time(&sx.stx_mtime, &stale->stx_mtime))
+	    same_file(&sx, stale) &&
+	    same_time(&sx.stx_mtime, &stale->stx_mtime))
 		rename_away(tk, stale);
 	if (rc == 0)
 		(void)flock(tk->lk->dirfd, LOCK_UN);
@@ -398,7 +420,7 @@ try_until(struct taking *tk, long long end, struct err *err)
 	struct statx sx;
 
 	while (!name_it(tk)) {
-		if (errno == ENOENT && tk->lk->in_line) {
+		if (errno == ENOENT && tk->lk->at_head) {
 			(void)close(tk->fd);	/* no name is left of it */
 			if (make_file(tk, -1, 0, err) != ST_OK)
 				return ST_AGAIN;
@@ -415,18 +437,20 @@ try_until(struct taking *tk, long long end, struct err *err)
 			continue;
 		}
 		if (clock_ms() >= end)
-			return err_set(err, ST_AGAIN, "%s is held by %s, for %lld s",
-			    tk->lk->name, content[0] == '\0' ? "somebody" :
-			    content, (long long)(server_time(tk) - changed(&sx)));
+			return err_set(err, ST_AGAIN,
+			    "%s is held by %s, for %lld s", tk->lk->name,
+			    content[0] == '\0' ? "somebody" : content,
+			    (long long)(server_time(tk) - changed(&sx)));
 		nap(clock_us() - begin);
 	}
 	return ST_OK;
 }
 
 /*
- * Our file has the name.  One that had another before loses it; it is closed first,
- * as an NFS client renames what is open instead.  Any other stays open: we are at the
- * head of the line, or no other file is given its inode number.
+ * Our file has the name.  Where it had another name before, it loses that one;
+ * it is closed first, as an NFS client renames an open file instead.  Any other
+ * stays open: we are at the head of the queue, or no other file shall be given
+ * its inode number.
  */
 static enum status
 hold(struct taking *tk, struct err *err)
@@ -450,7 +474,7 @@ hold(struct taking *tk, struct err *err)
 
 enum status
 dotlock_take(struct dotlock *lk, int dirfd, const char *name,
-    const char *guarded, int line, long wait, struct err *err)
+    const char *guarded, int queue, long wait, struct err *err)
 {
 	long long end = clock_ms() + wait;
 	struct taking tk = { .lk = lk, .guarded = guarded, .fd = -1 };
@@ -458,7 +482,7 @@ dotlock_take(struct dotlock *lk, int dirfd, const char *name,
 
 	*lk = (struct dotlock){ .dirfd = dirfd, .name = name, .fd = -1 };
 	tk.host = fill_content(tk.content);
-	st = make_file(&tk, line, wait, err);
+	st = make_file(&tk, queue, wait, err);
 	if (st == ST_OK)
 		st = try_until(&tk, end, err);
 	if (st == ST_OK)
@@ -470,8 +494,8 @@ dotlock_take(struct dotlock *lk, int dirfd, const char *name,
 	return st;
 }
 
-/* The name is looked up at the server.  Somebody may have broken the lock by
- * mistake and given it back. */
+/* The name is looked up at the server: the lock may have been broken by
+ * mistake, and given back. */
 static enum status
 look_again(struct dotlock *lk, struct err *err)
 {
@@ -485,7 +509,8 @@ look_again(struct dotlock *lk, struct err *err)
 		rc = look(lk->dirfd, lk->name, &sx, content);
 	if (rc == -1 && errno != ENOENT && errno != ESTALE)
 		return err_sys(err, "stat %s", lk->name);
-	if (rc == -1 || !same_file(&sx, &lk->ours) || strcmp(content, ours) != 0)
+	if (rc == -1 || !same_file(&sx, &lk->ours) ||
+	    strcmp(content, ours) != 0)
 		return err_set(err, ST_AGAIN, "%s was broken while we held it",
 		    lk->name);
 	lk->ours = sx;
@@ -497,8 +522,8 @@ dotlock_check(struct dotlock *lk, struct err *err)
 {
 	struct statx sx;
 
-	/* Unlinked, renamed or linked it has another ctime, whatever name an NFS
-	 * client remembers it by. */
+	/* Unlinked, renamed or linked it has another ctime, whatever name an
+	 * NFS client remembers it by. */
 	if (ask(lk->dirfd, lk->name, &sx) == 0 && sx.stx_nlink > 0 &&
 	    same_file(&sx, &lk->ours) &&
 	    same_time(&sx.stx_ctime, &lk->ours.stx_ctime))
@@ -522,7 +547,7 @@ dotlock_keep(struct dotlock *lk, struct err *err)
 bool
 dotlock_awaited(const struct dotlock *lk)
 {
-	return lk->held && lk->in_line && line_is_awaited(lk->fd);
+	return lk->held && lk->at_head && waiters_behind(lk->fd);
 }
 
 void

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * dotlock.h - NAME.lock, as Dovecot and everybody takes it
+ * dotlock.h - NAME.lock, as Dovecot and other programs take it
  *
  * The lock appears with its content (`pid:hostname`) in it or not at all: an
- * empty one, left by somebody killed between open and write, would be honoured
- * by everyone for two minutes.
+ * empty one, left by a process that was killed between open and write, would be
+ * honoured by all others for two minutes.
  *
  * Source: Dovecot 2.3.19 lib/file-dotlock.c, maildir-uidlist.c.
  */
@@ -17,19 +17,19 @@
 
 #include "maps/base/err.h"
 
-#define DOTLOCK_STALE	120	/* seconds without a change: nobody's any more */
+#define DOTLOCK_STALE	120	/* seconds without a change: it is stale */
 #define DOTLOCK_TOUCH	10	/* seconds after which a holder touches it */
 
 struct dotlock {
 	int		 dirfd;		/* borrowed: outlives the lock */
 	const char	*name;		/* "dovecot-uidlist.lock"; borrowed */
 	bool		 held;
-	bool		 in_line;	/* fd is the line's file, and we at its head */
-	bool		 outlived;	/* it was broken by age: who held it may yet
-					   write, or his NFS client for him */
-	int		 fd;		/* -1, or the lock file, held open: no other
-					   file is given its inode number */
-	struct statx	 ours;		/* the lock file; known also by its ctime */
+	bool		 at_head;	/* of the queue, whose file fd is */
+	bool		 outlived;	/* it was broken by age: its last holder
+					   may yet write, or an NFS client */
+	int		 fd;		/* -1, or the lock file, open: its inode
+					   number is given to no other */
+	struct statx	 ours;		/* the lock file, its ctime included */
 	long long	 touched;	/* CLOCK_MONOTONIC, milliseconds */
 };
 
@@ -38,16 +38,18 @@ struct dotlock {
  *
  * dirfd  where; name the lock file; guarded the file it guards: the lock is
  *        stale when neither has changed for DOTLOCK_STALE seconds by the file
- *        server's clock (ctime counts), or 2 s after its holder died on this host.
- * line   -1, or a file beside it that stays (line_open()): who takes the lock on this
- *        host stands in line there, and the lock is a second name of it, so that
- *        no file is made and deleted for each.  Closed, whatever the result.
+ *        server's clock (ctime counts), or 2 s after its holder died on this
+ *        host.
+ * queue  -1, or a file beside it that stays (waiters_open()): takers on this
+ *        host queue there, and the lock is a second name of it, so that no file
+ *        is made and deleted for each.  Closed, whatever the result.
  * wait   milliseconds to try, 0: once.
  *
- * ST_AGAIN  it is taken (err names who, and since when), or it cannot be made.
+ * ST_AGAIN  it is taken (err names the holder, and for how long), or it cannot
+ *           be made.
  */
 enum status	dotlock_take(struct dotlock *lk, int dirfd, const char *name,
-		    const char *guarded, int line, long wait, struct err *err)
+		    const char *guarded, int queue, long wait, struct err *err)
 		    MUST_CHECK;
 
 /*
@@ -59,7 +61,7 @@ enum status	dotlock_check(struct dotlock *lk, struct err *err) MUST_CHECK;
 /* dotlock_check(), and a new time stamp where DOTLOCK_TOUCH has passed. */
 enum status	dotlock_keep(struct dotlock *lk, struct err *err) MUST_CHECK;
 
-/* Does somebody stand in line behind us? */
+/* Does another process queue behind us? */
 bool		dotlock_awaited(const struct dotlock *lk);
 
 /* The name of this host, as locks have it.  Static. */

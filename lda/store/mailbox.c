@@ -13,7 +13,7 @@ mailbox_lock(struct mailbox *box, bool in_line, long wait, struct err *err)
 	enum status st;
 
 	st = dotlock_take(&box->lock, md->ctl, UIDLIST_LOCK, UIDLIST_NAME,
-	    in_line && md->is_local ? line_open(md->ctl, LINE_NAME, md->fmode,
+	    in_line && md->is_local ? waiters_open(md->ctl, LINE_NAME, md->fmode,
 	    md->gid) : -1, wait, err);
 	return st == ST_OK ? st : err_wrap(err, st, "%s", md->path);
 }

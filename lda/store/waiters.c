@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * waiters.c - a file at which the processes of this host stand in line
+ * waiters.c - a file at which the processes of one host queue
  *
- * flock(2) wakes them in the order in which they came, and at once.  It knows no time
- * limit: a timer's signal ends it, again and again, as the first one may come before
- * the sleep.
+ * flock(2) wakes them in the order in which they came, and at once.  It knows
+ * no time limit: the signal of a timer ends it.  The timer repeats, as its
+ * first signal may come before flock() sleeps.
  */
 #include "lda/store/waiters.h"
 
@@ -19,7 +19,7 @@
 #include "maps/base/file.h"
 
 int
-line_open(int dirfd, const char *name, mode_t mode, gid_t gid)
+waiters_open(int dirfd, const char *name, mode_t mode, gid_t gid)
 {
 	const int how = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 	int fd = openat(dirfd, name, how);
@@ -38,7 +38,7 @@ wake(int sig)
 	(void)sig;
 }
 
-/* The signal that nobody else uses; SIGALRM's is the deadline. */
+/* A signal that nothing else uses; SIGALRM is the deadline's. */
 static bool
 set_timer(timer_t *timer, long us)
 {
@@ -62,7 +62,8 @@ set_timer(timer_t *timer, long us)
 	return false;
 }
 
-/* Who waits says so by another lock, that of the first byte: gone when he is. */
+/* A process that waits holds another lock, that of the first byte, which ends
+ * with the process. */
 static void
 say_waiting(int fd, bool yes)
 {
@@ -72,7 +73,7 @@ say_waiting(int fd, bool yes)
 }
 
 bool
-line_wait(int fd, long us)
+waiters_enter(int fd, long us)
 {
 	timer_t timer;
 	bool ours;
@@ -93,7 +94,7 @@ line_wait(int fd, long us)
 }
 
 bool
-line_is_awaited(int fd)
+waiters_behind(int fd)
 {
 	struct flock fl = { .l_type = F_WRLCK, .l_len = 1 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * waiters.h - a file at which the processes of this host stand in line
+ * waiters.h - a file at which the processes of one host queue
  */
 #ifndef LDA_STORE_WAITERS_H
 #define LDA_STORE_WAITERS_H
@@ -9,22 +9,24 @@
 #include <sys/types.h>
 
 /*
- * The file, made with that mode and group (-1: as it comes) where it is missing.  Only
- * where flock() is everybody's, so not on NFS.  -1: none, which costs but time.
+ * Open the file; where it is missing, make it with that mode and group (gid -1:
+ * leave it).  Only on file systems where flock() excludes every process, so not
+ * on NFS.  -1: there is none; then locks are taken as well, only later.
  */
-int		line_open(int dirfd, const char *name, mode_t mode, gid_t gid);
+int		waiters_open(int dirfd, const char *name, mode_t mode,
+		    gid_t gid);
 
 /*
- * Wait until everybody before us has left, for at most `us` microseconds; who comes
- * first is first.  To leave, close the file, or die.
+ * Wait until all processes that came before us have left, for at most `us`
+ * microseconds.  To leave, close the file, or die.
  *
- * fd  open, as often as one likes: the line is that of the file.
+ * fd  opened any number of times: the queue is that of the file.
  * us  0: do not wait.
  * true: we are at its head.
  */
-bool		line_wait(int fd, long us);
+bool		waiters_enter(int fd, long us);
 
-/* Does somebody wait behind us? */
-bool		line_is_awaited(int fd);
+/* Does another process wait behind us? */
+bool		waiters_behind(int fd);
 
 #endif

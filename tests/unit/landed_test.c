@@ -142,8 +142,8 @@ landed_and_awaited(void **state)
 	if (pid == 0)
 		for (prctl(PR_SET_PDEATHSIG, SIGKILL);;) {
 			fd = open(path, O_RDONLY | O_DIRECTORY);
-			i = line_open(fd, LINE_NAME, 0600, (gid_t)-1);
-			(void)line_wait(i, 3600000000);
+			i = waiters_open(fd, LINE_NAME, 0600, (gid_t)-1);
+			(void)waiters_enter(i, 3600000000);
 			(void)close(i);
 			(void)close(fd);
 		}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * lock_test.c - dotlocks, and the line in front of them, in a real directory
+ * lock_test.c - dotlocks, and the queue in front of them, in a real directory
  */
 #include "tests/unit/files.h"
 
@@ -13,15 +13,16 @@
 #include "lda/store/waiters.h"
 #include "lda/store/uidlist.h"
 
-#define LINE "a-line"
+#define QUEUE "a-queue"
 
-static const char *line;		/* where take() stands, for some tests */
+static const char *queue;		/* where take() waits, or NULL */
 
 static enum status
 take(struct dotlock *lk, long wait, struct err *err)
 {
-	return dotlock_take(lk, dfd, UIDLIST_LOCK, UIDLIST_NAME, line == NULL ? -1 :
-	    line_open(dfd, line, 0600, (gid_t)-1), wait, err);
+	return dotlock_take(lk, dfd, UIDLIST_LOCK, UIDLIST_NAME,
+	    queue == NULL ? -1 : waiters_open(dfd, queue, 0600, (gid_t)-1),
+	    wait, err);
 }
 
 static void
@@ -63,7 +64,7 @@ broken_lock_is_noticed(void **state)
 	assert_int_equal(unlinkat(dfd, UIDLIST_LOCK, 0), 0);
 }
 
-/* Renamed away it is not ours; given back by who took it by mistake, it is. */
+/* Renamed away, the lock is not ours; given back, it is ours again. */
 static void
 lock_is_given_back(void **state)
 {
@@ -81,7 +82,8 @@ lock_is_given_back(void **state)
 	assert_int_equal(faccessat(dfd, UIDLIST_LOCK, F_OK, 0), -1);
 }
 
-/* What a lock says whose holder died: on this host, whose name may get a prefix. */
+/* The content of a lock whose holder, a process of this host, has died.  The
+ * name of the host may get a prefix. */
 static void
 of_the_dead(char text[300], const char *prefix)
 {
@@ -95,7 +97,8 @@ of_the_dead(char text[300], const char *prefix)
 	(void)snprintf(text, 300, "%ld:%s%s", (long)pid, prefix, host);
 }
 
-/* Who breaks a lock removes what other takers left who died: not what is young. */
+/* To break a lock removes the old files that killed takers left, but no young
+ * ones. */
 static void
 leavings_are_swept(void **state)
 {
@@ -169,7 +172,8 @@ inode(const char *name)
 {
 	struct stat sb;
 
-	return fstatat(dfd, name, &sb, AT_SYMLINK_NOFOLLOW) == -1 ? 0 : sb.st_ino;
+	return fstatat(dfd, name, &sb, AT_SYMLINK_NOFOLLOW) == -1 ? 0 :
+	    sb.st_ino;
 }
 
 static nlink_t
@@ -181,7 +185,7 @@ names_of(const char *name)
 	return sb.st_nlink;
 }
 
-/* Somebody else holds the lock; he goes on for `us`, drops it, and stays. */
+/* Another process holds the lock for `us`, drops it, and lives on. */
 static pid_t
 holder(useconds_t us)
 {
@@ -213,9 +217,9 @@ end(pid_t pid)
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
-/* Nobody waits for an hour: who is before us goes, or dies. */
+/* No process waits for an hour: the one before it leaves, or dies. */
 static void
-line_moves(void **state)
+queue_moves(void **state)
 {
 	const long hour = 3600000000;
 	sigset_t set;
@@ -223,32 +227,33 @@ line_moves(void **state)
 	pid_t pid;
 
 	(void)state;
-	line = LINE;
+	queue = QUEUE;
 	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGRTMIN);	/* as who called us may have left it */
+	(void)sigaddset(&set, SIGRTMIN);	/* as a caller may leave it */
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	for (i = 0; i < 60; i++) {
 		pid = holder(i % 3 == 2 ? 1000000000 : (useconds_t)i * 100);
-		fd = openat(dfd, LINE, O_RDWR);
+		fd = openat(dfd, QUEUE, O_RDWR);
 		assert_int_not_equal(fd, -1);
-		assert_false(line_is_awaited(fd));
+		assert_false(waiters_behind(fd));
 		if (i % 3 == 2) {
-			assert_false(line_wait(fd, 0));
-			assert_false(line_wait(fd, 100));
+			assert_false(waiters_enter(fd, 0));
+			assert_false(waiters_enter(fd, 100));
 			(void)kill(pid, SIGKILL);
 		}
-		assert_true(line_wait(fd, hour));
+		assert_true(waiters_enter(fd, hour));
 		(void)close(fd);
 		end(pid);
 		(void)unlinkat(dfd, UIDLIST_LOCK, 0);
 	}
-	(void)unlinkat(dfd, LINE, 0);
-	line = NULL;
+	(void)unlinkat(dfd, QUEUE, 0);
+	queue = NULL;
 }
 
-/* The lock is the line's file, again and again; its content is the holder's. */
+/* The lock is the queue's file, again and again; its content is the
+ * holder's. */
 static void
-line_is_the_lock(void **state)
+queue_is_the_lock(void **state)
 {
 	struct dotlock lk, other;
 	struct err err;
@@ -258,58 +263,60 @@ line_is_the_lock(void **state)
 	int i;
 
 	(void)state;
-	line = LINE;
+	queue = QUEUE;
 	for (i = 0; i < 20; i++) {
 		put("x", "another inode");
 		pid = holder((useconds_t)i * 200);
 		assert_int_equal(take(&lk, 30000, &err), ST_OK);
-		assert_int_equal(inode(UIDLIST_LOCK), inode(LINE));
-		assert_true(was == 0 || was == inode(LINE));
-		was = inode(LINE);
-		(void)gethostname(want + snprintf(want, 20, "%ld:", (long)getpid()),
+		assert_int_equal(inode(UIDLIST_LOCK), inode(QUEUE));
+		assert_true(was == 0 || was == inode(QUEUE));
+		was = inode(QUEUE);
+		(void)gethostname(want + snprintf(want, 20, "%ld:",
+		    (long)getpid()),
 		    200);
 		is(UIDLIST_LOCK, want);
 		assert_int_equal(take(&other, 0, &err), ST_AGAIN);
 		assert_int_equal(dotlock_keep(&lk, &err), ST_OK);
 		dotlock_drop(&lk);
-		assert_int_equal(names_of(LINE), 1);
+		assert_int_equal(names_of(QUEUE), 1);
 		assert_int_equal(inode(UIDLIST_LOCK), 0);
 		end(pid);
 		(void)unlinkat(dfd, "x", 0);
 	}
-	line = NULL;
+	queue = NULL;
 }
 
-/* Who died with it is broken, who is stopped is gone round, and who is robbed
- * notices. */
+/* The lock of a dead holder is broken, a stopped holder is not waited for in
+ * the queue, and a holder whose lock was broken notices. */
 static void
-line_of_the_dead(void **state)
+queue_of_the_dead(void **state)
 {
 	struct dotlock lk;
 	struct err err;
 	pid_t pid;
 
 	(void)state;
-	line = LINE;
+	queue = QUEUE;
 	pid = holder(1000000000);
 	end(pid);
-	assert_int_equal(names_of(LINE), 2);
+	assert_int_equal(names_of(QUEUE), 2);
 	assert_int_equal(take(&lk, 0, &err), ST_AGAIN);
 	assert_int_equal(take(&lk, 30000, &err), ST_OK);	/* 2 s later */
-	assert_int_not_equal(inode(UIDLIST_LOCK), inode(LINE));
+	assert_int_not_equal(inode(UIDLIST_LOCK), inode(QUEUE));
 	dotlock_drop(&lk);
-	assert_int_equal(names_of(LINE), 1);
+	assert_int_equal(names_of(QUEUE), 1);
 
 	pid = holder(1000000000);
 	(void)kill(pid, SIGSTOP);
-	assert_int_equal(unlinkat(dfd, UIDLIST_LOCK, 0), 0);	/* as if for its age */
+	/* As if for its age. */
+	assert_int_equal(unlinkat(dfd, UIDLIST_LOCK, 0), 0);
 	assert_int_equal(take(&lk, 30000, &err), ST_OK);
-	assert_int_not_equal(inode(UIDLIST_LOCK), inode(LINE));
+	assert_int_not_equal(inode(UIDLIST_LOCK), inode(QUEUE));
 	dotlock_drop(&lk);
 	end(pid);
 
 	assert_int_equal(take(&lk, 0, &err), ST_OK);
-	assert_int_equal(inode(UIDLIST_LOCK), inode(LINE));
+	assert_int_equal(inode(UIDLIST_LOCK), inode(QUEUE));
 	assert_int_equal(unlinkat(dfd, UIDLIST_LOCK, 0), 0);
 	assert_int_equal(dotlock_check(&lk, &err), ST_AGAIN);
 	put(UIDLIST_LOCK, "1:elsewhere");
@@ -317,13 +324,13 @@ line_of_the_dead(void **state)
 	dotlock_drop(&lk);
 	is(UIDLIST_LOCK, "1:elsewhere");
 	(void)unlinkat(dfd, UIDLIST_LOCK, 0);
-	line = NULL;
+	queue = NULL;
 }
 
-/* Its file is removed while the lock is a name of it, and the holder dies; or while
- * somebody else's lock is waited for. */
+/* Its file is removed while the lock is a name of it, and the holder dies; or
+ * while the lock of another process is waited for. */
 static void
-line_is_removed(void **state)
+queue_is_removed(void **state)
 {
 	struct dotlock lk;
 	struct err err;
@@ -331,11 +338,11 @@ line_is_removed(void **state)
 	int fd;
 
 	(void)state;
-	line = LINE;
+	queue = QUEUE;
 	pid = holder(1000000000);
-	fd = line_open(dfd, LINE, 0600, (gid_t)-1);
+	fd = waiters_open(dfd, QUEUE, 0600, (gid_t)-1);
 	assert_int_not_equal(fd, -1);
-	assert_int_equal(unlinkat(dfd, LINE, 0), 0);
+	assert_int_equal(unlinkat(dfd, QUEUE, 0), 0);
 	end(pid);
 	assert_int_equal(dotlock_take(&lk, dfd, UIDLIST_LOCK, UIDLIST_NAME, fd,
 	    30000, &err), ST_OK);
@@ -344,7 +351,7 @@ line_is_removed(void **state)
 	put(UIDLIST_LOCK, "1:elsewhere");
 	pid = fork();
 	if (pid == 0) {
-		while (unlinkat(dfd, LINE, 0) == -1)
+		while (unlinkat(dfd, QUEUE, 0) == -1)
 			(void)usleep(1000);
 		(void)usleep(100000);
 		(void)unlinkat(dfd, UIDLIST_LOCK, 0);
@@ -353,34 +360,37 @@ line_is_removed(void **state)
 	assert_int_equal(take(&lk, 30000, &err), ST_OK);
 	dotlock_drop(&lk);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	(void)unlinkat(dfd, LINE, 0);
-	line = NULL;
+	(void)unlinkat(dfd, QUEUE, 0);
+	queue = NULL;
 }
 
-/* What somebody put in its place is left as it is, and the lock taken without it. */
+/* Any other file in its place is left as it is; the lock is taken without
+ * it. */
 static void
-line_that_is_none(void **state)
+queue_that_is_none(void **state)
 {
 	struct dotlock lk;
 	struct err err;
 	int i;
 
 	(void)state;
-	line = LINE;
+	queue = QUEUE;
 	put("precious", "of somebody");
 	for (i = 0; i < 4; i++) {
-		(void)unlinkat(dfd, LINE, 0);
-		assert_int_equal(i == 0 ? linkat(dfd, "precious", dfd, LINE, 0) :
-		    i == 1 ? symlinkat("precious", dfd, LINE) :
-		    i == 2 ? mkfifoat(dfd, LINE, 0600) : mkdirat(dfd, LINE, 0700), 0);
+		(void)unlinkat(dfd, QUEUE, 0);
+		assert_int_equal(
+		    i == 0 ? linkat(dfd, "precious", dfd, QUEUE, 0) :
+		    i == 1 ? symlinkat("precious", dfd, QUEUE) :
+		    i == 2 ? mkfifoat(dfd, QUEUE, 0600) :
+		    mkdirat(dfd, QUEUE, 0700), 0);
 		assert_int_equal(take(&lk, 0, &err), ST_OK);
-		assert_int_not_equal(inode(UIDLIST_LOCK), inode(LINE));
+		assert_int_not_equal(inode(UIDLIST_LOCK), inode(QUEUE));
 		dotlock_drop(&lk);
 		is("precious", "of somebody");
 	}
-	(void)unlinkat(dfd, LINE, AT_REMOVEDIR);
+	(void)unlinkat(dfd, QUEUE, AT_REMOVEDIR);
 	(void)unlinkat(dfd, "precious", 0);
-	line = NULL;
+	queue = NULL;
 }
 
 int
@@ -391,11 +401,11 @@ main(void)
 		cmocka_unit_test(broken_lock_is_noticed),
 		cmocka_unit_test(lock_is_given_back),
 		cmocka_unit_test(leavings_are_swept),
-		cmocka_unit_test(line_moves),
-		cmocka_unit_test(line_is_the_lock),
-		cmocka_unit_test(line_of_the_dead),
-		cmocka_unit_test(line_is_removed),
-		cmocka_unit_test(line_that_is_none),
+		cmocka_unit_test(queue_moves),
+		cmocka_unit_test(queue_is_the_lock),
+		cmocka_unit_test(queue_of_the_dead),
+		cmocka_unit_test(queue_is_removed),
+		cmocka_unit_test(queue_that_is_none),
 		cmocka_unit_test(stale_locks),
 		cmocka_unit_test(never_an_empty_lock),
 	};
