@@ -20,6 +20,9 @@
 #define MAGIC_LED	"mfdlog2\n"	/* of a log that has a led_next */
 #define MAGIC_ANY	"mfdlog"	/* how every version begins */
 
+#define LOG_DAMAGED	"%s is damaged: move it aside, a message that is " \
+			"retried may then come twice"
+
 struct disk_led {			/* where a side stopped leading */
 	uint64_t until;
 	uint32_t next;

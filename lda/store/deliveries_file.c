@@ -52,8 +52,7 @@ refuse(const struct disk_head *head, struct err *err)
 	    head->magic[6] <= '9' && head->magic[7] == '\n')
 		return err_set(err, ST_NEVER, "%s is of a later mailferry: "
 		    "upgrade this host", DELIVERIES_NAME);
-	return err_set(err, ST_NEVER, "%s is damaged: move it aside, a message "
-	    "that is retried may then come twice", DELIVERIES_NAME);
+	return err_set(err, ST_NEVER, LOG_DAMAGED, DELIVERIES_NAME);
 }
 
 enum status

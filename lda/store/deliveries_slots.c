@@ -80,6 +80,9 @@ deliveries_intend(struct deliveries *d, struct intent *in, struct err *err)
 		if (!is_taken(&d->slot[i]) &&
 		    (best == -1 || d->slot_seq[i] < d->slot_seq[best]))
 			best = i;
+	/* slot_load() would not take the number of the next one. */
+	if (d->seq >= UINT64_MAX - 1)
+		return err_set(err, ST_NEVER, LOG_DAMAGED, DELIVERIES_NAME);
 	if (best == -1)
 		return err_set(err, ST_AGAIN,
 		    "%s: too many deliveries are undecided", DELIVERIES_NAME);

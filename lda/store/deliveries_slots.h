@@ -12,6 +12,7 @@
  * Write an intent into the next slot; not synced: deliveries_sync() before the
  * message can be seen.  in->outcome is set.
  * ST_AGAIN  also: no slot is free of an undecided intent.
+ * ST_NEVER  a slot has a number that no log comes to: it is damaged.
  */
 enum status	deliveries_intend(struct deliveries *d, struct intent *in,
 		    struct err *err) MUST_CHECK;
