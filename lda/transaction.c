@@ -131,7 +131,7 @@ static enum status
 take(struct commit *c, struct asking *a, struct err *err)
 {
 	const struct delivery *dv = a->dv;
-	struct pair_terms terms = { .in_line = dv->uids, .plain = !dv->uids,
+	struct pair_terms terms = { .queue = dv->uids, .plain = !dv->uids,
 	    .logs = true, .ask = ask_again, .arg = a, .key = c->intent.key,
 	    .now = c->intent.at, .keep = c->keep };
 

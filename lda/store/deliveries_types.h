@@ -13,7 +13,7 @@
 #define DELIVERIES_NAME	 "mailferry-deliveries"
 #define DELIVERIES_KEY	 16		/* bytes of a digest */
 #define DELIVERIES_SLOTS 7
-#define DELIVERIES_SWEPT (30 * 3600)	/* seconds; see mailboxes_decide() */
+#define DELIVERIES_SWEPT (30 * 3600)	/* seconds; see recover_decide() */
 
 enum outcome {
 	OUTCOME_UNKNOWN,		/* no trace of it */

@@ -7,14 +7,14 @@
 #include "lda/store/waiters.h"
 
 enum status
-mailbox_lock(struct mailbox *box, bool in_line, long wait, struct err *err)
+mailbox_lock(struct mailbox *box, bool queue, long wait, struct err *err)
 {
 	const struct maildir *md = box->md;
 	enum status st;
 
 	st = dotlock_take(&box->lock, md->ctl, UIDLIST_LOCK, UIDLIST_NAME,
-	    in_line && md->is_local ? waiters_open(md->ctl, LINE_NAME, md->fmode,
-	    md->gid) : -1, wait, err);
+	    queue && md->is_local ? waiters_open(md->ctl, MAILBOX_QUEUE,
+	    md->fmode, md->gid) : -1, wait, err);
 	return st == ST_OK ? st : err_wrap(err, st, "%s", md->path);
 }
 

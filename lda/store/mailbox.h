@@ -12,7 +12,7 @@
 #include "lda/store/maildir.h"
 #include "lda/store/uidlist.h"
 
-#define LINE_NAME	"mailferry-lock"
+#define MAILBOX_QUEUE	"mailferry-lock"
 
 struct mailbox {
 	enum side	 side;
@@ -25,12 +25,12 @@ struct mailbox {
 /*
  * Take the lock.
  *
- * in_line  wait in the line at LINE_NAME: only for deliveries, which leave
- *          files of ours in the mailbox.
- * wait     milliseconds.  ST_AGAIN: it is still taken after that, or no lock
- *          can be made.
+ * queue  wait at MAILBOX_QUEUE: only for deliveries, which leave files of ours in
+ *        the mailbox.
+ * wait   milliseconds.  ST_AGAIN: it is still taken after that, or no lock can
+ *        be made.
  */
-enum status	mailbox_lock(struct mailbox *box, bool in_line, long wait,
+enum status	mailbox_lock(struct mailbox *box, bool queue, long wait,
 		    struct err *err) MUST_CHECK;
 
 /*

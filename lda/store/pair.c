@@ -120,11 +120,11 @@ lock(struct pair *pair, const struct pair_terms *terms, struct err *err)
 		second = NULL;
 	}
 	for (;;) {
-		st = mailbox_lock(first, terms->in_line,
+		st = mailbox_lock(first, terms->queue,
 		    left_of(end, terms->wait), err);
 		if (st != ST_OK || second == NULL)
 			return st;
-		st = mailbox_lock(second, terms->in_line,
+		st = mailbox_lock(second, terms->queue,
 		    left_of(end, SECOND_WAIT), err);
 		if (st == ST_OK)
 			return st;

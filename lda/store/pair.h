@@ -74,7 +74,7 @@ typedef enum status pair_ask_fn(void *arg, const struct record **rec,
 
 struct pair_terms {
 	long		 wait;		/* milliseconds for all locks */
-	bool		 in_line;	/* a delivery: see mailbox_lock() */
+	bool		 queue;		/* a delivery: see mailbox_lock() */
 	bool		 plain;		/* in procmail's place: see below */
 	bool		 logs;		/* make delivery logs that are missing,
 					   and note rec->led in them */

@@ -42,8 +42,8 @@ all_is_settled(void)
 	assert_int_equal(room("new"), DELIVERIES_SLOTS);
 }
 
-/* Killed before it could say that it is done, it is known when it comes again; and the
- * next delivery says it for all. */
+/* Killed before it could say that it is done, it is known when it comes again;
+ * and the next delivery says it for all. */
 static void
 landed_and_killed(void **state)
 {
@@ -70,8 +70,8 @@ landed_and_killed(void **state)
 	assert_int_equal(room("old"), DELIVERIES_SLOTS);
 }
 
-/* The power went before new/ was synced, on one filer or both: the message comes again,
- * or another one does, or the leader changes. */
+/* The power went before new/ was synced, on one filer or both: the message
+ * comes again, or another one does, or the leader changes. */
 static void
 landed_for_nothing(void **state)
 {
@@ -101,8 +101,8 @@ landed_for_nothing(void **state)
 	both("1=1 3=2 5=5 6=4 7=7 8=8 10=10 12=12 ");
 }
 
-/* ... and who was about to call it void died behind his fence; or the leader's log is
- * lost, and only the follower's says it. */
+/* ... and who was about to call it void died behind his fence; or the leader's
+ * log is lost, and only the follower's says it. */
 static void
 landed_and_fenced(void **state)
 {
@@ -125,8 +125,8 @@ landed_and_fenced(void **state)
 	both("1=1 3=3 4=2 5=5 6=6 7=7 8=8 9=9 10=10 ");
 }
 
-/* While somebody waits for its lock a delivery gives it back early: as often as the log
- * has room. */
+/* While somebody waits for its lock a delivery gives it back early: as often as
+ * the log has room. */
 static void
 landed_and_awaited(void **state)
 {
@@ -142,7 +142,7 @@ landed_and_awaited(void **state)
 	if (pid == 0)
 		for (prctl(PR_SET_PDEATHSIG, SIGKILL);;) {
 			fd = open(path, O_RDONLY | O_DIRECTORY);
-			i = waiters_open(fd, LINE_NAME, 0600, (gid_t)-1);
+			i = waiters_open(fd, MAILBOX_QUEUE, 0600, (gid_t)-1);
 			(void)waiters_enter(i, 3600000000);
 			(void)close(i);
 			(void)close(fd);
