@@ -6,91 +6,120 @@
 
 #include "admin/leader.h"
 #include "admin/replace.h"
+#include "admin/users.h"
 #include "admin/verbs.h"
 
-struct adding {
-	struct record	*rec;
-	size_t		 naddress;
-};
-
-static bool
-set_option(struct adding *a, const char *name, char *value)
+/* Options that are a text of the record. */
+static void
+take_locations(struct record *rec, const struct line *line)
 {
-	struct record *rec = a->rec;
+	const struct {
+		const char *name, **field;
+	} fields[] = {
+		{ "old", &rec->side[OLD].mail },
+		{ "old-control", &rec->side[OLD].control },
+		{ "old-index", &rec->side[OLD].index },
+		{ "new", &rec->side[NEW].mail },
+		{ "new-control", &rec->side[NEW].control },
+		{ "new-index", &rec->side[NEW].index },
+	};
+	size_t i;
 
-	if (strcmp(name, "--old") == 0)
-		rec->side[OLD].mail = value;
-	else if (strcmp(name, "--old-control") == 0)
-		rec->side[OLD].control = value;
-	else if (strcmp(name, "--old-index") == 0)
-		rec->side[OLD].index = value;
-	else if (strcmp(name, "--new") == 0)
-		rec->side[NEW].mail = value;
-	else if (strcmp(name, "--new-control") == 0)
-		rec->side[NEW].control = value;
-	else if (strcmp(name, "--new-index") == 0)
-		rec->side[NEW].index = value;
-	else if (strcmp(name, "--state") == 0) {
-		rec->state = state_parse(value);
-		return rec->state != STATE_NONE;
-	} else if (strcmp(name, "--address") == 0) {
-		rec->address = must(talloc_realloc(rec, rec->address,
-		    const char *, (unsigned)a->naddress + 2));
-		record_fold_address(value);
-		rec->address[a->naddress++] = value;
-		rec->address[a->naddress] = NULL;
-	} else
-		return false;
-	return true;
+	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (line_has(line, fields[i].name))
+			*fields[i].field = line_value(line, fields[i].name, 0);
 }
 
-int
-verb_add(struct admin *ad, struct err *err)
+static void
+take_addresses(struct record *rec, const struct line *line)
 {
-	struct adding a = { .naddress = 0 };
-	enum side leads = OLD;
-	const char *home;
-	enum status st;
-	int i;
+	unsigned at = 0, n = 0;
+	const char *word;
+	char *address;
 
-	if (ad->argc < 1 || ad->argc % 2 == 0)
-		return EXIT_USAGE;
-	if (!record_user_valid(ad->argv[0])) {
-		(void)err_set(err, ST_NEVER, "%s: not a user's name", ad->argv[0]);
-		return EXIT_REFUSED;
+	while ((word = line_next(line, "address", &at)) != NULL) {
+		address = must(talloc_strdup(rec, word));
+		record_fold_address(address);
+		rec->address = must(talloc_realloc(rec, rec->address,
+		    const char *, n + 2));
+		rec->address[n++] = address;
+		rec->address[n] = NULL;
 	}
-	a.rec = admin_record(ad->conf, ad->argv[0], &home);
-	for (i = 1; i < ad->argc; i += 2)
-		if (!set_option(&a, ad->argv[i], ad->argv[i + 1]))
-			return EXIT_USAGE;
-	if (a.rec->state == STATE_SETTLE || a.rec->state == STATE_NEW)
-		a.rec->led = a.rec->version;	/* new has been served */
+}
+
+static int
+add(struct admin *ad, struct err *err)
+{
+	const char *user = ad->line.argv[0], *home, *state;
+	enum side leads = OLD;
+	struct record *rec;
+	enum status st;
+
+	if (!record_user_valid(user))
+		return admin_status(err_set(err, ST_NEVER, "%s: not a user's name",
+		    user));
+	rec = admin_record(ad->conf, user, &home);
+	state = line_value(&ad->line, "state", 0);
+	if (state != NULL && !admin_state("--state", state, &rec->state, err))
+		return EXIT_USAGE;
+	take_locations(rec, &ad->line);
+	take_addresses(rec, &ad->line);
+	if (rec->state == STATE_SETTLE || rec->state == STATE_NEW)
+		rec->led = rec->version;	/* new has been served */
 	/* Stored, not left to templates: those may change, mail does not. */
-	st = record_locate(a.rec, ad->conf, home, err);
+	st = record_locate(rec, ad->conf, home, err);
 	if (st == ST_OK)
-		st = admin_check(a.rec, err);
+		st = admin_check(rec, err);
 	if (st == ST_OK)
 		st = leader_default(ad, &leads, err);
 	if (st == ST_OK)
-		st = leader_hides_mail(leads, a.rec, err);
+		st = leader_hides_mail(leads, rec, err);
 	if (st == ST_OK)
-		st = admin_replace(ad, NULL, a.rec, err);
+		st = admin_replace(ad, NULL, rec, err);
 	return admin_status(st);
 }
 
-int
-verb_delete(struct admin *ad, struct err *err)
+static const struct option add_options[] = {
+	{ "state", "STATE", "the state to begin in (old)", 0 },
+	{ "old", "MAILDIR", "the Maildir on the old filer", 0 },
+	{ "old-control", "DIR", "its Dovecot control directory", 0 },
+	{ "old-index", "DIR", "its Dovecot index directory", 0 },
+	{ "new", "MAILDIR", "the Maildir on the new filer", 0 },
+	{ "new-control", "DIR", "its Dovecot control directory", 0 },
+	{ "new-index", "DIR", "its Dovecot index directory", 0 },
+	{ "address", "ADDRESS", "an address of the user; may be given again", 0 },
+	{ NULL, NULL, NULL, 0 },
+};
+
+const struct verb verb_add = {
+	.name = "add", .run = add, .operands = "USER", .min = 1, .max = 1,
+	.does = "Make a record, with the templates' locations where none is named.",
+	.options = add_options,
+};
+
+static int
+delete_one(struct admin *ad, const char *user, void *arg, struct err *err)
 {
 	struct record *was = NULL;
 	enum status st;
 
-	if (ad->argc != 1)
-		return EXIT_USAGE;
-	st = map_get_stored(ad->map, ad->conf, ad->argv[0], &was, err);
+	(void)arg;
+	st = map_get_stored(ad->map, ad->conf, user, &was, err);
 	if (st == ST_NONE)
-		st = err_set(err, ST_NEVER, "%s has no record", ad->argv[0]);
+		st = err_set(err, ST_NEVER, "%s has no record", user);
 	if (st == ST_OK)
 		st = admin_replace(ad, was, NULL, err);
 	return admin_status(st);
 }
 
+static int
+delete(struct admin *ad, struct err *err)
+{
+	return users_each(ad, ad->line.argc, delete_one, NULL, err);
+}
+
+const struct verb verb_delete = {
+	.name = "delete", .run = delete, .operands = "USER...",
+	.max = OPERANDS_ANY, .users = true,
+	.does = "Delete records: the map's default counts for these users then.",
+};

@@ -5,6 +5,8 @@
 #include "admin/context.h"
 
 #include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +24,28 @@ admin_status(enum status st)
 		break;
 	}
 	return EXIT_REFUSED;
+}
+
+int
+admin_usage(struct err *err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	va_end(ap);
+	return EXIT_USAGE;
+}
+
+bool
+admin_state(const char *what, const char *word, enum state *state,
+    struct err *err)
+{
+	*state = state_parse(word);
+	if (*state == STATE_NONE)
+		(void)err_set(err, ST_NEVER, "%s: %s is no state (old, overlap, "
+		    "cutover, settle, new)", what, word);
+	return *state != STATE_NONE;
 }
 
 struct change_by

@@ -5,6 +5,7 @@
 #ifndef ADMIN_CONTEXT_H
 #define ADMIN_CONTEXT_H
 
+#include "admin/options.h"
 #include "maps/map.h"
 
 /* Exit statuses of the command: mailferry(8). */
@@ -17,8 +18,8 @@ struct admin {
 	const char	*why;		/* --why, or "" */
 	bool		 dry_run;
 	bool		 json;
-	int		 argc;		/* the verb's own words */
-	char		**argv;
+	struct line	 line;		/* options, and the verb's operands */
+	unsigned	 shown;		/* records so far: users_separate() */
 };
 
 /*
@@ -33,6 +34,14 @@ void		admin_close(struct admin *ad);
 
 /* The exit status for an outcome. */
 int		admin_status(enum status st);
+
+/* Refuse the line; returns EXIT_USAGE. */
+int		admin_usage(struct err *err, const char *fmt, ...) PRINTF(2, 3);
+
+/* Parse the name of a state; false: err says which there are.  what  the option or
+ * operand that it is the value of. */
+bool		admin_state(const char *what, const char *word,
+		    enum state *state, struct err *err) MUST_CHECK;
 
 /* The person who makes a change now, and the reason (--why); talloc children of
  * ctx. */

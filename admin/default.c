@@ -221,18 +221,19 @@ show(const struct admin *ad, struct record *rec)
 		show_record(rec, time(NULL));
 }
 
-int
-verb_default(struct admin *ad, struct err *err)
+static int
+run(struct admin *ad, struct err *err)
 {
 	struct record *was = NULL;
 	enum state to = STATE_NONE;
 	enum status st;
 
-	if (ad->argc == 1)
-		to = state_parse(ad->argv[0]);
-	if (ad->argc > 1 || (ad->argc == 1 && to != STATE_OLD &&
-	    to != STATE_NEW))
-		return EXIT_USAGE;
+	if (ad->line.argc == 1) {
+		to = state_parse(ad->line.argv[0]);
+		if (to != STATE_OLD && to != STATE_NEW)
+			return admin_usage(err, "the default cannot be %s (old, "
+			    "new)", ad->line.argv[0]);
+	}
 	st = map_get_stored(ad->map, ad->conf, RECORD_DEFAULT, &was, err);
 	if (st != ST_OK && st != ST_NONE)
 		return admin_status(st);
@@ -244,3 +245,8 @@ verb_default(struct admin *ad, struct err *err)
 		return EXIT_DONE;
 	return admin_status(change(ad, was, to, err));
 }
+
+const struct verb verb_default = {
+	.name = "default", .run = run, .operands = "[old | new]", .max = 1,
+	.does = "Show or change what users without a record have.",
+};

@@ -9,6 +9,7 @@
 #include "admin/pending.h"
 #include "admin/record_json.h"
 #include "admin/times.h"
+#include "admin/users.h"
 #include "admin/verbs.h"
 #include "maps/route.h"
 #include "maps/transition.h"
@@ -220,8 +221,8 @@ explain(struct admin *ad, const struct record *rec, time_t now)
 	return obj;
 }
 
-int
-verb_explain(struct admin *ad, struct err *err)
+static int
+explain_one(struct admin *ad, const char *word, void *arg, struct err *err)
 {
 	struct record *rec = NULL;
 	char *user = NULL;
@@ -229,13 +230,13 @@ verb_explain(struct admin *ad, struct err *err)
 	json_t *obj, *line;
 	size_t i;
 
-	if (ad->argc != 1)
-		return EXIT_USAGE;
-	st = find_user(ad, ad->argv[0], &user, err);
+	(void)arg;
+	st = find_user(ad, word, &user, err);
 	if (st == ST_OK)
 		st = admin_get(ad, user, &rec, err);
 	if (st != ST_OK)
 		return admin_status(st);
+	users_separate(ad);
 	obj = explain(ad, rec, time(NULL));
 	if (ad->json) {
 		json_print(stdout, obj);
@@ -246,3 +247,16 @@ verb_explain(struct admin *ad, struct err *err)
 	json_decref(obj);
 	return EXIT_DONE;
 }
+
+static int
+run(struct admin *ad, struct err *err)
+{
+	return users_each(ad, ad->line.argc, explain_one, NULL, err);
+}
+
+const struct verb verb_explain = {
+	.name = "explain", .run = run, .operands = "USER|ADDRESS...",
+	.max = OPERANDS_ANY, .users = true,
+	.does = "Say in plain words where a user's mail goes now, and why, and which "
+	    "steps are\nlegal next.",
+};

@@ -111,23 +111,6 @@ export_to(struct admin *ad, struct exporting *ex, const char *file,
 	return st;
 }
 
-/* `--map-entry DN` is taken out of the words. */
-static const char *
-take_map_entry(struct admin *ad)
-{
-	const char *dn = NULL;
-	int i, n = 0;
-
-	for (i = 0; i < ad->argc; i++) {
-		if (strcmp(ad->argv[i], "--map-entry") == 0 && i + 1 < ad->argc)
-			dn = ad->argv[++i];
-		else
-			ad->argv[n++] = ad->argv[i];
-	}
-	ad->argc = n;
-	return dn;
-}
-
 /* Below which entry: as told, else where the present map is. */
 static enum status
 find_map_entry(struct admin *ad, struct exporting *ex, struct err *err)
@@ -146,53 +129,38 @@ find_map_entry(struct admin *ad, struct exporting *ex, struct err *err)
 	return st;
 }
 
-static bool
-parse_format(const char *name, enum format *format, const struct table **table)
+static int
+run(struct admin *ad, struct err *err)
 {
-	*table = table_find(name);
-	if (*table != NULL)
-		return true;
-	return rows_format(name, format);
-}
-
-/* `--format F`, and else the name's ending; *file NULL where there is none. */
-static bool
-parse_words(const struct admin *ad, enum format *format,
-    const struct table **table, const char **file)
-{
-	int i = 0;
-
-	*format = FORMAT_JSONL;
-	*file = NULL;
-	if (ad->argc >= 2 && strcmp(ad->argv[0], "--format") == 0) {
-		if (!parse_format(ad->argv[1], format, table))
-			return false;
-		i = 2;
-	}
-	if (i < ad->argc)
-		*file = ad->argv[i++];
-	if (ad->argc >= i + 2 && strcmp(ad->argv[i], "--format") == 0) {
-		if (!parse_format(ad->argv[i + 1], format, table))
-			return false;
-		i += 2;
-	} else if (*file != NULL && i == 1 && strlen(*file) > 4 &&
-	    strcmp(*file + strlen(*file) - 4, ".csv") == 0)
-		*format = FORMAT_CSV;
-	return i == ad->argc;
-}
-
-int
-verb_export(struct admin *ad, struct err *err)
-{
-	struct exporting ex = { .out = stdout, .map_entry = take_map_entry(ad) };
-	const char *file;
+	const char *file = ad->line.argv[0];
+	const char *name = line_value(&ad->line, "format", 0);
+	struct exporting ex = { .out = stdout,
+	    .format = file == NULL ? FORMAT_JSONL : rows_format_of(file),
+	    .map_entry = line_value(&ad->line, "map-entry", 0) };
 	enum status st;
 
-	if (!parse_words(ad, &ex.format, &ex.table, &file))
-		return EXIT_USAGE;
+	if (name != NULL) {
+		ex.table = table_find(name);
+		if (ex.table == NULL && !rows_format(name, &ex.format))
+			return admin_usage(err, "--format: %s is not known (jsonl, "
+			    "csv, ldif, transport, access, passwd-file)", name);
+	}
 	st = find_map_entry(ad, &ex, err);
 	if (st != ST_OK)
 		return admin_status(st);
 	return admin_status(file == NULL || strcmp(file, "-") == 0 ?
 	    export(ad, &ex, err) : export_to(ad, &ex, file, err));
 }
+
+static const struct option export_options[] = {
+	{ "format", "FORMAT", "jsonl, csv, ldif, transport, access or passwd-file",
+	    0 },
+	{ "map-entry", "DN", "of LDIF: the entry below which it goes", 0 },
+	{ NULL, NULL, NULL, 0 },
+};
+
+const struct verb verb_export = {
+	.name = "export", .run = run, .operands = "[FILE]", .max = 1,
+	.options = export_options,
+	.does = "Write all records, or a table made of them.",
+};

@@ -265,41 +265,31 @@ import(struct importing *im, enum format format, struct err *err)
 	return st;
 }
 
-/* `--format F`, and else the name's ending; *file NULL where there is none. */
-static bool
-parse_words(const struct admin *ad, enum format *format, const char **file)
+static int
+run(struct admin *ad, struct err *err)
 {
-	int i = 0;
+	struct importing im = { .ad = ad, .file = ad->line.argv[0],
+	    .st = ST_OK };
+	const char *name = line_value(&ad->line, "format", 0);
+	enum format format = rows_format_of(im.file);
 
-	*format = FORMAT_JSONL;
-	*file = NULL;
-	if (ad->argc >= 2 && strcmp(ad->argv[0], "--format") == 0) {
-		if (!rows_format(ad->argv[1], format))
-			return false;
-		i = 2;
-	}
-	if (i < ad->argc)
-		*file = ad->argv[i++];
-	if (ad->argc >= i + 2 && strcmp(ad->argv[i], "--format") == 0) {
-		if (!rows_format(ad->argv[i + 1], format))
-			return false;
-		i += 2;
-	} else if (*file != NULL && i == 1 && strlen(*file) > 4 &&
-	    strcmp(*file + strlen(*file) - 4, ".csv") == 0)
-		*format = FORMAT_CSV;
-	return i == ad->argc;
-}
-
-int
-verb_import(struct admin *ad, struct err *err)
-{
-	struct importing im = { .ad = ad, .st = ST_OK };
-	enum format format;
-
-	if (!parse_words(ad, &format, &im.file) || im.file == NULL ||
-	    format == FORMAT_LDIF)
-		return EXIT_USAGE;
+	if (name != NULL && (!rows_format(name, &format) ||
+	    format == FORMAT_LDIF))
+		return admin_usage(err, "--format: %s cannot be imported (jsonl, "
+		    "csv)", name);
 	im.by = admin_by(ad->conf, ad);
 	im.terminal = isatty(STDERR_FILENO) == 1;
 	return admin_status(import(&im, format, err));
 }
+
+static const struct option import_options[] = {
+	{ "format", "FORMAT", "jsonl or csv; else as the file's name ends", 0 },
+	{ NULL, NULL, NULL, 0 },
+};
+
+const struct verb verb_import = {
+	.name = "import", .run = run, .operands = "FILE", .min = 1, .max = 1,
+	.options = import_options,
+	.does = "Make the records what the lines of a file say; all of them, or "
+	    "none.\n`-' is the standard input.",
+};

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "admin/lint.h"
+#include "admin/users.h"
 #include "admin/verbs.h"
 #include "maps/base/path.h"
 
@@ -157,30 +158,37 @@ summary_json(struct total *t)
 	json_decref(all);
 }
 
-int
-verb_lint(struct admin *ad, struct err *err)
+static int
+lint_one(struct admin *ad, const char *word, void *arg, struct err *err)
 {
-	struct total t = { .users = 0 };
-	enum status st = ST_OK;
-	int i;
+	return admin_status(one(ad, word, arg, err));
+}
 
-	if (ad->argc == 0)
-		return EXIT_USAGE;
-	t.files = must(json_array());
-	t.programs = must(json_object());
-	for (i = 0; i < ad->argc && st == ST_OK; i++)
-		st = one(ad, ad->argv[i], &t, err);
+static int
+run(struct admin *ad, struct err *err)
+{
+	struct total t = { .files = must(json_array()),
+	    .programs = must(json_object()) };
+	int rc = users_each(ad, ad->line.argc, lint_one, &t, err);
+
+	if (rc == EXIT_USAGE)
+		goto out;
 	if (ad->json)
 		summary_json(&t);
 	else
 		summary(&t);
+	if (rc == EXIT_DONE && t.count[LINT_ERROR] + t.count[LINT_MANUAL] > 0)
+		rc = admin_status(err_set(err, ST_NEVER, "%u errors, %u things to "
+		    "look at", t.count[LINT_ERROR], t.count[LINT_MANUAL]));
+out:
 	json_decref(t.files);
 	json_decref(t.programs);
-	if (st != ST_OK)
-		return admin_status(st);
-	if (t.count[LINT_ERROR] + t.count[LINT_MANUAL] == 0)
-		return EXIT_DONE;
-	(void)err_set(err, ST_NEVER, "%u errors, %u things to look at",
-	    t.count[LINT_ERROR], t.count[LINT_MANUAL]);
-	return EXIT_REFUSED;
+	return rc;
 }
+
+const struct verb verb_lint = {
+	.name = "lint", .run = run, .operands = "USER|FILE...",
+	.max = OPERANDS_ANY, .users = true,
+	.does = "Read rc files without running them, and say what cannot follow a "
+	    "move.",
+};

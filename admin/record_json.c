@@ -149,6 +149,17 @@ change_json(const struct change *ch)
 	return obj;
 }
 
+char *
+json_line(TALLOC_CTX *ctx, json_t *json)
+{
+	char *text = must(json_dumps(json, JSON_COMPACT));
+	char *line = must(talloc_strdup(ctx, text));
+
+	free(text);
+	json_decref(json);
+	return line;
+}
+
 void
 json_print(FILE *out, json_t *json)
 {

@@ -24,6 +24,9 @@ json_t	       *record_json_shown(const struct record *rec, time_t now);
 /* A change: `seq`, `user`, `by`, `at`, `why`, `was` and `is`. */
 json_t	       *change_json(const struct change *ch);
 
+/* Its one line, without LF, as a talloc child of ctx; the reference is given back. */
+char	       *json_line(TALLOC_CTX *ctx, json_t *json);
+
 /* Print in one line and give the reference back. */
 void		json_print(FILE *out, json_t *json);
 

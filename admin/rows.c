@@ -30,6 +30,15 @@ rows_format(const char *name, enum format *format)
 	return *format != FORMAT_JSONL || strcmp(name, "jsonl") == 0;
 }
 
+enum format
+rows_format_of(const char *file)
+{
+	size_t len = strlen(file);
+
+	return len > 4 && strcmp(file + len - 4, ".csv") == 0 ? FORMAT_CSV :
+	    FORMAT_JSONL;
+}
+
 void
 rows_put_csv(FILE *out, const char *text)
 {

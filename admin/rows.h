@@ -16,6 +16,9 @@ enum format { FORMAT_JSONL, FORMAT_CSV, FORMAT_LDIF };
 /* "jsonl", "csv", "ldif" (for export only); false for any other word. */
 bool		rows_format(const char *name, enum format *format);
 
+/* By the file's name: CSV where it ends in `.csv`, else JSON Lines. */
+enum format	rows_format_of(const char *file);
+
 /*
  * One line's object, borrowed until the function returns; line counts from 1.  In
  * CSV an empty field is not there, and every value is a string.  ST_OK: go on.

@@ -10,8 +10,12 @@
 
 #include "admin/record_json.h"
 #include "admin/times.h"
+#include "admin/users.h"
 #include "admin/verbs.h"
 #include "maps/route.h"
+
+#define HISTORY_LIMIT	1000
+#define HISTORY_MAX	1000000000
 
 static void
 put(const char *key, const char *value)
@@ -58,58 +62,100 @@ show_record(const struct record *rec, time_t now)
 	talloc_free(ctx);
 }
 
-int
-verb_show(struct admin *ad, struct err *err)
+static int
+show_one(struct admin *ad, const char *user, void *arg, struct err *err)
 {
 	struct record *rec;
 	enum status st;
 
-	if (ad->argc != 1)
-		return EXIT_USAGE;
-	st = admin_get(ad, ad->argv[0], &rec, err);
-	if (st == ST_OK && ad->json)
+	(void)arg;
+	st = admin_get(ad, user, &rec, err);
+	if (st != ST_OK)
+		return admin_status(st);
+	users_separate(ad);
+	if (ad->json)
 		json_print(stdout, record_json_shown(rec, time(NULL)));
-	else if (st == ST_OK)
+	else
 		show_record(rec, time(NULL));
-	return admin_status(st);
+	return EXIT_DONE;
 }
+
+static int
+show(struct admin *ad, struct err *err)
+{
+	return users_each(ad, ad->line.argc, show_one, NULL, err);
+}
+
+const struct verb verb_show = {
+	.name = "show", .run = show, .operands = "USER...", .max = OPERANDS_ANY,
+	.users = true,
+	.does = "Print records, or what the map's default makes of a user.",
+};
 
 struct listing {
 	const struct admin	*ad;
 	enum state		 only;	/* STATE_NONE: all */
+	struct listed {
+		const char	*user, *line;	/* children of the array */
+	}			*row;
+	unsigned		 n;
 };
 
 static enum status
 list_one(const struct record *rec, void *arg, struct err *err)
 {
-	const struct listing *l = arg;
+	struct listing *l = arg;
 	time_t now = time(NULL);
+	enum state state = route_effective(rec, now);
+	struct listed *row;
 
 	(void)err;
-	if (l->only != STATE_NONE && route_effective(rec, now) != l->only)
+	if (l->only != STATE_NONE && state != l->only)
 		return ST_OK;
-	if (l->ad->json)
-		json_print(stdout, record_json_shown(rec, now));
-	else
-		(void)printf("%s %s %s %llu\n", rec->user,
-		    state_name(route_effective(rec, now)),
-		    side_name(record_leader(rec)),
-		    (unsigned long long)rec->version);
+	l->row = must(talloc_realloc(l->ad->conf, l->row, struct listed,
+	    l->n + 1));
+	row = &l->row[l->n++];
+	row->user = must(talloc_strdup(l->row, rec->user));
+	row->line = l->ad->json ? json_line(l->row, record_json_shown(rec, now)) :
+	    must(talloc_asprintf(l->row, "%s %s %s %llu", rec->user,
+	    state_name(state), side_name(record_leader(rec)),
+	    (unsigned long long)rec->version));
 	return ST_OK;
 }
 
-/* USER EFFECTIVE LEADER VERSION, a line each. */
-int
-verb_list(struct admin *ad, struct err *err)
+static int
+compare_rows(const void *a, const void *b)
 {
-	struct listing l = { ad, STATE_NONE };
+	const struct listed *x = a, *y = b;
 
-	if (ad->argc > 1)
-		return EXIT_USAGE;
-	if (ad->argc == 1 && (l.only = state_parse(ad->argv[0])) == STATE_NONE)
-		return EXIT_USAGE;
-	return admin_status(map_each(ad->map, list_one, &l, err));
+	return strcmp(x->user, y->user);
 }
+
+static int
+list(struct admin *ad, struct err *err)
+{
+	struct listing l = { ad, STATE_NONE, NULL, 0 };
+	enum status st;
+	unsigned i;
+
+	if (ad->line.argc == 1 &&
+	    !admin_state("list", ad->line.argv[0], &l.only, err))
+		return EXIT_USAGE;
+	st = map_each(ad->map, list_one, &l, err);
+	if (st != ST_OK)
+		return admin_status(st);
+	qsort(l.row, l.n, sizeof(*l.row), compare_rows);
+	for (i = 0; i < l.n; i++)
+		(void)printf("%s\n", l.row[i].line);
+	talloc_free(l.row);
+	return EXIT_DONE;
+}
+
+const struct verb verb_list = {
+	.name = "list", .run = list, .operands = "[STATE]", .max = 1,
+	.does = "Print a line for each record, sorted: user, effective state, leader, "
+	    "version.",
+};
 
 static enum status
 show_change(const struct change *ch, void *arg, struct err *err)
@@ -131,28 +177,44 @@ show_change(const struct change *ch, void *arg, struct err *err)
 	return ST_OK;
 }
 
-/* The default's are kept under a name that no shell should have to quote. */
+/* The user whose changes are wanted, NULL: everybody.  The default's are kept under
+ * a name that no shell should have to quote. */
 static const char *
-whose(struct admin *ad, int i)
+whose(const struct admin *ad)
 {
-	return ad->argc == i ? NULL : strcmp(ad->argv[i], "default") == 0 ?
-	    RECORD_DEFAULT : ad->argv[i];
+	return ad->line.argc == 0 ? NULL :
+	    strcmp(ad->line.argv[0], "default") == 0 ? RECORD_DEFAULT :
+	    ad->line.argv[0];
 }
 
-int
-verb_history(struct admin *ad, struct err *err)
+static int
+history(struct admin *ad, struct err *err)
 {
-	int limit = 1000, i = 0;
+	const char *text = line_value(&ad->line, "limit", 0);
+	long limit = HISTORY_LIMIT;
+	char *end;
 
-	if (ad->argc >= 2 && strcmp(ad->argv[0], "--limit") == 0) {
-		limit = atoi(ad->argv[1]);
-		i = 2;
+	if (text != NULL) {
+		limit = strtol(text, &end, 10);
+		if (end == text || *end != '\0' || limit < 1 ||
+		    limit > HISTORY_MAX)
+			return admin_usage(err, "--limit: %s is no number from 1 "
+			    "to %d", text, HISTORY_MAX);
 	}
-	if (ad->argc > i + 1 || limit < 1)
-		return EXIT_USAGE;
-	return admin_status(map_history(ad->map, whose(ad, i), limit,
+	return admin_status(map_history(ad->map, whose(ad), (int)limit,
 	    show_change, ad, err));
 }
+
+static const struct option history_options[] = {
+	{ "limit", "N", "at most so many changes (1000)", 0 },
+	{ NULL, NULL, NULL, 0 },
+};
+
+const struct verb verb_history = {
+	.name = "history", .run = history, .operands = "[USER | default]",
+	.max = 1, .options = history_options,
+	.does = "Print the changes of the map, the latest first.",
+};
 
 struct watching {
 	struct admin	*ad;
@@ -172,13 +234,15 @@ watch_change(const struct change *ch, void *arg, struct err *err)
 	return fflush(stdout) == 0 ? st : ST_NONE;	/* nobody reads */
 }
 
-int
-verb_watch(struct admin *ad, struct err *err)
+static int
+watch(struct admin *ad, struct err *err)
 {
-	struct watching w = { ad, NULL };
+	struct watching w = { ad, whose(ad) };
 
-	if (ad->argc > 1)
-		return EXIT_USAGE;
-	w.user = whose(ad, 0);
 	return admin_status(map_watch(ad->map, watch_change, &w, err));
 }
+
+const struct verb verb_watch = {
+	.name = "watch", .run = watch, .operands = "[USER | default]", .max = 1,
+	.does = "Print each change of the map as it happens, until interrupted.",
+};

@@ -132,17 +132,15 @@ print_census(const struct admin *ad, const struct census *c, enum state dflt)
 		print_window(json_array_get(c->window, i));
 }
 
-int
-verb_status(struct admin *ad, struct err *err)
+static int
+run(struct admin *ad, struct err *err)
 {
 	struct census c = { .now = time(NULL) };
 	struct record *dflt = NULL;
 	enum status st;
 
-	if (ad->argc == 1 && strcmp(ad->argv[0], "--metrics") == 0)
+	if (line_has(&ad->line, "metrics"))
 		return admin_status(print_numbers(ad, err));
-	if (ad->argc != 0)
-		return EXIT_USAGE;
 	c.window = must(json_array());
 	st = map_get_stored(ad->map, ad->conf, RECORD_DEFAULT, &dflt, err);
 	if (st == ST_OK || st == ST_NONE)
@@ -152,3 +150,15 @@ verb_status(struct admin *ad, struct err *err)
 	json_decref(c.window);
 	return admin_status(st);
 }
+
+static const struct option status_options[] = {
+	{ "metrics", NULL, "the numbers of mailferry-mapd, as Prometheus reads them",
+	    0 },
+	{ NULL, NULL, NULL, 0 },
+};
+
+const struct verb verb_status = {
+	.name = "status", .run = run, .operands = "", .options = status_options,
+	.does = "Print how many users are in each state, and whose windows are open "
+	    "or planned.",
+};

@@ -7,6 +7,7 @@
 #include "admin/leader.h"
 #include "admin/replace.h"
 #include "admin/step.h"
+#include "admin/users.h"
 #include "admin/verbs.h"
 
 struct last {				/* the user's latest change */
@@ -88,17 +89,28 @@ undo(struct admin *ad, const char *user, const struct last *l, struct err *err)
 	return admin_status(st);
 }
 
-int
-verb_undo(struct admin *ad, struct err *err)
+static int
+undo_one(struct admin *ad, const char *user, void *arg, struct err *err)
 {
 	struct last l = { .ctx = ad->conf };
 	enum status st;
 
-	if (ad->argc != 1)
-		return EXIT_USAGE;
-	st = map_history(ad->map, ad->argv[0], 1, take_last, &l, err);
+	(void)arg;
+	st = map_history(ad->map, user, 1, take_last, &l, err);
 	if (st == ST_OK && !l.any)
 		st = err_set(err, ST_NEVER, "%s has no history to go back in",
-		    ad->argv[0]);
-	return st == ST_OK ? undo(ad, ad->argv[0], &l, err) : admin_status(st);
+		    user);
+	return st == ST_OK ? undo(ad, user, &l, err) : admin_status(st);
 }
+
+static int
+run(struct admin *ad, struct err *err)
+{
+	return users_each(ad, ad->line.argc, undo_one, NULL, err);
+}
+
+const struct verb verb_undo = {
+	.name = "undo", .run = run, .operands = "USER...", .max = OPERANDS_ANY,
+	.users = true,
+	.does = "Take the last change of a record back, by a legal step.",
+};

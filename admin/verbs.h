@@ -7,12 +7,24 @@
 
 #include "admin/context.h"
 
-/* Do it: an exit status; err is written with EXIT_REFUSED and EXIT_LATER. */
-typedef int verb_fn(struct admin *, struct err *err);
+#define OPERANDS_ANY	1000000
 
-verb_fn		verb_add, verb_show, verb_list, verb_step, verb_delete,
-		verb_history, verb_watch, verb_default, verb_undo, verb_import,
-		verb_export, verb_explain, verb_doctor, verb_status,
-		verb_lint;
+/* A verb; one of each in the file that does its work, all of them in main.c. */
+struct verb {
+	const char	*name;
+	/* Do it: an exit status; err is written unless it is EXIT_DONE, and left
+	 * empty by users_each(). */
+	int		(*run)(struct admin *, struct err *err);
+	const char	*operands;	/* for the usage line: "USER... STATE" */
+	int		 min, max;	/* how many of them; of USER... none count */
+	bool		 users;		/* USER...: see users.h */
+	const char	*does;		/* for --help, in lines of 80 columns */
+	const struct option *options;	/* its own; NULL: none */
+};
+
+extern const struct verb verb_add, verb_show, verb_list, verb_step, verb_undo,
+		verb_delete, verb_default, verb_import, verb_export,
+		verb_history, verb_watch, verb_explain, verb_status,
+		verb_doctor, verb_lint;
 
 #endif

@@ -2,8 +2,6 @@
 /*
  * doctor.c - mailferry doctor: what an admin may get wrong, each with its mend
  */
-#include <string.h>
-
 #include "admin/doctor/dovecot.h"
 #include "admin/doctor/filers.h"
 #include "admin/doctor/host.h"
@@ -11,26 +9,6 @@
 #include "admin/doctor/strangers.h"
 #include "admin/record_json.h"
 #include "admin/verbs.h"
-
-static bool
-read_words(struct doctor *d, bool *init)
-{
-	int i;
-
-	for (i = 0; i < d->ad->argc; i++) {
-		if (strcmp(d->ad->argv[i], "--init") == 0)
-			*init = true;
-		else if (strcmp(d->ad->argv[i], "--postfix") == 0 &&
-		    i + 1 < d->ad->argc)
-			d->postfix = d->ad->argv[++i];
-		else if (strcmp(d->ad->argv[i], "--dovecot") == 0 &&
-		    i + 1 < d->ad->argc)
-			d->dovecot = d->ad->argv[++i];
-		else
-			return false;
-	}
-	return true;
-}
 
 static void
 look_at_everything(struct doctor *d)
@@ -43,15 +21,15 @@ look_at_everything(struct doctor *d)
 	doctor_strangers(d);
 }
 
-int
-verb_doctor(struct admin *ad, struct err *err)
+static int
+run(struct admin *ad, struct err *err)
 {
-	struct doctor d = { .ad = ad };
+	struct doctor d = { .ad = ad,
+	    .postfix = line_value(&ad->line, "postfix", 0),
+	    .dovecot = line_value(&ad->line, "dovecot", 0) };
+	bool init = line_has(&ad->line, "init");
 	enum status st = ST_OK;
-	bool init = false;
 
-	if (!read_words(&d, &init))
-		return EXIT_USAGE;
 	d.findings = must(json_array());
 	if (init)
 		st = doctor_init(&d, err);
@@ -67,3 +45,16 @@ verb_doctor(struct admin *ad, struct err *err)
 		st = err_set(err, ST_NEVER, "%s", d.bad);
 	return admin_status(st);
 }
+
+static const struct option doctor_options[] = {
+	{ "init", NULL, "make the marker in the root of each filer", 0 },
+	{ "postfix", "DIR", "where main.cf is, if not where postconf looks", 0 },
+	{ "dovecot", "FILE", "Dovecot's main configuration file", 0 },
+	{ NULL, NULL, NULL, 0 },
+};
+
+const struct verb verb_doctor = {
+	.name = "doctor", .run = run, .operands = "", .options = doctor_options,
+	.does = "Look at everything that an admin may get wrong, and say how to mend "
+	    "it.",
+};

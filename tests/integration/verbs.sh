@@ -50,7 +50,7 @@ ok $? "doctor --init makes them, and once more"
 mailferry add alice --address Alice@x.test && mailferry show --json alice &&
 	json 'o["user"] == "alice" and o["state"] == "old" and o["leader"] == "old" and o["version"] == 1 and o["old"].endswith("/old/alice/Maildir")'
 ok $? "show --json"
-fails 1 add 'a/b' && fails 2 add alice --state nowhere && fails 1 add -- && fails 1 add alice && says changed ||
+fails 1 add 'a/b' && fails 2 add alice --state nowhere && fails 2 add -- && fails 1 add -- -x && fails 1 add alice && says changed ||
 	fails 75 add alice
 ok $? "add: bad names, and a user who is there"
 mailferry step alice overlap --why 'a test' && mailferry history --json alice &&
