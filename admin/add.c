@@ -2,6 +2,7 @@
 /*
  * add.c - add, delete: a record begins and ends
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "admin/leader.h"
@@ -51,6 +52,7 @@ static int
 add(struct admin *ad, struct err *err)
 {
 	const char *user = ad->line.argv[0], *home, *state;
+	unsigned long forced = 0;
 	enum side leads = OLD;
 	struct record *rec;
 	enum status st;
@@ -73,7 +75,11 @@ add(struct admin *ad, struct err *err)
 	if (st == ST_OK)
 		st = leader_default(ad, &leads, err);
 	if (st == ST_OK)
-		st = leader_hides_mail(leads, rec, err);
+		st = leader_check(ad, leads, rec, &forced, err);
+	if (st == ST_OK && forced > 0)
+		(void)fprintf(stderr, "mailferry: %s: %s leads, as --force says, "
+		    "and mail lies in %s\n", user, side_name(record_leader(rec)),
+		    rec->side[leads].mail);
 	if (st == ST_OK)
 		st = admin_replace(ad, NULL, rec, err);
 	return admin_status(st);
@@ -88,6 +94,7 @@ static const struct option add_options[] = {
 	{ "new-control", "DIR", "its Dovecot control directory", 0 },
 	{ "new-index", "DIR", "its Dovecot index directory", 0 },
 	{ "address", "ADDRESS", "an address of the user; may be given again", 0 },
+	{ "force", NULL, "the named state is right, whatever mail lies elsewhere", 0 },
 	{ NULL, NULL, NULL, 0 },
 };
 

@@ -29,6 +29,7 @@ struct importing {
 	struct change_by by;
 	bool		 terminal;	/* somebody watches: show progress */
 	unsigned long	 added, changed, same, wrong;
+	unsigned long	 forced;	/* leaders that --force alone allowed */
 	enum status	 st;		/* the worst of the lines that were wrong */
 	/* Users in another state than before: they get their barrier. */
 	char		**stepped;
@@ -124,9 +125,14 @@ make_record(struct importing *im, json_t *obj, TALLOC_CTX *ctx,
 		st = take_version(obj, was, *is, err);
 	if (st == ST_OK)
 		st = admin_check(*is, err);
-	/* One that has led before was exported: it knows where its mail is. */
-	if (st == ST_OK && was == NULL && json_object_get(obj, "led") == NULL)
-		st = leader_hides_mail(im->leads, *is, err);
+	if (st == ST_OK && was == NULL)
+		st = leader_check(im->ad, im->leads, *is, &im->forced, err);
+	if (st == ST_OK && was != NULL &&
+	    record_leader(was) != record_leader(*is))
+		st = err_set(err, ST_NEVER, "%s: that would change who leads, from "
+		    "%s to %s: use `mailferry move` or `mailferry step`", user,
+		    side_name(record_leader(was)),
+		    side_name(record_leader(*is)));
 	return st;
 }
 
@@ -210,7 +216,7 @@ static enum status
 wait_for_stepped(struct importing *im, struct err *err)
 {
 	struct record *rec;
-	const struct step quiet = { .progress = NULL };
+	const struct step quiet = { .without = SIDE_NONE };
 	enum status st = ST_OK, one;
 	unsigned i;
 
@@ -234,6 +240,10 @@ summary(const struct importing *im)
 	(void)printf("%lu %s, %lu %s, %lu the same\n", im->added,
 	    im->ad->dry_run ? "would be added" : ADDED, im->changed,
 	    im->ad->dry_run ? "would be changed" : "changed", im->same);
+	if (im->forced > 0)
+		(void)fprintf(stderr, "mailferry: %lu of them lead%s where the "
+		    "default does not, as --force says, and have mail on the other "
+		    "side\n", im->forced, im->forced == 1 ? "s" : "");
 }
 
 static enum status
@@ -284,6 +294,8 @@ run(struct admin *ad, struct err *err)
 
 static const struct option import_options[] = {
 	{ "format", "FORMAT", "jsonl or csv; else as the file's name ends", 0 },
+	{ "force", NULL, "the leaders of new records are right: they come from "
+	    "another map", 0 },
 	{ NULL, NULL, NULL, 0 },
 };
 

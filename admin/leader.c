@@ -34,14 +34,19 @@ leader_default(struct admin *ad, enum side *side, struct err *err)
 }
 
 enum status
-leader_hides_mail(enum side leads, const struct record *rec, struct err *err)
+leader_check(struct admin *ad, enum side leads, const struct record *rec,
+    unsigned long *forced, struct err *err)
 {
-	enum side side = record_leader(rec), other = side == OLD ? NEW : OLD;
+	enum side side = record_leader(rec);
 
-	if (leads == side || !leader_has_mail(&rec->side[other]) ||
-	    leader_has_mail(&rec->side[side]))
+	if (leads == side || !leader_has_mail(&rec->side[leads]))
 		return ST_OK;
-	return err_set(err, ST_NEVER, "%s has mail in %s and none in %s, which "
-	    "would lead: use `mailferry move` or `mailferry rollback`", rec->user,
-	    rec->side[other].mail, rec->side[side].mail);
+	if (line_has(&ad->line, "force")) {
+		++*forced;
+		return ST_OK;
+	}
+	return err_set(err, ST_NEVER, "%s has mail in %s, and %s would lead: use "
+	    "`mailferry move` or `mailferry rollback` (--force: the record is "
+	    "right, it comes from another map)", rec->user,
+	    rec->side[leads].mail, side_name(side));
 }

@@ -15,13 +15,17 @@ enum status	leader_default(struct admin *ad, enum side *side,
 		    struct err *err) MUST_CHECK;
 
 /*
- * Would a new record hide mail?  Mail lies on the side that leads by the default,
- * and none on the record's leader.
+ * May a new record have this leader?  A leader changes by a hand-over only, which
+ * hides no mail: where it is not the default's, the side that leads by the default
+ * must have no mail.  --force overrides that.
  *
  * leads   leader_default()
- * ST_NEVER  it would.
+ * rec     located.
+ * forced  one more if --force alone made the answer ST_OK: the caller says so.
+ * ST_NEVER  it may not: err names both sides.
  */
-enum status	leader_hides_mail(enum side leads, const struct record *rec,
+enum status	leader_check(struct admin *ad, enum side leads,
+		    const struct record *rec, unsigned long *forced,
 		    struct err *err) MUST_CHECK;
 
 #endif

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * step.c - one step of a user: hand over, swap, wait
+ * step.c - one step of a user: compare, hand over, swap, wait
  */
 #include "admin/step.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "admin/alone.h"
+#include "admin/rights.h"
 #include "lda/store/barrier.h"
 #include "maps/transition.h"
 
@@ -57,14 +61,26 @@ hand_over(const struct admin *ad, struct record *was, struct record *is,
 }
 
 static void
-announce(const struct step *s, const char *text)
+progress(const struct step *s, const char *text)
 {
 	if (s->progress != NULL)
 		s->progress(text, s->arg);
 }
 
-enum status
-step_wait(struct admin *ad, struct record *rec, const struct step *s,
+/* The record without the side that is not to be touched; a talloc child of it. */
+static struct record *
+reachable(struct record *rec, const struct step *s)
+{
+	struct record *copy = record_copy(rec, rec);
+
+	if (s->without != SIDE_NONE)
+		copy->side[s->without] = (struct location){ NULL, NULL, NULL };
+	return copy;
+}
+
+/* Whoever delivers by a former state has each mailbox's lock now, or never. */
+static enum status
+pass_barrier(struct admin *ad, struct record *rec, const struct step *s,
     struct err *err)
 {
 	struct floor *floors;
@@ -73,15 +89,126 @@ step_wait(struct admin *ad, struct record *rec, const struct step *s,
 	size_t n;
 	long uid;
 
-	announce(s, "deliveries by the former state");
+	progress(s, "deliveries by the former state");
 	home = admin_home(rec, rec->user, &uid);
 	st = record_locate(rec, ad->conf, home, err);
 	if (st == ST_OK)
-		st = barrier(rec, rec, ad->conf, SIDE_NONE, NULL, &floors, &n,
-		    err);
+		st = barrier(rec, reachable(rec, s), ad->conf, SIDE_NONE, NULL,
+		    &floors, &n, err);
+	progress(s, NULL);
 	return st == ST_OK ? st : err_wrap(err, ST_AGAIN, "%s is in %s, but a "
 	    "delivery by its former state may be under way; run the same step "
 	    "again", rec->user, state_name(rec->state));
+}
+
+/* A delivery that hangs on a dead side ends at its deadline: until that has passed
+ * since then. */
+static void
+wait_out(const struct admin *ad, time_t since, const struct step *s)
+{
+	int seconds = ad->conf->deadline + ad->conf->skew;
+	time_t end = since + seconds, now = time(NULL);
+	char text[120];
+
+	if (now < since)		/* another host's clock */
+		end = now + seconds;
+	(void)snprintf(text, sizeof(text), "%lld seconds, until deliveries that "
+	    "hang on the %s side have ended (deadline + skew)",
+	    (long long)(end - now), side_name(s->without));
+	progress(s, text);
+	while (time(NULL) < end)
+		(void)sleep(1);
+	progress(s, NULL);
+}
+
+enum status
+step_wait(struct admin *ad, struct record *rec, const struct step *s,
+    struct err *err)
+{
+	time_t now = time(NULL);
+	enum status st;
+
+	st = pass_barrier(ad, rec, s, err);
+	if (st == ST_OK && s->without != SIDE_NONE)
+		wait_out(ad, now, s);
+	return st;
+}
+
+/* Can the hand-over be made inside the window?  It waits first. */
+static enum status
+has_time(const struct admin *ad, const struct record *was, struct err *err)
+{
+	int seconds = ad->conf->deadline + ad->conf->skew;
+
+	if (was->at + seconds < was->end)
+		return ST_OK;
+	return err_set(err, ST_NEVER, "%s: the window ends before deliveries that "
+	    "hang on the dead side have ended: give it up, and make one of more "
+	    "than %d seconds (deadline + skew)", was->user, seconds);
+}
+
+/* The former leader is dead: there is nothing to compare with. */
+static enum status
+hand_over_alone(const struct admin *ad, struct record *was,
+    const struct record *is, const struct step *s, struct err *err)
+{
+	enum status st;
+
+	wait_out(ad, was->at, s);
+	progress(s, "the mailboxes of the next leader to be made ready");
+	st = alone_raise(reachable(was, s), ad->conf, record_leader(is),
+	    s->margin, err);
+	progress(s, NULL);
+	return st;
+}
+
+/* The user is in that state already, perhaps since a step whose wait failed. */
+static enum status
+stay(struct admin *ad, struct record *was, const struct step *s,
+    const struct change_by *by, struct err *err)
+{
+	struct record *is = record_copy(was, was);
+	enum status st = ST_OK;
+
+	if (s->dry_run)
+		return ST_OK;
+	if (was->end != 0) {		/* a window that is planned */
+		is->version++;
+		is->begin = is->end = 0;
+		st = map_replace(ad->map, was, is, by, NULL, err);
+	}
+	return st == ST_OK ? step_wait(ad, is, s, err) : st;
+}
+
+/* Nothing is written yet. */
+static enum status
+judge(const struct admin *ad, struct record *was, const struct record *is,
+    const struct step *s, struct err *err)
+{
+	bool changes = record_leader(is) != record_leader(was);
+
+	if (changes && record_leader(is) == s->without)
+		return err_set(err, ST_NEVER, "%s would lead in %s, and cannot be "
+		    "left out", side_name(s->without), state_name(is->state));
+	if (changes && s->without != SIDE_NONE && has_time(ad, was, err) != ST_OK)
+		return ST_NEVER;
+	return rights_check(reachable(was, s), err);
+}
+
+static enum status
+prepare(const struct admin *ad, struct record *was, struct record *is,
+    const struct step *s, struct err *err)
+{
+	enum status st;
+
+	if (record_leader(is) == record_leader(was))
+		return ST_OK;
+	if (s->without != SIDE_NONE)
+		return hand_over_alone(ad, was, is, s, err);
+	progress(s, "the mailboxes of the next leader to be made ready");
+	st = hand_over(ad, was, is, err);
+	progress(s, NULL);
+	return st;
 }
 
 enum status
@@ -92,17 +219,20 @@ step_user(struct admin *ad, struct record *was, const struct step *s,
 	struct record *is = NULL;
 	enum status st;
 
+	if (was->state == s->to && s->to != STATE_CUTOVER)
+		return stay(ad, was, s, &by, err);
 	st = transition_step(was, was, s->to, s->begin, s->end, by.at, &is, err);
+	if (st == ST_OK)
+		st = judge(ad, was, is, s, err);
 	if (st != ST_OK || s->dry_run)
 		return st;
-	if (record_leader(is) != record_leader(was)) {
-		announce(s, "the mailboxes of the next leader to be made ready");
-		st = hand_over(ad, was, is, err);
-	}
+	st = prepare(ad, was, is, s, err);
 	if (st == ST_OK)
 		st = map_replace(ad->map, was, is, &by, NULL, err);
 	/* A window that is only planned changes nothing yet. */
-	if (st == ST_OK && is->state != was->state)
-		st = step_wait(ad, is, s, err);
-	return st;
+	if (st != ST_OK || is->state == was->state)
+		return st;
+	/* In a cutover nobody delivered: there is nothing to wait out. */
+	return was->state == STATE_CUTOVER ? pass_barrier(ad, is, s, err) :
+	    step_wait(ad, is, s, err);
 }

@@ -3,11 +3,17 @@
  * step_verb.c - mailferry step: what its line says, and what it prints
  */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "admin/announce.h"
+#include "admin/sessions.h"
 #include "admin/step.h"
 #include "admin/times.h"
 #include "admin/users.h"
 #include "admin/verbs.h"
+
+#define MARGIN_MAX	1000000000
 
 struct stepping {
 	struct step	 step;
@@ -49,6 +55,58 @@ read_window(const struct line *line, struct stepping *s, struct err *err)
 	return EXIT_DONE;
 }
 
+/* What follows from a step, or would with --dry-run. */
+static void
+say_step(const struct admin *ad, const struct record *was, const struct step *s)
+{
+	char *begin, *end;
+
+	if (was->state != s->to) {
+		if (ad->dry_run)
+			(void)printf("%s would step from %s to %s\n", was->user,
+			    state_name(was->state), state_name(s->to));
+	} else if (was->end != 0) {
+		begin = time_text(NULL, was->begin);
+		end = time_text(NULL, was->end);
+		(void)printf("%s: the window planned from %s to %s %s\n",
+		    was->user, begin, end, ad->dry_run ? "would be cancelled" :
+		    "is cancelled");
+		talloc_free(begin);
+		talloc_free(end);
+	}
+}
+
+/* Sessions go on with the side that they have opened. */
+static void
+say_sessions(const struct admin *ad, const char *user)
+{
+	char *command;
+	unsigned n;
+
+	if (sessions_count(ad->conf, user, &n) != ST_OK)
+		return;
+	command = sessions_command(NULL, ad->conf, user);
+	(void)printf("%s has %u session%s (%s)%s%s%s\n", user, n,
+	    n == 1 ? "" : "s", command, n == 0 ? "" : ": run `doveadm kick ",
+	    n == 0 ? "" : user, n == 0 ? "" : "`, then look again: a session "
+	    "writes to the side that it has opened");
+	talloc_free(command);
+}
+
+static void
+warn_alone(const struct record *was, const struct step *s)
+{
+	(void)fprintf(stderr, "mailferry: %s: nothing is compared with the %s "
+	    "side: messages that only that side has will not be seen\n",
+	    was->user, side_name(s->without));
+}
+
+static bool
+changes_leader(const struct record *was, const struct step *s)
+{
+	return was->state == STATE_CUTOVER && s->to != was->entered;
+}
+
 static int
 step_one(struct admin *ad, const char *user, void *arg, struct err *err)
 {
@@ -65,34 +123,65 @@ step_one(struct admin *ad, const char *user, void *arg, struct err *err)
 	if (st == ST_OK && was->is_default)
 		st = err_set(err, ST_NEVER, "%s has no record: add one first "
 		    "(mailferry add %s)", user, user);
+	if (st == ST_OK && s->without != SIDE_NONE && changes_leader(was, s))
+		warn_alone(was, s);
+	if (st == ST_OK)
+		st = step_user(ad, was, s, err);
 	if (st != ST_OK)
 		return admin_status(st);
-	/* There already, perhaps since a barrier that failed: once more that. */
-	if (was->state == s->to && s->to != STATE_CUTOVER)
-		return admin_status(ad->dry_run ? ST_OK :
-		    step_wait(ad, was, s, err));
-	st = step_user(ad, was, s, err);
-	if (st == ST_OK && ad->dry_run)
-		(void)printf("%s would step from %s to %s\n", was->user,
-		    state_name(was->state), state_name(s->to));
-	return admin_status(st);
+	say_step(ad, was, s);
+	if (!ad->dry_run && (changes_leader(was, s) ||
+	    (s->to == STATE_CUTOVER && s->begin <= time(NULL))))
+		say_sessions(ad, user);
+	return EXIT_DONE;
+}
+
+/* --without-side and --margin. */
+static int
+read_without(const struct line *line, struct step *s, struct err *err)
+{
+	const char *side = line_value(line, "without-side", 0);
+	const char *margin = line_value(line, "margin", 0);
+	unsigned long n;
+	char *end;
+
+	s->without = SIDE_NONE;
+	s->margin = STEP_MARGIN;
+	if (side != NULL && strcmp(side, "old") != 0 && strcmp(side, "new") != 0)
+		return admin_usage(err, "--without-side: %s is no side (old, new)",
+		    side);
+	if (side != NULL)
+		s->without = strcmp(side, "old") == 0 ? OLD : NEW;
+	if (margin == NULL)
+		return EXIT_DONE;
+	n = strtoul(margin, &end, 10);
+	if (*margin < '0' || *margin > '9' || *end != '\0' || n > MARGIN_MAX)
+		return admin_usage(err, "--margin: %s is no number up to %d",
+		    margin, MARGIN_MAX);
+	s->margin = (uint32_t)n;
+	return EXIT_DONE;
 }
 
 static int
 run(struct admin *ad, struct err *err)
 {
-	struct stepping s = { .step = { .dry_run = ad->dry_run } };
+	struct stepping s = { .step = { .dry_run = ad->dry_run,
+	    .progress = announce } };
 	int n = ad->line.argc - 1, rc;
 
 	if (!admin_state("step", ad->line.argv[n], &s.step.to, err))
 		return EXIT_USAGE;
 	rc = read_window(&ad->line, &s, err);
+	if (rc == EXIT_DONE)
+		rc = read_without(&ad->line, &s.step, err);
 	return rc == EXIT_DONE ? users_each(ad, n, step_one, &s, err) : rc;
 }
 
 static const struct option step_options[] = {
 	{ "for", "SECONDS", "of a cutover: a window that begins now", 0 },
 	{ "window", "BEGIN END", "of a cutover: a window that is planned", 0 },
+	{ "without-side", "SIDE", "this side is dead: do not touch it (old, new)", 0 },
+	{ "margin", "UIDS", "then: by how much the next UIDs are raised (100000)", 0 },
 	{ NULL, NULL, NULL, 0 },
 };
 

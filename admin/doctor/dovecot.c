@@ -10,7 +10,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "admin/doctor/command.h"
+#include "admin/command.h"
 #include "admin/doctor/connect.h"
 #include "admin/doctor/served.h"
 

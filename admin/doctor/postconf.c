@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "admin/doctor/command.h"
+#include "admin/command.h"
 #include "admin/doctor/connect.h"
 
 static enum status

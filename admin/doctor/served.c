@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "admin/doctor/command.h"
+#include "admin/command.h"
 #include "admin/doctor/connect.h"
 #include "maps/policy.h"
 #include "maps/route.h"

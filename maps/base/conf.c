@@ -75,6 +75,8 @@ static const struct key keys[] = {
 	    "names or uids that may ask about everyone" },
 	{ "dict_users", LIST, AT(dict_users), "dovecot", 0, 0,
 	    "names or uids that Dovecot asks as" },
+	{ "who_command", STRING, AT(who_command), "doveadm who -1 %u", 0, 0,
+	    "lists the sessions of a user, for mailferry step" },
 	{ "deadline", SECONDS, AT(deadline), "240", 1, 900,
 	    "longest time one delivery may take" },
 	{ "skew", SECONDS, AT(skew), "5", 0, 300,

@@ -38,6 +38,7 @@ struct conf {
 	const char	*log;		/* "syslog", "stderr", "none" */
 	bool		 debug;		/* log LOG_DEBUG lines too */
 	bool		 extension_mailboxes;	/* user+folder -> folder */
+	const char	*who_command;	/* lists sessions of %u; may be NULL */
 	int		 history_days;	/* after that a change is removed */
 	int		 log_days;	/* delivery log, at least 5 */
 	int		 max_connections;	/* of mapd's map socket */

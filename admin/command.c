@@ -2,7 +2,7 @@
 /*
  * command.c - run another program and read what it says
  */
-#include "admin/doctor/command.h"
+#include "admin/command.h"
 
 #include <errno.h>
 #include <fcntl.h>

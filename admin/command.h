@@ -2,8 +2,8 @@
 /*
  * command.h - run another program and read what it says
  */
-#ifndef ADMIN_DOCTOR_COMMAND_H
-#define ADMIN_DOCTOR_COMMAND_H
+#ifndef ADMIN_COMMAND_H
+#define ADMIN_COMMAND_H
 
 #include <talloc.h>
 
