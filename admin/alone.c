@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "lda/store/asuser.h"
+#include "lda/store/folders.h"
 #include "lda/store/mailbox.h"
 
 struct raising {			/* in the child */
@@ -74,15 +75,16 @@ visit_all(void *arg, int out, struct err *err)
 {
 	const struct raising *r = arg;
 	TALLOC_CTX *ctx = must(talloc_new(NULL));
-	const char **folder = NULL;
+	struct folders list = { NULL, 0 };
 	enum status st;
+	size_t i;
 
 	(void)out;
 	st = filer_check(r->conf->filer[r->next], err);
 	if (st == ST_OK)
-		st = maildir_list(ctx, &r->rec->side[r->next], &folder, err);
-	for (; st == ST_OK && *folder != NULL; folder++)
-		st = visit(r, ctx, *folder, err);
+		st = maildir_folders(ctx, &r->rec->side[r->next], &list, err);
+	for (i = 0; st == ST_OK && i < list.n; i++)
+		st = visit(r, ctx, list.at[i].name, err);
 	talloc_free(ctx);
 	return st == ST_NONE ? ST_OK : st;
 }
