@@ -58,8 +58,8 @@ add(struct admin *ad, struct err *err)
 	enum status st;
 
 	if (!record_user_valid(user))
-		return admin_status(err_set(err, ST_NEVER, "%s: not a user's name",
-		    user));
+		return admin_status(err_set(err, ST_NEVER, "%s: not a user's "
+		    "name", user));
 	rec = admin_record(ad->conf, user, &home);
 	state = line_value(&ad->line, "state", 0);
 	if (state != NULL && !admin_state("--state", state, &rec->state, err))
@@ -77,9 +77,9 @@ add(struct admin *ad, struct err *err)
 	if (st == ST_OK)
 		st = leader_check(ad, leads, rec, &forced, err);
 	if (st == ST_OK && forced > 0)
-		(void)fprintf(stderr, "mailferry: %s: %s leads, as --force says, "
-		    "and mail lies in %s\n", user, side_name(record_leader(rec)),
-		    rec->side[leads].mail);
+		(void)fprintf(stderr, "mailferry: %s: %s leads, as --force "
+		    "says, and mail lies in %s\n", user,
+		    side_name(record_leader(rec)), rec->side[leads].mail);
 	if (st == ST_OK)
 		st = admin_replace(ad, NULL, rec, err);
 	return admin_status(st);
@@ -93,14 +93,16 @@ static const struct option add_options[] = {
 	{ "new", "MAILDIR", "the Maildir on the new filer", 0 },
 	{ "new-control", "DIR", "its Dovecot control directory", 0 },
 	{ "new-index", "DIR", "its Dovecot index directory", 0 },
-	{ "address", "ADDRESS", "an address of the user; may be given again", 0 },
-	{ "force", NULL, "the named state is right, whatever mail lies elsewhere", 0 },
+	{ "address", "ADDRESS", "an address of the user; may be given again",
+	    0 },
+	{ "force", NULL, "the state is right, whatever mail is elsewhere", 0 },
 	{ NULL, NULL, NULL, 0 },
 };
 
 const struct verb verb_add = {
 	.name = "add", .run = add, .operands = "USER", .min = 1, .max = 1,
-	.does = "Make a record, with the templates' locations where none is named.",
+	.does = "Make a record, with the templates' locations where none is "
+	    "named.",
 	.options = add_options,
 };
 
@@ -128,5 +130,6 @@ delete(struct admin *ad, struct err *err)
 const struct verb verb_delete = {
 	.name = "delete", .run = delete, .operands = "USER...",
 	.max = OPERANDS_ANY, .users = true,
-	.does = "Delete records: the map's default counts for these users then.",
+	.does = "Delete records: the map's default counts for these users "
+	    "then.",
 };

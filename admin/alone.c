@@ -26,8 +26,8 @@ raise_uids(const struct raising *r, struct mailbox *box, struct err *err)
 	if (n < floor)
 		n = floor;
 	if (n > UINT32_MAX - r->margin)
-		return err_set(err, ST_NEVER, "%s: its next UID, %lu, cannot be "
-		    "raised by %lu", box->md->path, (unsigned long)n,
+		return err_set(err, ST_NEVER, "%s: its next UID, %lu, cannot "
+		    "be raised by %lu", box->md->path, (unsigned long)n,
 		    (unsigned long)r->margin);
 	return uidlist_raise(&box->uids, box->md->ctl, n + r->margin, err);
 }

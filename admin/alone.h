@@ -8,9 +8,9 @@
 #include "maps/record.h"
 
 /*
- * Make the next leader's mailboxes ready without a look at the other side: under the
- * lock of each, its next UID is raised above all that the former leader may have
- * given, and its delivery log remembers the change of leader.
+ * Make the next leader's mailboxes ready without a look at the other side:
+ * under the lock of each, its next UID is raised above all that the former
+ * leader may have given, and its delivery log remembers the change of leader.
  *
  * rec     the next leader's location alone; the version is the present one.
  * floors  of the record: raised above these too.

@@ -6,8 +6,8 @@
 #define ADMIN_ANNOUNCE_H
 
 /*
- * Print a line on the standard error in a second from now, unless the wait is over
- * by then.  A step_progress_fn.
+ * Print a line on the standard error in a second from now, unless the wait is
+ * over by then.  A step_progress_fn.
  *
  * text  NULL: it is over.
  * arg   not used.

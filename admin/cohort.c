@@ -11,8 +11,8 @@
 
 static const char blanks[] = " \t\r\n\v\f";
 
-/* The one word of a line, in place; NULL: the line is empty.  false: the line has
- * more than one, or a NUL byte. */
+/* The one word of a line, in place; NULL: the line is empty.  false: the line
+ * has more than one, or a NUL byte. */
 static bool
 read_line(char *line, size_t len, const char **user)
 {
@@ -44,7 +44,8 @@ cohort_each(const char *file, cohort_fn *fn, void *arg, struct err *err)
 
 	if (in == NULL) {
 		(void)err_sys(err, "open %s", file);
-		return ST_NEVER;	/* trying again does not mend the name */
+		/* Trying again does not mend the name. */
+		return ST_NEVER;
 	}
 	while (st == ST_OK && (len = getline(&line, &size, in)) > 0) {
 		n++;

@@ -49,7 +49,8 @@ read_all(int fd, char **text)
 		n = read(fd, buf, sizeof(buf));
 		if (n <= 0)
 			break;
-		*text = must(talloc_strndup_append_buffer(*text, buf, (size_t)n));
+		*text = must(talloc_strndup_append_buffer(*text, buf,
+		    (size_t)n));
 		len += (size_t)n;
 	}
 }
@@ -95,7 +96,8 @@ command_value(TALLOC_CTX *ctx, const char *text, const char *name)
 	const char *p = text;
 
 	while (*p != '\0') {
-		if (strncmp(p, name, len) == 0 && strncmp(p + len, " =", 2) == 0) {
+		if (strncmp(p, name, len) == 0 && strncmp(p + len, " =",
+		    2) == 0) {
 			p += len + 2;
 			p += *p == ' ';
 			return must(talloc_strndup(ctx, p, strcspn(p, "\n")));

@@ -10,8 +10,8 @@
 #include "maps/base/err.h"
 
 /*
- * Run argv[0] (found by PATH, and in sbin) with an empty input, its errors thrown
- * away.
+ * Run argv[0] (found by PATH, and in sbin) with an empty input, its errors
+ * thrown away.
  *
  * text  its standard output; talloc child of ctx, at most COMMAND_MAX bytes.
  *

@@ -43,8 +43,8 @@ admin_state(const char *what, const char *word, enum state *state,
 {
 	*state = state_parse(word);
 	if (*state == STATE_NONE)
-		(void)err_set(err, ST_NEVER, "%s: %s is no state (old, overlap, "
-		    "cutover, settle, new)", what, word);
+		(void)err_set(err, ST_NEVER, "%s: %s is no state (old, "
+		    "overlap, cutover, settle, new)", what, word);
 	return *state != STATE_NONE;
 }
 
@@ -122,7 +122,8 @@ open_map(struct admin *ad, struct err *err)
 	st = map_get_stored(ad->map, ad->map, RECORD_DEFAULT, &probe, &first);
 	if (st == ST_OK || st == ST_NONE || geteuid() != 0)
 		return ST_OK;
-	if (map_open(NULL, ad->conf, MAP_OWNER | MAP_CREATE, &own, err) != ST_OK)
+	if (map_open(NULL, ad->conf, MAP_OWNER | MAP_CREATE, &own,
+	    err) != ST_OK)
 		return ST_OK;		/* mapd's own error says more */
 	talloc_free(ad->map);
 	ad->map = own;

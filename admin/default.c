@@ -3,8 +3,8 @@
  * default.c - what a user without a record has
  *
  * Nobody knows the users without a record by name, so there is no barrier for
- * them: whoever decided by the former default is waited out.  And as their leader
- * changes with it, none of them may have mail on the former side.
+ * them: whoever decided by the former default is waited out.  And as their
+ * leader changes with it, none of them may have mail on the former side.
  */
 #include <glob.h>
 #include <pwd.h>
@@ -49,8 +49,8 @@ look_at(struct search *s, const char *user, const char *home, struct err *err)
 	struct err none;
 	enum status st = ST_OK;
 
-	if (record_user_valid(user) && location_expand(ctx, template, user, home,
-	    &loc.mail, &none) == ST_OK && leader_has_mail(&loc)) {
+	if (record_user_valid(user) && location_expand(ctx, template, user,
+	    home, &loc.mail, &none) == ST_OK && leader_has_mail(&loc)) {
 		st = map_get_stored(s->ad->map, ctx, user, &rec, err);
 		if (st == ST_NONE) {
 			st = ST_OK;
@@ -85,13 +85,14 @@ glob_pattern(TALLOC_CTX *ctx, const char *template)
 			continue;
 		}
 		p = behind_variable(p, &letter);
-		out = must(talloc_strdup_append_buffer(out, letter == '%' ? "%" :
-		    "*"));
+		out = must(talloc_strdup_append_buffer(out, letter == '%' ?
+		    "%" : "*"));
 	}
 	return out;
 }
 
-/* Whose path may this be?  A guess: what the template then makes of him tells. */
+/* Whose path may this be?  A guess: what the template then makes of him
+ * tells. */
 static char *
 guess_user(TALLOC_CTX *ctx, const char *template, const char *path)
 {
@@ -131,7 +132,8 @@ look_at_paths(struct search *s, struct err *err)
 	size_t i;
 	int rc;
 
-	rc = glob(glob_pattern(ctx, template), GLOB_NOSORT | GLOB_ERR, NULL, &g);
+	rc = glob(glob_pattern(ctx, template), GLOB_NOSORT | GLOB_ERR, NULL,
+	    &g);
 	if (rc == GLOB_ABORTED || rc == GLOB_NOSPACE)
 		st = err_set(err, ST_AGAIN, "cannot list who has mail at %s",
 		    template);
@@ -167,9 +169,9 @@ find_mail(struct admin *ad, enum side side, struct search *s, struct err *err)
 static enum status
 refuse_found(const struct search *s, const char *when, struct err *err)
 {
-	return s->found == 0 ? ST_OK : err_set(err, ST_NEVER, "%lu user%s without "
-	    "a record %s mail on the %s side%s:%s%s (add them first, in the state "
-	    "they are in)", s->found, s->found == 1 ? "" : "s",
+	return s->found == 0 ? ST_OK : err_set(err, ST_NEVER, "%lu user%s "
+	    "without a record %s mail on the %s side%s:%s%s (add them first, "
+	    "in the state they are in)", s->found, s->found == 1 ? "" : "s",
 	    s->found == 1 ? "has" : "have", side_name(s->side), when, s->names,
 	    s->found > NAMED ? " ..." : "");
 }
@@ -199,8 +201,8 @@ change(struct admin *ad, const struct record *was, enum state to,
 	st = map_replace(ad->map, was, is, &by, NULL, err);
 	if (st != ST_OK)
 		return st;
-	(void)fprintf(stderr, "mailferry: waiting %d seconds (deadline + skew) for "
-	    "deliveries by the former default\n", wait);
+	(void)fprintf(stderr, "mailferry: waiting %d seconds (deadline + skew) "
+	    "for deliveries by the former default\n", wait);
 	(void)sleep((unsigned)wait);
 	st = find_mail(ad, former, &s, err);
 	return st == ST_OK ? refuse_found(&s, ", delivered while the default "
@@ -231,8 +233,8 @@ run(struct admin *ad, struct err *err)
 	if (ad->line.argc == 1) {
 		to = state_parse(ad->line.argv[0]);
 		if (to != STATE_OLD && to != STATE_NEW)
-			return admin_usage(err, "the default cannot be %s (old, "
-			    "new)", ad->line.argv[0]);
+			return admin_usage(err, "the default cannot be %s "
+			    "(old, new)", ad->line.argv[0]);
 	}
 	st = map_get_stored(ad->map, ad->conf, RECORD_DEFAULT, &was, err);
 	if (st != ST_OK && st != ST_NONE)

@@ -40,8 +40,8 @@ by_address(struct admin *ad, const char *addr, char **user, struct err *err)
 }
 
 /*
- * Whose mail is it?  A user of this name; the owner of the address; the user that
- * local(8) would take: the local part without its extension.
+ * Whose mail is it?  A user of this name; the owner of the address; the user
+ * that local(8) would take: the local part without its extension.
  */
 static enum status
 find_user(struct admin *ad, const char *word, char **user, struct err *err)
@@ -89,26 +89,28 @@ say_record(TALLOC_CTX *ctx, const struct record *rec, time_t now)
 		return must(talloc_asprintf(ctx, "%s has no record; the map's "
 		    "default stands for him: %s.", rec->user,
 		    state_name(rec->state)));
-	return must(talloc_asprintf(ctx, "%s is in state %s since version %llu, "
-	    "made by %s at %s%s%s.", rec->user, state_name(rec->state),
-	    (unsigned long long)rec->version, *rec->by == '\0' ? "nobody knows whom" :
-	    rec->by, rec->at == 0 || rec->at > now ? "a time not known" :
-	    time_text(ctx, rec->at), *rec->why == '\0' ? "" : ": ", rec->why));
+	return must(talloc_asprintf(ctx, "%s is in state %s since version "
+	    "%llu, made by %s at %s%s%s.", rec->user, state_name(rec->state),
+	    (unsigned long long)rec->version, *rec->by == '\0' ? "nobody knows "
+	    "whom" : rec->by, rec->at == 0 || rec->at > now ? "a time not "
+	    "known" : time_text(ctx, rec->at), *rec->why == '\0' ? "" : ": ",
+	    rec->why));
 }
 
 static char *
 say_delivery(TALLOC_CTX *ctx, const struct record *rec, const struct plan *plan)
 {
 	if (plan->ntarget == 2)
-		return must(talloc_asprintf(ctx, "Mail is delivered to both sides "
-		    "under one UID: %s (%s, which leads) and %s (%s).",
+		return must(talloc_asprintf(ctx, "Mail is delivered to both "
+		    "sides under one UID: %s (%s, which leads) and %s (%s).",
 		    where(rec, plan->target[0]), side_name(plan->target[0]),
 		    where(rec, plan->target[1]), side_name(plan->target[1])));
 	if (plan->ntarget == 1)
-		return must(talloc_asprintf(ctx, "Mail is delivered to %s (%s).",
-		    where(rec, plan->target[0]), side_name(plan->target[0])));
-	return must(talloc_asprintf(ctx, "Mail is delivered to nobody now: it waits "
-	    "in the mail queue, and is tried again."));
+		return must(talloc_asprintf(ctx, "Mail is delivered to %s "
+		    "(%s).", where(rec, plan->target[0]),
+		    side_name(plan->target[0])));
+	return must(talloc_asprintf(ctx, "Mail is delivered to nobody now: it "
+	    "waits in the mail queue, and is tried again."));
 }
 
 static char *
@@ -116,21 +118,22 @@ say_why(TALLOC_CTX *ctx, const struct record *rec, const struct plan *plan,
     time_t now)
 {
 	if (plan->due == STATE_CUTOVER)
-		return must(talloc_asprintf(ctx, "Its window began %s ago: the first "
-		    "who asks writes the cutover.", duration(ctx, now -
+		return must(talloc_asprintf(ctx, "Its window began %s ago: the "
+		    "first who asks writes the cutover.", duration(ctx, now -
 		    rec->begin)));
 	if (plan->due != STATE_NONE)
-		return must(talloc_asprintf(ctx, "Its window ended %s ago: the first "
-		    "who asks writes %s, where it came from.", duration(ctx, now -
-		    rec->end), state_name(plan->due)));
+		return must(talloc_asprintf(ctx, "Its window ended %s ago: the "
+		    "first who asks writes %s, where it came from.",
+		    duration(ctx, now - rec->end), state_name(plan->due)));
 	if (rec->state == STATE_CUTOVER)
-		return must(talloc_asprintf(ctx, "Its window is open for %s more, "
-		    "until %s; then it goes back to %s by itself.", duration(ctx,
-		    rec->end - now), time_text(ctx, rec->end),
+		return must(talloc_asprintf(ctx, "Its window is open for %s "
+		    "more, until %s; then it goes back to %s by itself.",
+		    duration(ctx, rec->end - now), time_text(ctx, rec->end),
 		    state_name(rec->entered)));
 	if (rec->end > now)
-		return must(talloc_asprintf(ctx, "A window is planned, from %s to "
-		    "%s.", time_text(ctx, rec->begin), time_text(ctx, rec->end)));
+		return must(talloc_asprintf(ctx, "A window is planned, from %s "
+		    "to %s.", time_text(ctx, rec->begin), time_text(ctx,
+		    rec->end)));
 	return must(talloc_asprintf(ctx, "No window is open or planned."));
 }
 
@@ -140,8 +143,9 @@ say_serving(TALLOC_CTX *ctx, const struct record *rec, const struct plan *plan)
 	if (plan->ntarget > 0)
 		return must(talloc_asprintf(ctx, "IMAP is served from %s; SMTP "
 		    "accepts.", where(rec, plan->leader)));
-	return must(talloc_asprintf(ctx, "IMAP should say a temporary failure, SMTP "
-	    "451 for this recipient; %s led last.", side_name(plan->leader)));
+	return must(talloc_asprintf(ctx, "IMAP should say a temporary failure, "
+	    "SMTP 451 for this recipient; %s led last.",
+	    side_name(plan->leader)));
 }
 
 static char *
@@ -155,10 +159,10 @@ say_next(TALLOC_CTX *ctx, const struct record *rec, time_t now)
 		    rec->user));
 	while ((word = strsep(&rest, " ")) != NULL)
 		if (*word != '\0')
-			out = must(talloc_asprintf_append(out,
-			    "%smailferry step %s %s%s", *out == '\0' ? "" : "; ",
-			    rec->user, word, strcmp(word, "cutover") == 0 ?
-			    " --for SECONDS" : ""));
+			out = must(talloc_asprintf_append(out, "%smailferry "
+			    "step %s %s%s", *out == '\0' ? "" : "; ", rec->user,
+			    word, strcmp(word, "cutover") == 0 ? " --for "
+			    "SECONDS" : ""));
 	return must(talloc_asprintf(ctx, "Next: %s", *out == '\0' ?
 	    "nothing is possible now" : out));
 }
@@ -169,7 +173,8 @@ add(json_t *text, const char *sentence)
 	(void)json_array_append_new(text, must(json_string(sentence)));
 }
 
-/* What was seen in the mailboxes; of their UIDs only the inbox's matter here. */
+/* What was seen in the mailboxes; of their UIDs only the inbox's matter
+ * here. */
 static void
 say_found(json_t *text, json_t *found)
 {
@@ -195,7 +200,8 @@ static json_t *
 explain(struct admin *ad, const struct record *rec, time_t now)
 {
 	TALLOC_CTX *ctx = must(talloc_new(NULL));
-	json_t *obj = record_json_shown(rec, now), *text = must(json_array()), *found;
+	json_t *obj = record_json_shown(rec, now), *text = must(json_array()),
+	    *found;
 	json_t *targets = must(json_array());
 	struct plan plan;
 	struct err err;
@@ -210,7 +216,8 @@ explain(struct admin *ad, const struct record *rec, time_t now)
 	add(text, say_why(ctx, rec, &plan, now));
 	add(text, say_next(ctx, rec, now));
 	if (pending_look(rec, ad->conf, &found, &err) != ST_OK)
-		add(text, must(talloc_asprintf(ctx, "The mailboxes: %s.", err.text)));
+		add(text, must(talloc_asprintf(ctx, "The mailboxes: %s.",
+		    err.text)));
 	say_found(text, found);
 	(void)json_object_set_new(obj, "delivered_to", targets);
 	(void)json_object_set_new(obj, "next", json_string(
@@ -257,6 +264,6 @@ run(struct admin *ad, struct err *err)
 const struct verb verb_explain = {
 	.name = "explain", .run = run, .operands = "USER|ADDRESS...",
 	.max = OPERANDS_ANY, .users = true,
-	.does = "Say in plain words where a user's mail goes now, and why, and which "
-	    "steps are\nlegal next.",
+	.does = "Say in plain words where a user's mail goes now, and why, and "
+	    "which steps are\nlegal next.",
 };

@@ -62,7 +62,8 @@ export_one(const struct record *rec, void *arg, struct err *err)
 		for (i = 0; record_json_columns[i] != NULL; i++) {
 			if (i > 0)
 				(void)fputc(',', ex->out);
-			put_field(ex->out, json_object_get(obj, record_json_columns[i]),
+			put_field(ex->out, json_object_get(obj,
+			    record_json_columns[i]),
 			    record_json_separator(record_json_columns[i]));
 		}
 		(void)fputc('\n', ex->out);
@@ -142,8 +143,9 @@ run(struct admin *ad, struct err *err)
 	if (name != NULL) {
 		ex.table = table_find(name);
 		if (ex.table == NULL && !rows_format(name, &ex.format))
-			return admin_usage(err, "--format: %s is not known (jsonl, "
-			    "csv, ldif, transport, access, passwd-file)", name);
+			return admin_usage(err, "--format: %s is not known "
+			    "(jsonl, csv, ldif, transport, access, "
+			    "passwd-file)", name);
 	}
 	st = find_map_entry(ad, &ex, err);
 	if (st != ST_OK)
@@ -153,8 +155,8 @@ run(struct admin *ad, struct err *err)
 }
 
 static const struct option export_options[] = {
-	{ "format", "FORMAT", "jsonl, csv, ldif, transport, access or passwd-file",
-	    0 },
+	{ "format", "FORMAT", "jsonl, csv, ldif, transport, access or "
+	    "passwd-file", 0 },
 	{ "map-entry", "DN", "of LDIF: the entry below which it goes", 0 },
 	{ NULL, NULL, NULL, 0 },
 };

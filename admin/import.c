@@ -2,10 +2,10 @@
 /*
  * import.c - many records from a file
  *
- * A line is what a record should be: keys it does not name stay as they are, and
- * a user without a record gets one as `add` would make it.  Nobody is deleted.
- * Every line is judged by the map while it is staged; the map takes all of them or
- * none.
+ * A line is what a record should be: keys it does not name stay as they are,
+ * and a user without a record gets one as `add` would make it.  Nobody is
+ * deleted. Every line is judged by the map while it is staged; the map takes
+ * all of them or none.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -30,7 +30,7 @@ struct importing {
 	bool		 terminal;	/* somebody watches: show progress */
 	unsigned long	 added, changed, same, wrong;
 	unsigned long	 forced;	/* leaders that --force alone allowed */
-	enum status	 st;		/* the worst of the lines that were wrong */
+	enum status	 st;		/* the worst of the wrong lines */
 	/* Users in another state than before: they get their barrier. */
 	char		**stepped;
 	unsigned	 nstepped;
@@ -72,8 +72,8 @@ preview(const struct importing *im, const struct record *was,
 	if (was == NULL)
 		(void)printf("+ %s %s\n", is->user, state_name(is->state));
 	else if (was->state != is->state)
-		(void)printf("~ %s %s -> %s\n", is->user, state_name(was->state),
-		    state_name(is->state));
+		(void)printf("~ %s %s -> %s\n", is->user,
+		    state_name(was->state), state_name(is->state));
 	else
 		(void)printf("~ %s\n", is->user);
 }
@@ -93,10 +93,10 @@ take_version(json_t *obj, const struct record *was, struct record *is,
 	}
 	if (json_object_get(obj, "version") != NULL && is->version !=
 	    was->version && !record_same(was, is))
-		return err_set(err, ST_NEVER, "%s is in version %llu by now, the "
-		    "line was written from version %llu", is->user,
-		    (unsigned long long)was->version,
-		    (unsigned long long)is->version);
+		return err_set(err, ST_NEVER, "%s is in version %llu by now, "
+		    "the line was written from version %llu", is->user,
+		    (unsigned long long)was->version, (unsigned long
+		    long)is->version);
 	is->version = was->version + 1;
 	return ST_OK;
 }
@@ -127,11 +127,12 @@ make_record(struct importing *im, json_t *obj, TALLOC_CTX *ctx,
 		st = admin_check(*is, err);
 	if (st == ST_OK && was == NULL)
 		st = leader_check(im->ad, im->leads, *is, &im->forced, err);
-	if (st == ST_OK && was != NULL &&
+	/* No side would be made ready. */
+	if (st == ST_OK && was != NULL && was->state == STATE_CUTOVER &&
 	    record_leader(was) != record_leader(*is))
-		st = err_set(err, ST_NEVER, "%s: that would change who leads, from "
-		    "%s to %s: use `mailferry move` or `mailferry step`", user,
-		    side_name(record_leader(was)),
+		st = err_set(err, ST_NEVER, "%s: that would change who leads, "
+		    "from %s to %s: use `mailferry move` or `mailferry step`",
+		    user, side_name(record_leader(was)),
 		    side_name(record_leader(*is)));
 	return st;
 }
@@ -227,9 +228,9 @@ wait_for_stepped(struct importing *im, struct err *err)
 		if (one == ST_OK)
 			continue;
 		(void)fprintf(stderr, "mailferry: %s\n", err->text);
-		st = err_set(err, ST_AGAIN, "imported; some deliveries may be under "
-		    "way by a former state: run `mailferry step` again for the "
-		    "users named above");
+		st = err_set(err, ST_AGAIN, "imported; some deliveries may be "
+		    "under way by a former state: run `mailferry step` again "
+		    "for the users named above");
 	}
 	return st;
 }
@@ -242,8 +243,8 @@ summary(const struct importing *im)
 	    im->ad->dry_run ? "would be changed" : "changed", im->same);
 	if (im->forced > 0)
 		(void)fprintf(stderr, "mailferry: %lu of them lead%s where the "
-		    "default does not, as --force says, and have mail on the other "
-		    "side\n", im->forced, im->forced == 1 ? "s" : "");
+		    "default does not, as --force says, and have mail on the "
+		    "other side\n", im->forced, im->forced == 1 ? "s" : "");
 }
 
 static enum status
@@ -285,8 +286,8 @@ run(struct admin *ad, struct err *err)
 
 	if (name != NULL && (!rows_format(name, &format) ||
 	    format == FORMAT_LDIF))
-		return admin_usage(err, "--format: %s cannot be imported (jsonl, "
-		    "csv)", name);
+		return admin_usage(err, "--format: %s cannot be imported "
+		    "(jsonl, csv)", name);
 	im.by = admin_by(ad->conf, ad);
 	im.terminal = isatty(STDERR_FILENO) == 1;
 	return admin_status(import(&im, format, err));
@@ -294,14 +295,13 @@ run(struct admin *ad, struct err *err)
 
 static const struct option import_options[] = {
 	{ "format", "FORMAT", "jsonl or csv; else as the file's name ends", 0 },
-	{ "force", NULL, "the leaders of new records are right: they come from "
-	    "another map", 0 },
+	{ "force", NULL, "the leaders are right, they have led before", 0 },
 	{ NULL, NULL, NULL, 0 },
 };
 
 const struct verb verb_import = {
 	.name = "import", .run = run, .operands = "FILE", .min = 1, .max = 1,
 	.options = import_options,
-	.does = "Make the records what the lines of a file say; all of them, or "
-	    "none.\n`-' is the standard input.",
+	.does = "Make the records what the lines of a file say; all of them, "
+	    "or none.\n`-' is the standard input.",
 };

@@ -45,8 +45,8 @@ leader_check(struct admin *ad, enum side leads, const struct record *rec,
 		++*forced;
 		return ST_OK;
 	}
-	return err_set(err, ST_NEVER, "%s has mail in %s, and %s would lead: use "
-	    "`mailferry move` or `mailferry rollback` (--force: the record is "
-	    "right, it comes from another map)", rec->user,
+	return err_set(err, ST_NEVER, "%s has mail in %s, and %s would lead: "
+	    "use `mailferry move` or `mailferry rollback` (--force: the record "
+	    "is right, it comes from another map)", rec->user,
 	    rec->side[leads].mail, side_name(side));
 }

@@ -15,9 +15,9 @@ enum status	leader_default(struct admin *ad, enum side *side,
 		    struct err *err) MUST_CHECK;
 
 /*
- * May a new record have this leader?  A leader changes by a hand-over only, which
- * hides no mail: where it is not the default's, the side that leads by the default
- * must have no mail.  --force overrides that.
+ * May a new record have this leader?  A leader changes by a hand-over only,
+ * which hides no mail: where it is not the default's, the side that leads by
+ * the default must have no mail.  --force overrides that.
  *
  * leads   leader_default()
  * rec     located.

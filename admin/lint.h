@@ -11,7 +11,7 @@
 
 enum lint_grade {
 	LINT_ERROR,		/* procmail would skip it, or lose its way */
-	LINT_MANUAL,		/* somebody must look: it cannot follow the move */
+	LINT_MANUAL,		/* cannot follow the move by itself */
 	LINT_MAPPED,		/* follows by itself */
 	LINT_NOTE,
 };
@@ -22,8 +22,8 @@ struct lint {
 	const char	*root[2];	/* mail roots, NULL where unknown */
 	const char	*filer[2];	/* mount points, NULL where not set */
 	/* Found. */
-	json_t		*found;		/* array of file, line, column, grade, what,
-					   text */
+	json_t		*found;		/* array of file, line, column, grade,
+					   what, text */
 	json_t		*programs;	/* object: name -> how often */
 	unsigned	 count[LINT_NOTE + 1];
 	/* Private. */

@@ -191,23 +191,23 @@ look_at_command(struct lint *l, unsigned line, const char *text)
 		p += strspn(p, " \t\n|;&(){}\\");
 		begin = p;
 		p += strcspn(p, " \t\n|;&()<>");
-		if (p > begin && memchr(begin, '=', (size_t)(p - begin)) == NULL &&
-		    strchr("$\"'-<>#", *begin) == NULL)
+		if (p > begin && memchr(begin, '=', (size_t)(p -
+		    begin)) == NULL && strchr("$\"'-<>#", *begin) == NULL)
 			count_program(l, begin, (size_t)(p - begin));
 		p += strcspn(p, "|;&(\n");
 	}
 	for (i = 0; i < sizeof(agents) / sizeof(agents[0]); i++)
 		if (calls(text, agents[i]))
 			find(l, LINT_MANUAL, line, 1, "agent", "%s delivers by "
-			    "itself: that mail is on one filer, without our UIDs",
-			    agents[i]);
+			    "itself: that mail is on one filer, without our "
+			    "UIDs", agents[i]);
 	if (calls(text, "formail") && strstr(text, "-D") != NULL)
-		find(l, LINT_MANUAL, line, 1, "cache", "formail -D keeps a cache in "
-		    "a file, which does not move with the mailbox");
+		find(l, LINT_MANUAL, line, 1, "cache", "formail -D keeps a "
+		    "cache in a file, which does not move with the mailbox");
 	root = names_filer(l, text);
 	if (root != NULL)
-		find(l, LINT_MANUAL, line, 1, "path", "a program gets a path in %s: "
-		    "only folders of recipes are mapped", root);
+		find(l, LINT_MANUAL, line, 1, "path", "a program gets a path "
+		    "in %s: only folders of recipes are mapped", root);
 }
 
 /* Backquotes anywhere in a piece of the file. */
@@ -246,10 +246,11 @@ look_at_condition(struct lint *l, unsigned line, const char *text)
 		look_at_condition(l, line, q + 2 + strspn(q + 2, " \t"));
 		return;
 	}
-	talloc_free(regex_compile(l->ctx, *p == '\\' ? p + 1 : p, true, &broken));
+	talloc_free(regex_compile(l->ctx, *p == '\\' ? p + 1 : p, true,
+	    &broken));
 	if (broken)
-		find(l, LINT_ERROR, line, 1, "regex", "parentheses do not pair: %s",
-		    text);
+		find(l, LINT_ERROR, line, 1, "regex", "parentheses do not "
+		    "pair: %s", text);
 }
 
 /* Folders. */
@@ -263,26 +264,28 @@ look_at_folder(struct lint *l, const struct statement *s, const char *name)
 	enum side side = side_of(l, name);
 
 	if (!is_known(name)) {
-		find(l, LINT_NOTE, s->action_line, 1, "folder", "a folder whose name "
-		    "is known only when mail comes");
+		find(l, LINT_NOTE, s->action_line, 1, "folder", "a folder "
+		    "whose name is known only when mail comes");
 		return;
 	}
 	if (strcmp(name, "/dev/null") == 0)
 		return;
 	if (side != SIDE_NONE && maildir)
-		find(l, LINT_MAPPED, s->action_line, 1, "maildir", "%s is a mailbox "
-		    "of the plan%s", name, *name == '/' && side == OLD ?
-		    " (a path into the old filer, which may stay)" : "");
+		find(l, LINT_MAPPED, s->action_line, 1, "maildir",
+		    "%s is a mailbox of the plan%s", name, *name == '/' &&
+		    side == OLD ? " (a path into the old filer, which may "
+		    "stay)" : "");
 	else if (side != SIDE_NONE)
 		find(l, LINT_MANUAL, s->action_line, 1, mh ? "mh" : "mbox",
 		    "%s is %s below the mail root: written on the leader only, "
 		    "without UIDs", name, mh ? "an MH folder" : "an mbox");
 	else if (names_filer(l, name) != NULL)
-		find(l, LINT_MANUAL, s->action_line, 1, "path", "%s is on a filer, "
-		    "but in no mail root of %s: it stays there", name, l->user);
+		find(l, LINT_MANUAL, s->action_line, 1, "path", "%s is on a "
+		    "filer, but in no mail root of %s: it stays there", name,
+		    l->user);
 	else if (!maildir)
-		find(l, LINT_NOTE, s->action_line, 1, mh ? "mh" : "mbox", "%s stays "
-		    "where it is", name);
+		find(l, LINT_NOTE, s->action_line, 1, mh ? "mh" : "mbox",
+		    "%s stays where it is", name);
 }
 
 /* What is wrong with a recipe's form, and with its conditions. */
@@ -319,8 +322,8 @@ look_at_action(struct lint *l, const struct statement *s)
 		look_at_command(l, s->action_line, s->command);
 		break;
 	case ACTION_FORWARD:
-		find(l, LINT_NOTE, s->action_line, 1, "forward", "forwards to%.*s",
-		    (int)strcspn(s->text.p, "\n"), s->text.p);
+		find(l, LINT_NOTE, s->action_line, 1, "forward", "forwards "
+		    "to%.*s", (int)strcspn(s->text.p, "\n"), s->text.p);
 		break;
 	case ACTION_FOLDER:
 		(void)expanded(l, s->text, WORDS_SPLIT, &w);
@@ -353,7 +356,8 @@ include(struct lint *l, const struct statement *s, const char *path)
 	l->depth++;
 	if (lint_file(l, full, &err) != ST_OK) {
 		l->file = file;
-		find(l, LINT_ERROR, s->line, s->column, "include", "%s", err.text);
+		find(l, LINT_ERROR, s->line, s->column, "include", "%s",
+		    err.text);
 	}
 	l->file = file;
 	l->depth--;
@@ -374,14 +378,14 @@ look_at_assignment(struct lint *l, const struct statement *s)
 	else if (strcmp(s->name, "TRAP") == 0)
 		look_at_command(l, s->line, v);
 	if (folder && side_of(l, v) != SIDE_NONE) {
-		find(l, LINT_MAPPED, s->line, s->column, "path", "%s=%s is inside "
-		    "of the plan", s->name, v);
+		find(l, LINT_MAPPED, s->line, s->column, "path", "%s=%s is "
+		    "inside of the plan", s->name, v);
 		return;
 	}
 	root = names_filer(l, v);
 	if (root != NULL)
-		find(l, LINT_MANUAL, s->line, s->column, "path", "%s has a path in "
-		    "%s", s->name, root);
+		find(l, LINT_MANUAL, s->line, s->column, "path", "%s has a "
+		    "path in %s", s->name, root);
 }
 
 static void

@@ -99,8 +99,8 @@ one(struct admin *ad, const char *word, struct total *t, struct err *err)
 		pw = getpwnam(word);
 		if (pw == NULL) {
 			talloc_free(ctx);
-			return err_set(err, ST_NEVER, "no such user: %s (a file is "
-			    "named with a / in it)", word);
+			return err_set(err, ST_NEVER, "no such user: %s (a "
+			    "file is named with a / in it)", word);
 		}
 		path = must(talloc_asprintf(ctx, "%s/.procmailrc", pw->pw_dir));
 	}
@@ -134,7 +134,8 @@ summary(const struct total *t)
 		return;
 	(void)printf("programs:");
 	json_object_foreach(t->programs, key, n)
-		(void)printf(" %s(%lld)", key, (long long)json_integer_value(n));
+		(void)printf(" %s(%lld)", key, (long
+		    long)json_integer_value(n));
 	(void)printf("\n");
 }
 
@@ -178,8 +179,8 @@ run(struct admin *ad, struct err *err)
 	else
 		summary(&t);
 	if (rc == EXIT_DONE && t.count[LINT_ERROR] + t.count[LINT_MANUAL] > 0)
-		rc = admin_status(err_set(err, ST_NEVER, "%u errors, %u things to "
-		    "look at", t.count[LINT_ERROR], t.count[LINT_MANUAL]));
+		rc = admin_status(err_set(err, ST_NEVER, "%u errors, %u things "
+		    "to look at", t.count[LINT_ERROR], t.count[LINT_MANUAL]));
 out:
 	json_decref(t.files);
 	json_decref(t.programs);
@@ -189,6 +190,6 @@ out:
 const struct verb verb_lint = {
 	.name = "lint", .run = run, .operands = "USER|FILE...",
 	.max = OPERANDS_ANY, .users = true,
-	.does = "Read rc files without running them, and say what cannot follow a "
-	    "move.",
+	.does = "Read rc files without running them, and say what cannot "
+	    "follow a move.",
 };

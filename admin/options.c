@@ -70,7 +70,8 @@ unknown(const char *word, struct err *err)
 	    (int)strcspn(word, "="), word);
 }
 
-/* An option at argv[*i]; *i comes to stand on the last word that belongs to it. */
+/* An option at argv[*i]; *i comes to stand on the last word that belongs to
+ * it. */
 static enum status
 take_option(struct line *line, int argc, char **argv,
     const struct option *const *tables, int *i, struct err *err)

@@ -19,7 +19,7 @@
 /* A row; a table ends with a row without a name. */
 struct option {
 	const char	*name;		/* without its `--` */
-	const char	*values;	/* "SECONDS", "BEGIN END"; NULL: takes none */
+	const char	*values;	/* "SECONDS", "BEGIN END"; NULL: none */
 	const char	*meaning;	/* for --help */
 	char		 letter;	/* `-h` for --help; 0: none */
 };
@@ -28,7 +28,7 @@ struct option {
 struct line {
 	int		 argc;
 	char		**argv;		/* the operands, NULL-terminated */
-	struct given	*given;		/* private: the options, in their order */
+	struct given	*given;		/* private: options, in their order */
 	unsigned	 ngiven;
 };
 
@@ -43,7 +43,8 @@ int		line_first(int argc, char **argv, const struct option *table);
  * tables  NULL-terminated.
  * line    its arrays are talloc children of ctx.
  *
- * ST_NEVER  an option that no table has, one without its values, a flag with one.
+ * ST_NEVER  an option that no table has, one without its values, a flag with
+ *           one.
  */
 enum status	line_parse(TALLOC_CTX *ctx, int argc, char **argv,
 		    const struct option *const *tables, struct line *line,

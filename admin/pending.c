@@ -69,9 +69,9 @@ look_at_lock(const struct eye *e, enum side side, const struct maildir *md)
 		return;
 	if (fstatat(md->ctl, UIDLIST_LOCK, &sb, AT_SYMLINK_NOFOLLOW) == -1)
 		goto out;		/* given back meanwhile */
-	tell(e, side, md->folder, "lock", "%s/%s is held by %s for %lld seconds "
-	    "(others break it after %d without a change)", md->path, UIDLIST_LOCK,
-	    who == NULL || len == 0 ? "nobody knows whom" : who,
+	tell(e, side, md->folder, "lock", "%s/%s is held by %s for %lld "
+	    "seconds (others break it after %d without a change)", md->path,
+	    UIDLIST_LOCK, who == NULL || len == 0 ? "nobody knows whom" : who,
 	    (long long)(time(NULL) - sb.st_mtime), DOTLOCK_STALE);
 out:
 	talloc_free(who);
@@ -92,11 +92,11 @@ look_at_log(const struct eye *e, enum side side, const struct maildir *md)
 		return;
 	for (i = 0; i < DELIVERIES_SLOTS; i++)
 		if (d.slot_seq[i] != 0 && d.slot[i].outcome == OUTCOME_INTENT)
-			tell(e, side, md->folder, "intent", "the delivery of %s "
-			    "under UID %lu, begun %lld seconds ago, is undecided: "
-			    "whoever takes the lock next decides it",
-			    d.slot[i].name, (unsigned long)d.slot[i].uid,
-			    (long long)(time(NULL) - d.slot[i].at));
+			tell(e, side, md->folder, "intent", "the delivery of "
+			    "%s under UID %lu, begun %lld seconds ago, is "
+			    "undecided: whoever takes the lock next decides it",
+			    d.slot[i].name, (unsigned long)d.slot[i].uid, (long
+			    long)(time(NULL) - d.slot[i].at));
 	deliveries_close(&d);
 }
 
@@ -109,8 +109,9 @@ look_at_uids(const struct eye *e, enum side side, const struct maildir *md)
 
 	st = uidlist_read(&ul, md->ctl, &err);
 	if (st == ST_OK) {
-		tell(e, side, md->folder, "uid", "%lu is the next UID, UIDVALIDITY "
-		    "%lu", (unsigned long)ul.next, (unsigned long)ul.validity);
+		tell(e, side, md->folder, "uid", "%lu is the next UID, "
+		    "UIDVALIDITY %lu", (unsigned long)ul.next, (unsigned
+		    long)ul.validity);
 		uidlist_close(&ul);
 	} else if (st != ST_NONE)
 		tell(e, side, md->folder, "trouble", "%s", err.text);
@@ -176,8 +177,8 @@ on_line(const char *line, void *arg)
 	json_t *obj;
 
 	if (rest != NULL) {
-		obj = json_pack("{ssssssss}", "side", side, "mailbox", box, "what",
-		    what, "text", rest);
+		obj = json_pack("{ssssssss}", "side", side, "mailbox", box,
+		    "what", what, "text", rest);
 		if (obj != NULL && strcmp(what, "uid") == 0)
 			(void)json_object_set_new(obj, "next",
 			    json_integer(strtoll(rest, NULL, 10)));

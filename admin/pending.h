@@ -10,14 +10,15 @@
 #include "maps/record.h"
 
 /*
- * Look, as the user, at every mailbox on both sides: is the filer there, who holds
- * the lock, which intents are undecided, which UID comes next.
+ * Look, as the user, at every mailbox on both sides: is the filer there, who
+ * holds the lock, which intents are undecided, which UID comes next.
  *
  * rec     located.
  * found   a new array of objects: `side`, `mailbox`, `what` ("filer", "lock",
- *         "intent", "uid", "trouble") and `text`, a sentence; `uid` has `next` as
- *         well.
- * ST_AGAIN  a filer hangs, or does not let the user look; found has what was seen
+ *         "intent", "uid", "trouble") and `text`, a sentence; `uid` has `next`
+ *         as well.
+ * ST_AGAIN  a filer hangs, or does not let the user look; found has what was
+ *           seen
  *         before.
  */
 enum status	pending_look(const struct record *rec, const struct conf *conf,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * record_json.c - a record as JSON, for people's tools and for import and export
+ * record_json.c - a record as JSON, for people's tools and for import and
+ * export
  */
 #include "admin/record_json.h"
 
@@ -11,8 +12,8 @@
 #include "admin/times.h"
 #include "maps/route.h"
 
-#define VERSION_MAX	(1LL << 53)	/* what any JSON reader holds exactly; and
-					   the next one can be stored */
+/* What any JSON reader holds exactly; and the next one can be stored. */
+#define VERSION_MAX	(1LL << 53)
 
 const char *const record_json_columns[] = {
 	"user", "uid", "state", "entered", "begin", "end", "version", "led",
@@ -88,7 +89,8 @@ set_lists(json_t *obj, const struct record *rec)
 		append(obj, "floor", text, strlen(text));
 		talloc_free(text);
 	}
-	for (line = rec->unknown; (lf = strchr(line, '\n')) != NULL; line = lf + 1)
+	for (line = rec->unknown; (lf = strchr(line, '\n')) != NULL; line = lf +
+	    1)
 		append(obj, "unknown", line, (size_t)(lf - line));
 }
 
@@ -221,7 +223,8 @@ read_state(const json_t *v, enum state *field)
 	return *field != STATE_NONE || json_is_null(v);
 }
 
-/* An array of texts, null, or one text with separators: NULL-terminated words. */
+/* An array of texts, null, or one text with separators: NULL-terminated
+ * words. */
 static const char **
 read_list(TALLOC_CTX *ctx, const json_t *v, const char *sep)
 {

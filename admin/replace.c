@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * replace.c - a verb writes one record, or with --dry-run says what it would write
+ * replace.c - a verb writes one record, or with --dry-run says what it would
+ * write
  */
 #include "admin/replace.h"
 
@@ -13,8 +14,9 @@ admin_replace(struct admin *ad, const struct record *was,
 	struct change_by by = admin_by(ad->conf, ad);
 
 	if (ad->dry_run) {
-		(void)printf("%s would be %s\n", is != NULL ? is->user : was->user,
-		    is == NULL ? "deleted" : was == NULL ? "added" : "changed");
+		(void)printf("%s would be %s\n", is != NULL ? is->user :
+		    was->user, is == NULL ? "deleted" : was == NULL ? "added" :
+		    "changed");
 		return ST_OK;
 	}
 	return map_replace(ad->map, was, is, &by, NULL, err);

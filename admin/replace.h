@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * replace.h - a verb writes one record, or with --dry-run says what it would write
+ * replace.h - a verb writes one record, or with --dry-run says what it would
+ * write
  */
 #ifndef ADMIN_REPLACE_H
 #define ADMIN_REPLACE_H
@@ -8,8 +9,8 @@
 #include "admin/context.h"
 
 /*
- * As map_replace(), by the person who runs the command; with --dry-run a line on
- * the standard output instead.
+ * As map_replace(), by the person who runs the command; with --dry-run a line
+ * on the standard output instead.
  *
  * was   NULL: the record is added.  is  NULL: it is deleted.
  */

@@ -13,7 +13,8 @@
  *
  * rec  located; a side without a Maildir is not asked about.
  *
- * ST_NEVER  we may not.  A filer that does not answer says nothing of that: ST_OK.
+ * ST_NEVER  we may not.  A filer that does not answer says nothing of that:
+ *           ST_OK.
  */
 enum status	rights_check(const struct record *rec, struct err *err)
 		    MUST_CHECK;

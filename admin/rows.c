@@ -17,9 +17,9 @@ struct reading {
 	enum status	 st;
 	/* CSV alone: */
 	json_t		*columns;	/* names, from the first row */
-	json_t		*row;		/* its object; NULL while in the first row */
+	json_t		*row;		/* its object; NULL: the first row */
 	size_t		 at;		/* the column that comes next */
-	bool		 any;		/* the row has a field that says something */
+	bool		 any;		/* the row has a field with text */
 };
 
 bool
@@ -67,8 +67,9 @@ read_json(struct reading *r, const char *text, size_t len)
 		r->st = err_set(r->err, ST_NEVER, "%s:%d: %s", r->file, r->line,
 		    e.text);
 	else if (!json_is_object(obj))
-		r->st = err_set(r->err, ST_NEVER, "%s:%d: each line must be one "
-		    "JSON object (an array: jq -c '.[]')", r->file, r->line);
+		r->st = err_set(r->err, ST_NEVER, "%s:%d: each line must be "
+		    "one JSON object (an array: jq -c '.[]')", r->file,
+		    r->line);
 	else
 		give(r, obj);
 	json_decref(obj);
@@ -82,8 +83,8 @@ on_field(void *data, size_t len, void *arg)
 
 	if (text == NULL || (len > 0 && memchr(data, '\0', len) != NULL)) {
 		if (r->st == ST_OK)
-			r->st = err_set(r->err, ST_NEVER, "%s:%d: not UTF-8, or a "
-			    "NUL byte", r->file, r->line);
+			r->st = err_set(r->err, ST_NEVER, "%s:%d: not UTF-8, "
+			    "or a NUL byte", r->file, r->line);
 		json_decref(text);
 		return;
 	}
@@ -128,17 +129,17 @@ read_all(struct reading *r, FILE *in, struct csv_parser *csv)
 		r->line++;
 		if (csv == NULL)
 			read_json(r, text, (size_t)len);
-		else if (csv_parse(csv, text, (size_t)len, on_field, on_row, r) !=
-		    (size_t)len)
+		else if (csv_parse(csv, text, (size_t)len, on_field, on_row,
+		    r) != (size_t)len)
 			r->st = err_set(r->err, ST_NEVER, "%s:%d: %s", r->file,
 			    r->line, csv_strerror(csv_error(csv)));
 	}
 	if (r->st == ST_OK && ferror(in))
 		r->st = err_sys(r->err, "read %s", r->file);
-	if (r->st == ST_OK && csv != NULL && csv_fini(csv, on_field, on_row, r) !=
-	    0)
-		r->st = err_set(r->err, ST_NEVER, "%s:%d: a quote is not closed",
-		    r->file, r->line);
+	if (r->st == ST_OK && csv != NULL && csv_fini(csv, on_field, on_row,
+	    r) != 0)
+		r->st = err_set(r->err, ST_NEVER, "%s:%d: a quote is not "
+		    "closed", r->file, r->line);
 	free(text);
 }
 
@@ -168,7 +169,8 @@ rows_each(const char *file, enum format format, rows_fn *fn, void *arg,
 
 	if (in == NULL) {
 		(void)err_sys(err, "open %s", file);
-		return ST_NEVER;	/* a slip of the pen, no retry mends it */
+		/* Trying again does not mend the name. */
+		return ST_NEVER;
 	}
 	if (format == FORMAT_CSV)
 		read_csv(&r, in);

@@ -20,8 +20,9 @@ bool		rows_format(const char *name, enum format *format);
 enum format	rows_format_of(const char *file);
 
 /*
- * One line's object, borrowed until the function returns; line counts from 1.  In
- * CSV an empty field is not there, and every value is a string.  ST_OK: go on.
+ * One line's object, borrowed until the function returns; line counts from 1.
+ * In CSV an empty field is not there, and every value is a string.  ST_OK: go
+ * on.
  */
 typedef enum status rows_fn(json_t *obj, int line, void *arg, struct err *err);
 

@@ -22,7 +22,8 @@ fill_in(TALLOC_CTX *ctx, const char *word, size_t len, const char *user)
 			out = must(talloc_strdup_append_buffer(out, user));
 			i++;
 		} else
-			out = must(talloc_strndup_append_buffer(out, word + i, 1));
+			out = must(talloc_strndup_append_buffer(out, word + i,
+			    1));
 	return out;
 }
 
@@ -60,7 +61,8 @@ sessions_count(const struct conf *conf, const char *user, unsigned *n)
 	struct err err;
 	size_t len;
 
-	for (p = p == NULL ? "" : p; *(p += strspn(p, blanks)) != '\0'; p += len) {
+	for (p = p == NULL ? "" : p; *(p += strspn(p, blanks)) != '\0'; p +=
+	    len) {
 		len = strcspn(p, blanks);
 		argv = must(talloc_realloc(ctx, argv, const char *, words + 2));
 		argv[words++] = fill_in(ctx, p, len, user);

@@ -116,10 +116,10 @@ list_one(const struct record *rec, void *arg, struct err *err)
 	    l->n + 1));
 	row = &l->row[l->n++];
 	row->user = must(talloc_strdup(l->row, rec->user));
-	row->line = l->ad->json ? json_line(l->row, record_json_shown(rec, now)) :
-	    must(talloc_asprintf(l->row, "%s %s %s %llu", rec->user,
-	    state_name(state), side_name(record_leader(rec)),
-	    (unsigned long long)rec->version));
+	row->line = l->ad->json ? json_line(l->row, record_json_shown(rec,
+	    now)) : must(talloc_asprintf(l->row, "%s %s %s %llu", rec->user,
+	    state_name(state), side_name(record_leader(rec)), (unsigned long
+	    long)rec->version));
 	return ST_OK;
 }
 
@@ -153,8 +153,8 @@ list(struct admin *ad, struct err *err)
 
 const struct verb verb_list = {
 	.name = "list", .run = list, .operands = "[STATE]", .max = 1,
-	.does = "Print a line for each record, sorted: user, effective state, leader, "
-	    "version.",
+	.does = "Print a line for each record, sorted: user, effective state, "
+	    "leader, version.",
 };
 
 static enum status
@@ -177,8 +177,8 @@ show_change(const struct change *ch, void *arg, struct err *err)
 	return ST_OK;
 }
 
-/* The user whose changes are wanted, NULL: everybody.  The default's are kept under
- * a name that no shell should have to quote. */
+/* The user whose changes are wanted, NULL: everybody.  The default's are kept
+ * under a name that no shell should have to quote. */
 static const char *
 whose(const struct admin *ad)
 {
@@ -198,8 +198,8 @@ history(struct admin *ad, struct err *err)
 		limit = strtol(text, &end, 10);
 		if (end == text || *end != '\0' || limit < 1 ||
 		    limit > HISTORY_MAX)
-			return admin_usage(err, "--limit: %s is no number from 1 "
-			    "to %d", text, HISTORY_MAX);
+			return admin_usage(err, "--limit: %s is no number from "
+			    "1 to %d", text, HISTORY_MAX);
 	}
 	return admin_status(map_history(ad->map, whose(ad), (int)limit,
 	    show_change, ad, err));
@@ -244,5 +244,6 @@ watch(struct admin *ad, struct err *err)
 
 const struct verb verb_watch = {
 	.name = "watch", .run = watch, .operands = "[USER | default]", .max = 1,
-	.does = "Print each change of the map as it happens, until interrupted.",
+	.does = "Print each change of the map as it happens, until "
+	    "interrupted.",
 };

@@ -92,7 +92,8 @@ count(const struct record *rec, void *arg, struct err *err)
 	c->users++;
 	c->state[route_effective(rec, c->now)]++;
 	if (rec->end > c->now)
-		(void)json_array_append_new(c->window, record_json_shown(rec, c->now));
+		(void)json_array_append_new(c->window, record_json_shown(rec,
+		    c->now));
 	return ST_OK;
 }
 
@@ -120,9 +121,9 @@ print_census(const struct admin *ad, const struct census *c, enum state dflt)
 		    json_integer((json_int_t)c->state[s]));
 	}
 	if (ad->json) {
-		obj = must(json_pack("{sIsssosO}", "users", (json_int_t)c->users,
-		    "default", state_name(dflt), "states", states, "windows",
-		    c->window));
+		obj = must(json_pack("{sIsssosO}", "users",
+		    (json_int_t)c->users, "default", state_name(dflt), "states",
+		    states, "windows", c->window));
 		json_print(stdout, obj);
 		return;
 	}
@@ -152,13 +153,13 @@ run(struct admin *ad, struct err *err)
 }
 
 static const struct option status_options[] = {
-	{ "metrics", NULL, "the numbers of mailferry-mapd, as Prometheus reads them",
-	    0 },
+	{ "metrics", NULL, "the numbers of mailferry-mapd, as Prometheus reads "
+	    "them", 0 },
 	{ NULL, NULL, NULL, 0 },
 };
 
 const struct verb verb_status = {
 	.name = "status", .run = run, .operands = "", .options = status_options,
-	.does = "Print how many users are in each state, and whose windows are open "
-	    "or planned.",
+	.does = "Print how many users are in each state, and whose windows are "
+	    "open or planned.",
 };

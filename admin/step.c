@@ -34,8 +34,8 @@ merge_floors(struct record *rec, const struct floor *f, size_t n)
 	}
 }
 
-/* The leader changes: the next one is made ready while nobody delivers, and only
- * then the map says so. */
+/* The leader changes: the next one is made ready while nobody delivers, and
+ * only then the map says so. */
 static enum status
 hand_over(const struct admin *ad, struct record *was, struct record *is,
     struct err *err)
@@ -46,7 +46,8 @@ hand_over(const struct admin *ad, struct record *was, struct record *is,
 	enum status st = ST_OK;
 	size_t n;
 
-	/* Connected here: the child is the user, and may not be known to mapd. */
+	/* Connected here: the child is the user, and may not be known to
+	 * mapd. */
 	if (!ad->owner)
 		st = map_open(is, ad->conf, 0, &map, err);
 	if (st == ST_OK && map != NULL)
@@ -67,7 +68,8 @@ progress(const struct step *s, const char *text)
 		s->progress(text, s->arg);
 }
 
-/* The record without the side that is not to be touched; a talloc child of it. */
+/* The record without the side that is not to be touched; a talloc child of
+ * it. */
 static struct record *
 reachable(struct record *rec, const struct step *s)
 {
@@ -101,8 +103,8 @@ pass_barrier(struct admin *ad, struct record *rec, const struct step *s,
 	    "again", rec->user, state_name(rec->state));
 }
 
-/* A delivery that hangs on a dead side ends at its deadline: until that has passed
- * since then. */
+/* A delivery that hangs on a dead side ends at its deadline: until that has
+ * passed since then. */
 static void
 wait_out(const struct admin *ad, time_t since, const struct step *s)
 {
@@ -112,9 +114,9 @@ wait_out(const struct admin *ad, time_t since, const struct step *s)
 
 	if (now < since)		/* another host's clock */
 		end = now + seconds;
-	(void)snprintf(text, sizeof(text), "%lld seconds, until deliveries that "
-	    "hang on the %s side have ended (deadline + skew)",
-	    (long long)(end - now), side_name(s->without));
+	(void)snprintf(text, sizeof(text), "%lld seconds, until deliveries "
+	    "that hang on the %s side have ended (deadline + skew)", (long
+	    long)(end - now), side_name(s->without));
 	progress(s, text);
 	while (time(NULL) < end)
 		(void)sleep(1);
@@ -142,9 +144,9 @@ has_time(const struct admin *ad, const struct record *was, struct err *err)
 
 	if (was->at + seconds < was->end)
 		return ST_OK;
-	return err_set(err, ST_NEVER, "%s: the window ends before deliveries that "
-	    "hang on the dead side have ended: give it up, and make one of more "
-	    "than %d seconds (deadline + skew)", was->user, seconds);
+	return err_set(err, ST_NEVER, "%s: the window ends before deliveries "
+	    "that hang on the dead side have ended: give it up, and make one "
+	    "of more than %d seconds (deadline + skew)", was->user, seconds);
 }
 
 /* The former leader is dead: there is nothing to compare with. */
@@ -188,9 +190,11 @@ judge(const struct admin *ad, struct record *was, const struct record *is,
 	bool changes = record_leader(is) != record_leader(was);
 
 	if (changes && record_leader(is) == s->without)
-		return err_set(err, ST_NEVER, "%s would lead in %s, and cannot be "
-		    "left out", side_name(s->without), state_name(is->state));
-	if (changes && s->without != SIDE_NONE && has_time(ad, was, err) != ST_OK)
+		return err_set(err, ST_NEVER, "%s would lead in %s, and cannot "
+		    "be left out", side_name(s->without),
+		    state_name(is->state));
+	if (changes && s->without != SIDE_NONE && has_time(ad, was,
+	    err) != ST_OK)
 		return ST_NEVER;
 	return rights_check(reachable(was, s), err);
 }
@@ -221,7 +225,8 @@ step_user(struct admin *ad, struct record *was, const struct step *s,
 
 	if (was->state == s->to && s->to != STATE_CUTOVER)
 		return stay(ad, was, s, &by, err);
-	st = transition_step(was, was, s->to, s->begin, s->end, by.at, &is, err);
+	st = transition_step(was, was, s->to, s->begin, s->end, by.at, &is,
+	    err);
 	if (st == ST_OK)
 		st = judge(ad, was, is, s, err);
 	if (st != ST_OK || s->dry_run)

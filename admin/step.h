@@ -12,33 +12,33 @@
 
 #define STEP_MARGIN	100000		/* UIDs: see struct step */
 
-/* Something that may take long begins: what is waited for, in one line.  NULL: it
- * is over. */
+/* Something that may take long begins: what is waited for, in one line.  NULL:
+ * it is over. */
 typedef void step_progress_fn(const char *text, void *arg);
 
 struct step {
 	enum state	 to;
 	time_t		 begin, end;	/* of a cutover, seconds UTC; else 0 */
 	bool		 dry_run;	/* judge the step, and change nothing */
-	enum side	 without;	/* a side that is dead and is not touched;
-					   SIDE_NONE */
-	uint32_t	 margin;	/* with without, in a change of leader: by how
-					   much the next UIDs are raised */
+	enum side	 without;	/* dead, not touched; SIDE_NONE */
+	uint32_t	 margin;	/* then, at a change of leader: by how
+					   much next UIDs are raised */
 	step_progress_fn *progress;	/* may be NULL */
 	void		*arg;
 };
 
 /*
  * Step a user, wait until everybody follows the new state, hand over where the
- * leader changes.  A step to the state that the user is in cancels a window that is
+ * leader changes.  A step to the state that the user is in cancels a window
+ *                  that is
  * planned, and waits once more.
  *
  * was  the record as admin_get() gave it: located.
  *
- * ST_AGAIN  somebody else changed the record first; or a filer or a lock did not
- *           answer: nothing was written, unless err says that the step was.
- * ST_NEVER  not a legal step, or we may not work on the user's mailboxes: nothing
- *           was written.
+ * ST_AGAIN  somebody else changed the record first; or a filer or a lock did
+ *           not answer: nothing was written, unless err says that the step was.
+ * ST_NEVER  not a legal step, or we may not work on the user's mailboxes:
+ *           nothing was written.
  */
 enum status	step_user(struct admin *ad, struct record *was,
 		    const struct step *s, struct err *err) MUST_CHECK;

@@ -17,21 +17,21 @@
 
 struct stepping {
 	struct step	 step;
-	time_t		 length;	/* of a window that begins now, seconds; 0 */
+	time_t		 length;	/* of a window from now, seconds */
 };
 
 static int
 bad_window(struct err *err)
 {
-	return admin_usage(err, "a cutover needs --for SECONDS or --window BEGIN "
-	    "END, and no other step does");
+	return admin_usage(err, "a cutover needs --for SECONDS or --window "
+	    "BEGIN END, and no other step does");
 }
 
 static int
 bad_time(const char *text, struct err *err)
 {
-	return admin_usage(err, "--window: %s is no time (seconds since the epoch, "
-	    "2026-11-24T23:00:00Z, +SECONDS)", text);
+	return admin_usage(err, "--window: %s is no time (seconds since the "
+	    "epoch, 2026-11-24T23:00:00Z, +SECONDS)", text);
 }
 
 /* The window of a cutover. */
@@ -46,8 +46,8 @@ read_window(const struct line *line, struct stepping *s, struct err *err)
 	if ((length != NULL) + (begin != NULL) != (s->step.to == STATE_CUTOVER))
 		return bad_window(err);
 	if (length != NULL && !time_duration(length, &s->length))
-		return admin_usage(err, "--for: %s is no duration (90, 90s, 5m, "
-		    "2h, 1d; at most 366d)", length);
+		return admin_usage(err, "--for: %s is no duration (90, 90s, "
+		    "5m, 2h, 1d; at most 366d)", length);
 	if (begin != NULL && !time_parse(begin, now, &s->step.begin))
 		return bad_time(begin, err);
 	if (end != NULL && !time_parse(end, now, &s->step.end))
@@ -147,9 +147,10 @@ read_without(const struct line *line, struct step *s, struct err *err)
 
 	s->without = SIDE_NONE;
 	s->margin = STEP_MARGIN;
-	if (side != NULL && strcmp(side, "old") != 0 && strcmp(side, "new") != 0)
-		return admin_usage(err, "--without-side: %s is no side (old, new)",
-		    side);
+	if (side != NULL && strcmp(side, "old") != 0 && strcmp(side,
+	    "new") != 0)
+		return admin_usage(err, "--without-side: %s is no side (old, "
+		    "new)", side);
 	if (side != NULL)
 		s->without = strcmp(side, "old") == 0 ? OLD : NEW;
 	if (margin == NULL)
@@ -180,15 +181,18 @@ run(struct admin *ad, struct err *err)
 static const struct option step_options[] = {
 	{ "for", "SECONDS", "of a cutover: a window that begins now", 0 },
 	{ "window", "BEGIN END", "of a cutover: a window that is planned", 0 },
-	{ "without-side", "SIDE", "this side is dead: do not touch it (old, new)", 0 },
-	{ "margin", "UIDS", "then: by how much the next UIDs are raised (100000)", 0 },
+	{ "without-side", "SIDE", "this side is dead: do not touch it (old, "
+	    "new)", 0 },
+	{ "margin", "UIDS", "then: by how much the next UIDs are raised "
+	    "(100000)", 0 },
 	{ NULL, NULL, NULL, 0 },
 };
 
 const struct verb verb_step = {
 	.name = "step", .run = run, .operands = "USER... STATE", .min = 1,
 	.max = OPERANDS_ANY, .users = true, .options = step_options,
-	.does = "Step users to a state, and wait until no delivery by the former one "
-	    "is under\nway.  A duration is 90, 90s, 5m, 2h or 1d; a time is seconds "
-	    "since the epoch,\n2026-11-24T23:00:00Z or +SECONDS from now.",
+	.does = "Step users to a state, and wait until no delivery by the "
+	    "former one is under\nway.  A duration is 90, 90s, 5m, 2h or 1d; a "
+	    "time is seconds since the epoch,\n2026-11-24T23:00:00Z or "
+	    "+SECONDS from now.",
 };

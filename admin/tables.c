@@ -86,7 +86,8 @@ write_addresses(struct writing *w, TALLOC_CTX *ctx, const struct record *rec,
 	for (a = rec->address; *a != NULL && st == ST_OK; a++)
 		st = put_address(w, ctx, rec, *a, err);
 	if (strchr(rec->user, '@') != NULL)
-		return st == ST_OK ? put_address(w, ctx, rec, rec->user, err) : st;
+		return st == ST_OK ? put_address(w, ctx, rec, rec->user, err) :
+		    st;
 	for (a = w->ad->conf->domains; *a != NULL && st == ST_OK; a++)
 		st = put_address(w, ctx, rec, must(talloc_asprintf(ctx, "%s@%s",
 		    rec->user, *a)), err);
@@ -106,9 +107,9 @@ put_location(struct writing *w, TALLOC_CTX *ctx, struct record *rec,
 		return ST_OK;
 	}
 	if (rec->side[plan.leader].mail == NULL)
-		return err_set(err, ST_NEVER, "%s: the record has no %s location, "
-		    "and %s_mail is not set", rec->user, side_name(plan.leader),
-		    side_name(plan.leader));
+		return err_set(err, ST_NEVER, "%s: the record has no %s "
+		    "location, and %s_mail is not set", rec->user,
+		    side_name(plan.leader), side_name(plan.leader));
 	mail = policy_dovecot(ctx, &rec->side[plan.leader]);
 	if (strchr(mail, ' ') != NULL)
 		return err_set(err, ST_NEVER, "%s: a passwd-file cannot hold a "
@@ -128,8 +129,8 @@ write_passwd(struct writing *w, TALLOC_CTX *ctx, const struct record *of,
 	enum status st;
 
 	if (strchr(of->user, ':') != NULL || *of->user == '#')
-		return err_set(err, ST_NEVER, "%s: a passwd-file cannot hold this "
-		    "name", of->user);
+		return err_set(err, ST_NEVER, "%s: a passwd-file cannot hold "
+		    "this name", of->user);
 	st = map_get(w->ad->map, ctx, of->user, pw == NULL ? HOME_OPEN :
 	    pw->pw_dir, w->now, &rec, err);
 	if (st == ST_OK)
@@ -171,7 +172,8 @@ write_one(const struct record *rec, void *arg, struct err *err)
 	enum status st = w->table->write(w, ctx, rec, err);
 
 	talloc_free(ctx);
-	return st != ST_OK ? st : ferror(w->out) ? err_sys(err, "write") : ST_OK;
+	return st != ST_OK ? st : ferror(w->out) ? err_sys(err, "write") :
+	    ST_OK;
 }
 
 enum status

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * tables.h - what the map says now, as tables for hosts without a mailferry-mapd
+ * tables.h - what the map says now, as tables for hosts without a
+ * mailferry-mapd
  */
 #ifndef ADMIN_TABLES_H
 #define ADMIN_TABLES_H
@@ -15,12 +16,12 @@ struct table;
 const struct table *table_find(const char *name);
 
 /*
- * Write a table's lines: to whom each address belongs, and how he stands, is asked of
- * the map as mailferry-mapd's socketmap would.
+ * Write a table's lines: to whom each address belongs, and how he stands, is
+ * asked of the map as mailferry-mapd's socketmap would.
  *
  * ST_NEVER  also: a user that the table's form cannot hold.
  */
-enum status	table_write(struct admin *ad, const struct table *table, FILE *out,
-		    struct err *err) MUST_CHECK;
+enum status	table_write(struct admin *ad, const struct table *table,
+		    FILE *out, struct err *err) MUST_CHECK;
 
 #endif

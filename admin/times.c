@@ -18,7 +18,8 @@ time_text(TALLOC_CTX *ctx, time_t t)
 	/* What the history has from a clock gone mad. */
 	if (t < 0 || t > RECORD_TIME_MAX)
 		return must(talloc_asprintf(ctx, "%lld", (long long)t));
-	(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&t, &tm));
+	(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&t,
+	    &tm));
 	return must(talloc_strdup(ctx, text));
 }
 

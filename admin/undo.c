@@ -144,11 +144,12 @@ undo(struct admin *ad, const char *user, const struct last *l, struct err *err)
 	if (l->was == NULL)
 		return admin_replace(ad, is, NULL, err);
 	if (record_leader(is) != record_leader(l->was))
-		return err_set(err, ST_NEVER, "%s: the last change made %s lead: use "
-		    "`mailferry move` or `mailferry rollback`", user,
+		return err_set(err, ST_NEVER, "%s: the last change made %s "
+		    "lead: use `mailferry move` or `mailferry rollback`", user,
 		    side_name(record_leader(is)));
 	if (is->state == l->was->state)
-		return admin_replace(ad, is, as_before(l->ctx, is, l->was), err);
+		return admin_replace(ad, is, as_before(l->ctx, is, l->was),
+		    err);
 	return step_back(ad, user, l, err);
 }
 
@@ -184,6 +185,6 @@ run(struct admin *ad, struct err *err)
 const struct verb verb_undo = {
 	.name = "undo", .run = run, .operands = "USER...", .max = OPERANDS_ANY,
 	.users = true,
-	.does = "Take the last change of each record back, by a legal step, and say "
-	    "which change it\nwas.",
+	.does = "Take the last change of each record back, by a legal step, and "
+	    "print which\nchange that was.",
 };

@@ -13,9 +13,10 @@
 #include "maps/route.h"
 
 const struct option users_options[] = {
-	{ "cohort", "FILE", "the users of this file as well, a user a line", 0 },
-	{ "in", "STATE", "only users in this state; if none is named, all of them",
+	{ "cohort", "FILE", "the users of this file as well, a user a line",
 	    0 },
+	{ "in", "STATE", "only users in this state; if none is named, all of "
+	    "them", 0 },
 	{ NULL, NULL, NULL, 0 },
 };
 

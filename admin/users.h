@@ -15,12 +15,13 @@ typedef int user_fn(struct admin *ad, const char *user, void *arg,
 		    struct err *err);
 
 /*
- * Do the work for each user that the line names, each once: the first n operands,
- * those in the file of --cohort, and with --in only those in that state; where none
- * is named, everybody who has a record in that state, sorted.
+ * Do the work for each user that the line names, each once: the first n
+ * operands, those in the file of --cohort, and with --in only those in that
+ * state; where none is named, everybody who has a record in that state, sorted.
  *
- * fn's errors are printed, each with its user's name.  The result is the worst exit
- * status: 2 before 1 before 75 before 0; err is empty where it was printed.
+ * fn's errors are printed, each with its user's name.  The result is the worst
+ * exit status: 2 before 1 before 75 before 0; err is empty where it was
+ * printed.
  */
 int		users_each(struct admin *ad, int n, user_fn *fn, void *arg,
 		    struct err *err);

@@ -12,11 +12,11 @@
 /* A verb; one of each in the file that does its work, all of them in main.c. */
 struct verb {
 	const char	*name;
-	/* Do it: an exit status; err is written unless it is EXIT_DONE, and left
-	 * empty by users_each(). */
+	/* Do it: an exit status; err is written unless it is EXIT_DONE, and
+	 * left empty by users_each(). */
 	int		(*run)(struct admin *, struct err *err);
-	const char	*operands;	/* for the usage line: "USER... STATE" */
-	int		 min, max;	/* how many of them; of USER... none count */
+	const char	*operands;	/* as usage has them: "USER... STATE" */
+	int		 min, max;	/* how many; those of USER... aside */
 	bool		 users;		/* USER...: see users.h */
 	const char	*does;		/* for --help, in lines of 80 columns */
 	const struct option *options;	/* its own; NULL: none */

@@ -24,7 +24,8 @@ connect_as(const char *path, const char *root, const struct passwd *pw)
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return ENAMETOOLONG;
 	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
-	if (fd == -1 || (root != NULL && (chroot(root) == -1 || chdir("/") == -1)))
+	if (fd == -1 || (root != NULL && (chroot(root) == -1 ||
+	    chdir("/") == -1)))
 		return errno;
 	if (pw != NULL && geteuid() == 0 && (initgroups(pw->pw_name,
 	    pw->pw_gid) == -1 || setgid(pw->pw_gid) == -1 ||

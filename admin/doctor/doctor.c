@@ -48,13 +48,14 @@ run(struct admin *ad, struct err *err)
 
 static const struct option doctor_options[] = {
 	{ "init", NULL, "make the marker in the root of each filer", 0 },
-	{ "postfix", "DIR", "where main.cf is, if not where postconf looks", 0 },
+	{ "postfix", "DIR", "where main.cf is, if not where postconf looks",
+	    0 },
 	{ "dovecot", "FILE", "Dovecot's main configuration file", 0 },
 	{ NULL, NULL, NULL, 0 },
 };
 
 const struct verb verb_doctor = {
 	.name = "doctor", .run = run, .operands = "", .options = doctor_options,
-	.does = "Look at everything that an admin may get wrong, and say how to mend "
-	    "it.",
+	.does = "Look at everything that an admin may get wrong, and say how "
+	    "to mend it.",
 };

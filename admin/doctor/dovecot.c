@@ -81,16 +81,17 @@ look_at_location(struct doctor *d)
 	if (loc == NULL || *loc == '\0')
 		return;
 	if (strncmp(loc, "maildir:", 8) != 0)
-		found(d, WARN, "dovecot mail_location", "if the users' mail is in "
-		    "Maildirs, a userdb must say so for each: mailferry moves no "
-		    "other format", "it is %s", loc);
+		found(d, WARN, "dovecot mail_location", "if the users' mail is "
+		    "in Maildirs, a userdb must say so for each: mailferry "
+		    "moves no other format", "it is %s", loc);
 	if (has(loc, ":CONTROL=") && conf->control[OLD] == NULL)
 		found(d, BAD, "dovecot mail_location", "set old_control (and "
-		    "new_control) to it", "it has CONTROL=, and old_control is not "
-		    "set: the LDA would not find dovecot-uidlist");
+		    "new_control) to it", "it has CONTROL=, and old_control is "
+		    "not set: the LDA would not find dovecot-uidlist");
 	if (has(loc, ":INDEX=") && conf->index[OLD] == NULL)
 		found(d, WARN, "dovecot mail_location", "set old_index (and "
-		    "new_index) to it", "it has INDEX=, and old_index is not set");
+		    "new_index) to it", "it has INDEX=, and old_index is not "
+		    "set");
 }
 
 static bool
@@ -115,14 +116,14 @@ look_at_nfs(struct doctor *d)
 		found(d, WARN, "dovecot mail_fsync", "mail_fsync = always",
 		    "a filer is on NFS, and it is not always");
 	if (!is(ask(d, NULL, "mail_nfs_storage"), "yes"))
-		found(d, WARN, "dovecot mail_nfs_storage", "mail_nfs_storage = yes "
-		    "where more than one host serves or delivers to a user",
+		found(d, WARN, "dovecot mail_nfs_storage", "mail_nfs_storage = "
+		    "yes where more than one host serves or delivers to a user",
 		    "a filer is on NFS, and it is no");
 	if (!is(ask(d, NULL, "mail_nfs_index"), "yes") &&
 	    conf->index[OLD] == NULL)
-		found(d, WARN, "dovecot mail_nfs_index", "mail_nfs_index = yes where "
-		    "index files are on the filer", "a filer is on NFS, and it is "
-		    "no");
+		found(d, WARN, "dovecot mail_nfs_index", "mail_nfs_index = yes "
+		    "where index files are on the filer", "a filer is on NFS, "
+		    "and it is no");
 }
 
 static void
@@ -131,9 +132,9 @@ look_at_auth(struct doctor *d)
 	char *size = ask(d, NULL, "auth_cache_size");
 
 	if (size != NULL && strtol(size, NULL, 10) != 0)
-		found(d, BAD, "dovecot auth_cache_size", "auth_cache_size = 0 while "
-		    "users move", "it is %s: logins would go to the former side "
-		    "for as long as the cache lives", size);
+		found(d, BAD, "dovecot auth_cache_size", "auth_cache_size = 0 "
+		    "while users move", "it is %s: logins would go to the "
+		    "former side for as long as the cache lives", size);
 }
 
 /* Who comes by another way than the LDA is not delivered to both sides. */
@@ -145,13 +146,13 @@ look_at_delivery(struct doctor *d)
 
 	if (has(ask(d, NULL, "protocols"), "lmtp"))
 		found(d, WARN, "dovecot protocols", "let Postfix deliver by "
-		    "mailferry-lda to everybody who is not yet in new", "lmtp is "
-		    "served: what comes that way is on one side only");
+		    "mailferry-lda to everybody who is not yet in new",
+		    "lmtp is served: what comes that way is on one side only");
 	if (has(lda, "sieve") || has(lmtp, "sieve"))
-		found(d, WARN, "dovecot mail_plugins", "users with a sieve script "
-		    "must not come to overlap before their mail comes through the "
-		    "LDA", "sieve filters what comes by dovecot-lda or LMTP, and "
-		    "not what comes by mailferry-lda");
+		found(d, WARN, "dovecot mail_plugins", "users with a sieve "
+		    "script must not come to overlap before their mail comes "
+		    "through the LDA", "sieve filters what comes by "
+		    "dovecot-lda or LMTP, and not what comes by mailferry-lda");
 }
 
 /* The map knows `alice`, and of `Alice` what it says of everybody. */
@@ -162,9 +163,9 @@ look_at_names(struct doctor *d)
 
 	if (format != NULL && *format != '\0' && !has(format, "%L"))
 		found(d, WARN, "dovecot auth_username_format",
-		    "auth_username_format = %Lu, where a userdb does not mind the "
-		    "case", "it is %s: who logs in as Alice is not the map's alice",
-		    format);
+		    "auth_username_format = %Lu, where a userdb does not mind "
+		    "the case", "it is %s: who logs in as Alice is not the "
+		    "map's alice", format);
 }
 
 /* As the user that Dovecot's auth process runs as. */
@@ -179,9 +180,9 @@ look_at_dict(struct doctor *d)
 		return;			/* mapd is away: told elsewhere */
 	rc = doctor_connect(path, NULL, user);
 	if (rc != 0 && rc != ECONNREFUSED)
-		found(d, BAD, path, "dict_mode = 0666, or the group of the socket's "
-		    "directory", "user %s: %s: nobody could log in", user,
-		    strerror(rc));
+		found(d, BAD, path, "dict_mode = 0666, or the group of the "
+		    "socket's directory", "user %s: %s: nobody could log in",
+		    user, strerror(rc));
 }
 
 void
@@ -189,8 +190,8 @@ doctor_dovecot(struct doctor *d)
 {
 	if (ask(d, NULL, "protocols") == NULL) {
 		if (d->dovecot != NULL)
-			found(d, BAD, "dovecot", "doveconf -n says what is wrong",
-			    "doveconf cannot read %s", d->dovecot);
+			found(d, BAD, "dovecot", "doveconf -n says what is "
+			    "wrong", "doveconf cannot read %s", d->dovecot);
 		return;
 	}
 	if (strcmp(d->ad->conf->map, "none") == 0 || !look_at_version(d))

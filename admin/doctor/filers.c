@@ -2,8 +2,8 @@
 /*
  * filers.c - the filers: their markers, made and looked at; their clocks
  *
- * A marker is a file in the root of a filer.  Where it is not there the filer is
- * not mounted, and nobody may take the empty directory under it for one.
+ * A marker is a file in the root of a filer.  Where it is not there the filer
+ * is not mounted, and nobody may take the empty directory under it for one.
  */
 #include "admin/doctor/filers.h"
 
@@ -52,16 +52,16 @@ make_marker(const struct admin *ad, const char *dir, struct err *err)
 		(void)close(fd);
 		return ST_OK;
 	}
-	file = openat(fd, FILER_MARKER, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
-	    O_CLOEXEC, 0644);
+	file = openat(fd, FILER_MARKER, O_WRONLY | O_CREAT | O_EXCL |
+	    O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (file == -1 && errno != EEXIST)
-		st = err_sys(err, "create %s/%s (a filer with root_squash: make it "
-		    "there, owned by root)", dir, FILER_MARKER);
+		st = err_sys(err, "create %s/%s (a filer with root_squash: "
+		    "make it there, owned by root)", dir, FILER_MARKER);
 	if (file != -1 && fstat(file, &sb) == 0 && sb.st_uid != geteuid()) {
 		(void)unlinkat(fd, FILER_MARKER, 0);
-		st = err_set(err, ST_NEVER, "%s/%s would not be ours, but uid %ld's "
-		    "(a filer with root_squash: make it there, owned by root)", dir,
-		    FILER_MARKER, (long)sb.st_uid);
+		st = err_set(err, ST_NEVER, "%s/%s would not be ours, but uid "
+		    "%ld's (a filer with root_squash: make it there, owned by "
+		    "root)", dir, FILER_MARKER, (long)sb.st_uid);
 	} else if (file != -1 && (fchmod(file, 0644) == -1 ||
 	    file_write(file, text, sizeof(text) - 1) == -1 ||
 	    fsync(file) == -1 || fsync(fd) == -1))
@@ -89,7 +89,8 @@ doctor_init(struct doctor *d, struct err *err)
 static bool
 clock_of(const char *dir, long long *ahead)
 {
-	char *name = must(talloc_asprintf(NULL, "%s/.mailferry-clock.XXXXXX", dir));
+	char *name = must(talloc_asprintf(NULL, "%s/.mailferry-clock.XXXXXX",
+	    dir));
 	int fd = mkostemp(name, O_CLOEXEC);
 	struct stat sb;
 	bool known;
@@ -114,10 +115,11 @@ look_at_clock(struct doctor *d, const char *what, const char *dir)
 	if (!clock_of(dir, &ahead))
 		return;
 	if (ahead > skew || ahead < -skew)
-		found(d, BAD, what, "run an NTP client on this host and on the filer "
-		    "(or set skew to what you can promise)", "its clock is %lld "
-		    "seconds %s ours, and skew is %d", ahead > 0 ? ahead : -ahead,
-		    ahead > 0 ? "ahead of" : "behind", skew);
+		found(d, BAD, what, "run an NTP client on this host and on the "
+		    "filer (or set skew to what you can promise)",
+		    "its clock is %lld seconds %s ours, and skew is %d",
+		    ahead > 0 ? ahead : -ahead, ahead > 0 ? "ahead of" :
+		    "behind", skew);
 }
 
 static void
@@ -135,10 +137,11 @@ look_at_one(struct doctor *d, enum side side)
 		    "mounted", side_name(side));
 		return;
 	}
-	what = must(talloc_asprintf(d->ad->conf, "%s %s", side_name(side), dir));
+	what = must(talloc_asprintf(d->ad->conf, "%s %s", side_name(side),
+	    dir));
 	if (filer_check(dir, &err) != ST_OK) {
-		found(d, BAD, what, "mount it; if it is mounted: mailferry doctor "
-		    "--init", "%s", err.text);
+		found(d, BAD, what, "mount it; if it is mounted: mailferry "
+		    "doctor --init", "%s", err.text);
 		return;
 	}
 	found(d, FINE, what, NULL, "%s", is_mount_point(dir) ? "" :
@@ -158,8 +161,8 @@ doctor_filers(struct doctor *d)
 	look_at_one(d, OLD);
 	look_at_one(d, NEW);
 	if (conf->filer[OLD] != NULL && conf->filer[NEW] != NULL &&
-	    stat(conf->filer[OLD], &a) == 0 && stat(conf->filer[NEW], &b) == 0 &&
-	    a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+	    stat(conf->filer[OLD], &a) == 0 && stat(conf->filer[NEW],
+	    &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
 		found(d, BAD, "filers", "name the two mount points",
 		    "old_filer and new_filer are the same directory");
 }

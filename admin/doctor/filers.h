@@ -7,8 +7,8 @@
 
 #include "admin/doctor/finding.h"
 
-/* `--init`: make the marker in the root of each filer that is configured; a line
- * for each with --dry-run.  An error is err's, not a finding. */
+/* `--init`: make the marker in the root of each filer that is configured; a
+ * line for each with --dry-run.  An error is err's, not a finding. */
 enum status	doctor_init(struct doctor *d, struct err *err) MUST_CHECK;
 
 /* Report for each filer: is its marker there, is its clock ours? */

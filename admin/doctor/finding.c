@@ -28,7 +28,8 @@ found(struct doctor *d, enum level level, const char *what, const char *mend,
 	if (level > d->worst)
 		d->worst = level;
 	if (level == BAD && d->bad == NULL)
-		d->bad = must(talloc_asprintf(d->ad->conf, "%s: %s", what, text));
+		d->bad = must(talloc_asprintf(d->ad->conf, "%s: %s", what,
+		    text));
 	if (d->ad->json) {
 		obj = must(json_pack("{ssssssss*}", "level", level_name(level),
 		    "what", what, "text", text, "mend", mend));
@@ -36,7 +37,8 @@ found(struct doctor *d, enum level level, const char *what, const char *mend,
 		return;
 	}
 	if (level == FINE)
-		(void)printf("%s: ok%s%s\n", what, *text == '\0' ? "" : ", ", text);
+		(void)printf("%s: ok%s%s\n", what, *text == '\0' ? "" : ", ",
+		    text);
 	else
 		(void)printf("%s: %s: %s\n", what, level_name(level), text);
 	if (mend != NULL)

@@ -19,8 +19,8 @@ struct doctor {
 	struct admin	*ad;
 	json_t		*findings;	/* with --json */
 	enum level	 worst;
-	const char	*bad;		/* the first bad one, for the last word */
-	const char	*postfix;	/* --postfix DIR, or NULL: the system's */
+	const char	*bad;		/* the first bad one, for the end */
+	const char	*postfix;	/* --postfix DIR; NULL: the system's */
 	const char	*dovecot;	/* --dovecot FILE, or NULL */
 };
 

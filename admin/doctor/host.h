@@ -10,8 +10,8 @@
 /* Report on the configuration file and what it names on this host. */
 void		doctor_host(struct doctor *d);
 
-/* Report on the map: does mailferry-mapd answer a recipient, and what does the map
- * hold? */
+/* Report on the map: does mailferry-mapd answer a recipient, and what does the
+ * map hold? */
 void		doctor_map(struct doctor *d);
 
 #endif

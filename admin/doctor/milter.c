@@ -73,12 +73,13 @@ same_port(const char *address, const char *socket)
 {
 	const char *port = port_of(address), *mine = strchr(socket, ':');
 
-	return port != NULL && strncmp(socket, "inet", 4) == 0 && mine != NULL &&
-	    strlen(port) == strcspn(mine + 1, "@") &&
+	return port != NULL && strncmp(socket, "inet", 4) == 0 &&
+	    mine != NULL && strlen(port) == strcspn(mine + 1, "@") &&
 	    strncmp(port, mine + 1, strlen(port)) == 0;
 }
 
-/* The very socket, as Postfix names it from inside its queue directory or not. */
+/* The very socket, as Postfix names it from inside its queue directory or
+ * not. */
 static bool
 is_it(const struct postfix *p, const char *address)
 {
@@ -186,10 +187,11 @@ look_at_action(const struct postfix *p, const char *service,
 static void
 look_at_macros(const struct postfix *p)
 {
-	if (strstr(postfix_value(p, "milter_rcpt_macros"), "{rcpt_addr}") == NULL)
+	if (strstr(postfix_value(p, "milter_rcpt_macros"), "{rcpt_addr}") ==
+	    NULL)
 		found(p->d, BAD, "postfix milter_rcpt_macros", "postconf -X "
-		    "milter_rcpt_macros", "it lacks {rcpt_addr}, by which our milter "
-		    "knows the recipient");
+		    "milter_rcpt_macros", "it lacks {rcpt_addr}, by which our "
+		    "milter knows the recipient");
 }
 
 static void
@@ -201,10 +203,11 @@ look_at_way(const struct postfix *p, const char *service, const char *address)
 		postfix_reach(p, "postfix smtpd_milters", path_of(address),
 		    chroot != NULL && *chroot == 'y', "mailferry-milter");
 	else if (port_of(address) != NULL)
-		found(p->d, answers(address) ? FINE : BAD, "postfix smtpd_milters",
-		    answers(address) ? NULL : "start mailferry-milter, or correct "
-		    "the address", answers(address) ? "%s answers" :
-		    "%s: nobody answers there", address);
+		found(p->d, answers(address) ? FINE : BAD, "postfix "
+		    "smtpd_milters", answers(address) ? NULL : "start "
+		    "mailferry-milter, or correct the address",
+		    answers(address) ? "%s answers" : "%s: nobody answers "
+		    "there", address);
 }
 
 static bool
@@ -238,7 +241,8 @@ look_at_service(const struct postfix *p, const char *service,
 static void
 look_at_services(const struct postfix *p)
 {
-	char *told = must(talloc_strdup(p->d->ad->conf, "")), *service, *left = NULL;
+	char *told = must(talloc_strdup(p->d->ad->conf, ""));
+	char *service, *left = NULL;
 	const char *at = NULL, *list, *own;
 	struct milter m;
 
@@ -253,9 +257,9 @@ look_at_services(const struct postfix *p)
 			left = service;
 	}
 	if (left != NULL && *told == '\0')
-		found(p->d, WARN, "postfix smtpd_milters", "smtpd_milters = unix:"
-		    "PATH of milter_socket", "our milter is not in it: in a window "
-		    "the LDA defers, and the sender is not told");
+		found(p->d, WARN, "postfix smtpd_milters", "smtpd_milters = "
+		    "unix:PATH of milter_socket", "our milter is not in it: in "
+		    "a window the LDA defers, and the sender is not told");
 	else if (left != NULL)
 		found(p->d, WARN, "postfix smtpd_milters", "leave -o "
 		    "smtpd_milters out there, or name our milter in it, too",
@@ -269,7 +273,7 @@ doctor_milters(const struct postfix *p)
 
 	if (find_ours(p, postfix_value(p, "non_smtpd_milters"), &m))
 		found(p->d, BAD, "postfix non_smtpd_milters", "leave it out of "
-		    "there", "our milter is in it: a tempfail there keeps the whole "
-		    "message in maildrop");
+		    "there", "our milter is in it: a tempfail there keeps the "
+		    "whole message in maildrop");
 	look_at_services(p);
 }

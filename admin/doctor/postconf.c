@@ -40,8 +40,8 @@ postfix_field(const struct postfix *p, const char *service, const char *field)
 {
 	TALLOC_CTX *ctx = p->d->ad->conf;
 
-	return command_value(ctx, p->services, must(talloc_asprintf(ctx, "%s/%s",
-	    service, field)));
+	return command_value(ctx, p->services, must(talloc_asprintf(ctx,
+	    "%s/%s", service, field)));
 }
 
 const char *
@@ -49,8 +49,8 @@ postfix_override(const struct postfix *p, const char *service, const char *name)
 {
 	TALLOC_CTX *ctx = p->d->ad->conf;
 
-	return command_value(ctx, p->overrides, must(talloc_asprintf(ctx, "%s/%s",
-	    service, name)));
+	return command_value(ctx, p->overrides, must(talloc_asprintf(ctx,
+	    "%s/%s", service, name)));
 }
 
 /* Each has one line for its command. */
@@ -62,7 +62,8 @@ postfix_next(const struct postfix *p, const char **at)
 
 	for (; *line != '\0'; line = end + (*end == '\n')) {
 		end = line + strcspn(line, "\n");
-		mark = memmem(line, (size_t)(end - line), field, sizeof(field) - 1);
+		mark = memmem(line, (size_t)(end - line), field, sizeof(field) -
+		    1);
 		if (mark == NULL)
 			continue;
 		*at = end + (*end == '\n');
@@ -96,7 +97,8 @@ postfix_reach(const struct postfix *p, const char *what, const char *path,
 	if (geteuid() != 0)
 		return;
 	if (*path != '/')
-		in = must(talloc_asprintf(ctx, "%s/%s", jail ? "" : queue, path));
+		in = must(talloc_asprintf(ctx, "%s/%s", jail ? "" : queue,
+		    path));
 	rc = doctor_connect(in, jail ? queue : NULL, owner);
 	if (rc == 0)
 		found(p->d, FINE, what, NULL, "%s answers", path);
@@ -106,11 +108,12 @@ postfix_reach(const struct postfix *p, const char *what, const char *path,
 		    "chrooted", path, queue);
 	else if (rc == ENOENT || rc == ECONNREFUSED)
 		found(p->d, BAD, what, must(talloc_asprintf(ctx, "start %s, or "
-		    "correct the path", program)), "%s: nobody answers there", path);
+		    "correct the path", program)), "%s: nobody answers there",
+		    path);
 	else
-		found(p->d, BAD, what, "mode and owner of the socket and of its "
-		    "directories must let Postfix in", "%s: user %s: %s", path,
-		    owner, strerror(rc));
+		found(p->d, BAD, what, "mode and owner of the socket and of "
+		    "its directories must let Postfix in", "%s: user %s: %s",
+		    path, owner, strerror(rc));
 }
 
 enum status

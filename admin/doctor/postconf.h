@@ -11,12 +11,13 @@ struct postfix {
 	struct doctor	*d;
 	char		*main;		/* `name = value` of all parameters */
 	char		*services;	/* `service/type/field = value` */
-	char		*overrides;	/* `service/type/name = value`: its -o */
-	bool		 ours;		/* it mentions mailferry, or was named */
+	char		*overrides;	/* `service/type/name = value`: -o */
+	bool		 ours;		/* mentions mailferry, or was named */
 };
 
 /*
- * Read all of it by postconf(1); strings are talloc children of the configuration.
+ * Read all of it by postconf(1); strings are talloc children of the
+ * configuration.
  *
  * ST_NONE   there is no Postfix.
  * ST_AGAIN  postconf failed.

@@ -35,8 +35,8 @@ look_at_procmail(const struct postfix *p, const char *command)
 	    "procmail delivers, to one side, whatever the map says");
 	if (!has_flag_t(command))
 		found(p->d, level, "postfix mailbox_command", "until then: "
-		    "procmail -t", "procmail without -t bounces mail where a filer "
-		    "is full or read-only");
+		    "procmail -t", "procmail without -t bounces mail where a "
+		    "filer is full or read-only");
 }
 
 /* An absolute path that is there and may be run. */
@@ -47,13 +47,14 @@ look_at_lda(const struct postfix *p, const char *command)
 	    strcspn(command, " ")));
 
 	if (*path == '/' && access(path, X_OK) == -1)
-		found(p->d, BAD, "postfix mailbox_command", "name the installed "
-		    "program", "%s: %s", path, strerror(errno));
+		found(p->d, BAD, "postfix mailbox_command", "name the "
+		    "installed program", "%s: %s", path, strerror(errno));
 	else if (p->d->ad->conf->extension_mailboxes &&
 	    strstr(command, "EXTENSION") == NULL)
 		found(p->d, WARN, "postfix mailbox_command", "mailferry-lda -a "
 		    "\"$EXTENSION\" says it to other users' programs, too",
-		    "extension_mailboxes is set, and no -a \"$EXTENSION\" is there");
+		    "extension_mailboxes is set, and no -a \"$EXTENSION\" is "
+		    "there");
 	else
 		found(p->d, FINE, "postfix mailbox_command", NULL, "%s", "");
 }
@@ -77,12 +78,13 @@ look_at_limit(const struct postfix *p, const char *name)
 	char *what = must(talloc_asprintf(p->d->ad->conf, "postfix %s", name));
 
 	if (limit != 0 && limit <= deadline)
-		found(p->d, BAD, what, "set deadline well below it", "%ld seconds, "
-		    "and our deadline is %d: what takes longer than the limit "
-		    "bounces", limit, deadline);
+		found(p->d, BAD, what, "set deadline well below it",
+		    "%ld seconds, and our deadline is %d: what takes longer "
+		    "than the limit bounces", limit, deadline);
 	else if (limit != 0 && limit < deadline + 30L)
-		found(p->d, WARN, what, "set deadline well below it", "%ld seconds, "
-		    "and our deadline is %d: that is near", limit, deadline);
+		found(p->d, WARN, what, "set deadline well below it",
+		    "%ld seconds, and our deadline is %d: that is near", limit,
+		    deadline);
 }
 
 static bool
@@ -94,9 +96,11 @@ among(const char **list, const char *word)
 	return false;
 }
 
-/* `user=vmail:mail` of pipe(8) must be one of whom mapd lets ask for everyone. */
+/* `user=vmail:mail` of pipe(8) must be one of whom mapd lets ask for
+ * everyone. */
 static void
-look_at_pipe_user(const struct postfix *p, const char *what, const char *command)
+look_at_pipe_user(const struct postfix *p, const char *what, const char
+    *command)
 {
 	const struct conf *conf = p->d->ad->conf;
 	const char *at = strstr(command, " user=");
@@ -108,12 +112,14 @@ look_at_pipe_user(const struct postfix *p, const char *what, const char *command
 	name = must(talloc_strndup(conf, at + 6, strcspn(at + 6, ": ")));
 	pw = getpwnam(name);
 	if (pw != NULL)
-		(void)snprintf(uid, sizeof(uid), "%lu", (unsigned long)pw->pw_uid);
-	if (strcmp(conf->map, "none") != 0 && !among(conf->trusted_users, name) &&
-	    !among(conf->trusted_users, uid))
-		found(p->d, BAD, what, must(talloc_asprintf(conf, "trusted_users = "
-		    "%s, and reload mailferry-mapd", name)), "it delivers as %s, who "
-		    "is not among trusted_users: all its mail is deferred", name);
+		(void)snprintf(uid, sizeof(uid), "%lu", (unsigned
+		    long)pw->pw_uid);
+	if (strcmp(conf->map, "none") != 0 && !among(conf->trusted_users,
+	    name) && !among(conf->trusted_users, uid))
+		found(p->d, BAD, what, must(talloc_asprintf(conf,
+		    "trusted_users = %s, and reload mailferry-mapd", name)),
+		    "it delivers as %s, who is not among trusted_users: all "
+		    "its mail is deferred", name);
 }
 
 /* Flags that pipe(8) takes for one recipient at a time. */
@@ -127,8 +133,8 @@ one_at_a_time(const char *command)
 		return false;
 	flags += 7;
 	len = strcspn(flags, " ");
-	return memchr(flags, 'D', len) != NULL || memchr(flags, 'O', len) != NULL ||
-	    memchr(flags, 'X', len) != NULL;
+	return memchr(flags, 'D', len) != NULL || memchr(flags, 'O',
+	    len) != NULL || memchr(flags, 'X', len) != NULL;
 }
 
 /* A transport that runs our LDA by pipe(8). */
@@ -145,9 +151,9 @@ look_at_pipe(const struct postfix *p, const char *service, const char *command)
 		found(p->d, one_at_a_time(command) ? BAD : WARN, what,
 		    must(talloc_asprintf(ctx, "postconf -e '%s = 1'", key)),
 		    "%s is %s: %s", key, postfix_value(p, key),
-		    one_at_a_time(command) ? "with these flags pipe(8) then refuses "
-		    "mail to several of its users" : "one of several users who is "
-		    "in a window lets all of them wait");
+		    one_at_a_time(command) ? "with these flags pipe(8) then "
+		    "refuses mail to several of its users" : "one of several "
+		    "users who is in a window lets all of them wait");
 	look_at_limit(p, must(talloc_asprintf(ctx, "%s_time_limit", name)));
 	look_at_pipe_user(p, what, command);
 }
@@ -186,15 +192,16 @@ look_at_delivery(const struct postfix *p)
 		look_at_lda(p, command);
 	else if (!piped)
 		found(p->d, WARN, "postfix mailbox_command", "postconf -e "
-		    "'mailbox_command = /usr/bin/mailferry-lda -a \"$EXTENSION\"', or "
-		    "a pipe(8) transport", "it does not run mailferry-lda: %s",
-		    *command == '\0' ? "it is empty" : command);
+		    "'mailbox_command = /usr/bin/mailferry-lda -a "
+		    "\"$EXTENSION\"', or a pipe(8) transport", "it does not "
+		    "run mailferry-lda: %s", *command == '\0' ? "it is empty" :
+		    command);
 	for (i = 0; i < sizeof(past) / sizeof(past[0]); i++) {
 		v = postfix_value(p, past[i]);
 		if (*v != '\0')
-			found(p->d, WARN, past[i], "who is not yet in new must not "
-			    "be among them", "it goes before mailbox_command: %s",
-			    v);
+			found(p->d, WARN, past[i], "who is not yet in new must "
+			    "not be among them", "it goes before "
+			    "mailbox_command: %s", v);
 	}
 }
 
@@ -214,8 +221,8 @@ smtpd_chrooted(const struct postfix *p)
 	char *service;
 
 	while ((service = postfix_next(p, &at)) != NULL)
-		if (postfix_runs(postfix_field(p, service, "command"), "smtpd") &&
-		    chrooted(p, service))
+		if (postfix_runs(postfix_field(p, service, "command"),
+		    "smtpd") && chrooted(p, service))
 			return true;
 	return false;
 }
@@ -259,21 +266,23 @@ look_at_addresses(const struct postfix *p)
 	const struct conf *conf = p->d->ad->conf;
 	const char *delimiter = postfix_value(p, "recipient_delimiter");
 	const char *mine = conf->delimiter == NULL ? "" : conf->delimiter;
-	char *copy = must(talloc_strdup(conf, postfix_value(p, "mydestination")));
+	char *copy = must(talloc_strdup(conf, postfix_value(p,
+	    "mydestination")));
 	char *word, *save = NULL;
 
 	if (strcmp(delimiter, mine) != 0)
 		found(p->d, WARN, "postfix recipient_delimiter", "make "
-		    "recipient_delimiter the same in both", "it is \"%s\", ours is "
-		    "\"%s\"", delimiter, mine);
+		    "recipient_delimiter the same in both", "it is \"%s\", "
+		    "ours is \"%s\"", delimiter, mine);
 	for (word = strtok_r(copy, " ,\t", &save); word != NULL;
 	    word = strtok_r(NULL, " ,\t", &save))
 		if (strchr(word, '.') != NULL && strpbrk(word, ":/$") == NULL &&
 		    !among(conf->domains, word)) {
 			found(p->d, WARN, "domains", "domains = those of "
-			    "mydestination", "%s is a destination of Postfix and not "
-			    "among them: in the socketmap its users are known by the "
-			    "addresses of their records alone", word);
+			    "mydestination", "%s is a destination of Postfix "
+			    "and not among them: in the socketmap its users "
+			    "are known by the addresses of their records alone",
+			    word);
 			return;
 		}
 }
@@ -295,7 +304,7 @@ doctor_postfix(struct doctor *d)
 	}
 	look_at_delivery(&p);
 	if (!p.ours)
-		return;			/* not ours yet: the rest would be noise */
+		return;		/* not ours yet: the rest would be noise */
 	look_at_limit(&p, "command_time_limit");
 	doctor_milters(&p);
 	look_at_tables(&p);

@@ -18,7 +18,7 @@
 #include "maps/route.h"
 
 #define EACH_MAX	4		/* users asked about, of each state */
-#define FIRST_UID	1000		/* of people, where nobody has a record */
+#define FIRST_UID	1000		/* of people, if nobody has a record */
 #define NOBODY_UID	65534
 #define MARGIN		3		/* seconds in which a window may end */
 
@@ -105,17 +105,18 @@ same_place(const char *a, const char *b)
 {
 	struct stat is, should;
 
-	return strcmp(a, b) == 0 || (stat(a, &is) == 0 && stat(b, &should) == 0 &&
-	    is.st_dev == should.st_dev && is.st_ino == should.st_ino);
+	return strcmp(a, b) == 0 || (stat(a, &is) == 0 && stat(b,
+	    &should) == 0 && is.st_dev == should.st_dev &&
+	    is.st_ino == should.st_ino);
 }
 
 static void
 tell_window(struct doctor *d, const struct record *rec, const char *is)
 {
 	if (rec->end - time(NULL) > MARGIN)
-		found(d, BAD, "dovecot logins", "mailferry-dovecot(5) says how it "
-		    "asks the map", "%s is inside a window, and Dovecot serves %s",
-		    rec->user, is);
+		found(d, BAD, "dovecot logins", "mailferry-dovecot(5) says how "
+		    "it asks the map", "%s is inside a window, and Dovecot "
+		    "serves %s", rec->user, is);
 }
 
 /* False: nothing was wrong, or he is not one of Dovecot's. */
@@ -146,10 +147,9 @@ look_at_user(struct sample *s, const char *user)
 		return false;
 	}
 	found(d, BAD, "dovecot logins", plan.leader == OLD && rec->is_default ?
-	    "set old_mail to where mail_location is" :
-	    "mailferry-dovecot(5) says how it asks the map", "the mail of %s, in "
-	    "%s, goes to %s, and Dovecot serves %s", user, state_name(rec->state),
-	    should, is);
+	    "set old_mail to where mail_location is" : "mailferry-dovecot(5) "
+	    "says how it asks the map", "the mail of %s, in %s, goes to %s, "
+	    "and Dovecot serves %s", user, state_name(rec->state), should, is);
 	return true;
 }
 
@@ -170,6 +170,6 @@ doctor_served(struct doctor *d, const char *base_dir)
 	for (i = 0; i < s.n && !look_at_user(&s, s.user[i]); i++)
 		continue;
 	if (s.right != 0 && i == s.n)
-		found(d, FINE, "dovecot logins", NULL, "%u served from where the map "
-		    "says", s.right);
+		found(d, FINE, "dovecot logins", NULL, "%u served from where "
+		    "the map says", s.right);
 }

@@ -8,8 +8,8 @@
 #include "admin/doctor/finding.h"
 
 /*
- * Ask doveadm(1) about some users in each state, and report those who are served
- * from elsewhere.
+ * Ask doveadm(1) about some users in each state, and report those who are
+ * served from elsewhere.
  *
  * base_dir  Dovecot's; NULL, or no Dovecot running there: nothing is reported.
  */

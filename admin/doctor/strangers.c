@@ -2,9 +2,9 @@
 /*
  * strangers.c - who delivers past the LDA to users on both sides
  *
- * Another host that still runs procmail, a backend's LMTP: what they deliver lies on
- * one side without a UID, until Dovecot numbers it.  Seen without a lock, as the
- * user: the newest files of the inboxes of some users.
+ * Another host that still runs procmail, a backend's LMTP: what they deliver
+ * lies on one side without a UID, until Dovecot numbers it.  Seen without a
+ * lock, as the user: the newest files of the inboxes of some users.
  */
 #include "admin/doctor/strangers.h"
 
@@ -21,7 +21,7 @@
 #include "lda/store/maildir.h"
 #include "maps/base/file.h"
 
-#define USERS_MAX	50		/* looked at; more of the same tell nothing new */
+#define USERS_MAX	50		/* that are looked at */
 #define FILES_MAX	200		/* of each inbox */
 #define PATIENCE	10		/* seconds for each user */
 
@@ -75,8 +75,8 @@ look(void *arg, int out, struct err *err)
 		if (de->d_name[0] == '.' || is_ours(de->d_name) ||
 		    is_dovecots(de->d_name))
 			continue;
-		if (fstatat(dirfd(dir), de->d_name, &sb, AT_SYMLINK_NOFOLLOW) == -1
-		    || sb.st_mtime <= e->rec->at)
+		if (fstatat(dirfd(dir), de->d_name, &sb,
+		    AT_SYMLINK_NOFOLLOW) == -1 || sb.st_mtime <= e->rec->at)
 			continue;	/* from before his step */
 		n = snprintf(line, sizeof(line), ".%.300s\n", de->d_name);
 		if (file_write(out, line, (size_t)n) == -1)
@@ -135,9 +135,9 @@ doctor_strangers(struct doctor *d)
 	    map_each(d->ad->map, look_at_user, &s, &err) != ST_OK)
 		return;
 	if (s.strangers != 0)
-		found(d, BAD, "deliveries", "let that host deliver by mailferry-lda "
-		    "before any of its users is in overlap", "somebody else delivers "
-		    "to %u user%s in overlap or settle, to one side only: host %s, "
-		    "%s", s.strangers, s.strangers == 1 ? "" : "s", s.host,
-		    s.example);
+		found(d, BAD, "deliveries", "let that host deliver by "
+		    "mailferry-lda before any of its users is in overlap",
+		    "somebody else delivers to %u user%s in overlap or settle, "
+		    "to one side only: host %s, %s", s.strangers,
+		    s.strangers == 1 ? "" : "s", s.host, s.example);
 }

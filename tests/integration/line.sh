@@ -35,7 +35,8 @@ for v in $verbs; do
 		help -h "$v" && [ "$(awk 'length > 80' "$t/out" | wc -l)" -eq 0 ] || all=1
 done
 [ $all -eq 0 ] && [ $seen -ge 15 ]
-ok $? "each verb has its own help, in three ways"
+ok $? "each verb has its own help, in three ways, in 80 columns"
+all=0
 for a in --version -V "show -V"; do
 	# shellcheck disable=SC2086
 	"$BUILD/admin/mailferry" $a >"$t/out" 2>&1 && says '^mailferry [0-9]' || all=1

@@ -91,7 +91,7 @@ mkdir -p "$t/old/carol/Maildir/cur" "$t/old/carol/Maildir/new" "$t/old/carol/Mai
 mailferry explain carol && says 'dovecot-uidlist.lock is held by 1:elsewhere' && says 'old, INBOX: 4 is the next UID, UIDVALIDITY 17'
 ok $? "explain: who holds the lock, which UID is next"
 
-fails 1 add carol --state new && says 'has mail in .*/old/carol/Maildir and none in'
+fails 1 add carol --state new && says 'has mail in .*/old/carol/Maildir, and new would lead'
 ok $? "add in a state whose leader would hide the mail is refused"
 fails 1 default new && says '1 user without a record has mail on the old side: carol'
 ok $? "the default does not change while somebody without record has mail"

@@ -74,7 +74,8 @@ what_a_line_says(void **state)
 	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		(void)snprintf(text, sizeof(text), "%s", good[i].line);
 		n = cut(text, argv);
-		assert_int_equal(line_parse(NULL, n, argv, tables, &line, &err), ST_OK);
+		assert_int_equal(line_parse(NULL, n, argv, tables, &line, &err),
+		    ST_OK);
 		all[0] = '\0';
 		for (n = 0; n < line.argc; n++) {
 			(void)strcat(all, line.argv[n]);
@@ -82,10 +83,14 @@ what_a_line_says(void **state)
 		}
 		assert_null(line.argv[line.argc]);
 		assert_string_equal(all, good[i].operands);
-		assert_string_equal(shown(line_value(&line, "why", 0)), good[i].why);
-		assert_string_equal(shown(line_value(&line, "for", 0)), good[i].seconds);
-		assert_string_equal(shown(line_value(&line, "window", 0)), good[i].begin);
-		assert_string_equal(shown(line_value(&line, "window", 1)), good[i].end);
+		assert_string_equal(shown(line_value(&line, "why", 0)),
+		    good[i].why);
+		assert_string_equal(shown(line_value(&line, "for", 0)),
+		    good[i].seconds);
+		assert_string_equal(shown(line_value(&line, "window", 0)),
+		    good[i].begin);
+		assert_string_equal(shown(line_value(&line, "window", 1)),
+		    good[i].end);
 		assert_int_equal(line_has(&line, "json"), good[i].json);
 		talloc_free(line.argv);
 	}
@@ -119,7 +124,8 @@ what_is_refused(void **state)
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		(void)snprintf(text, sizeof(text), "%s", bad[i].line);
 		n = cut(text, argv);
-		assert_int_equal(line_parse(NULL, n, argv, tables, &line, &err), ST_NEVER);
+		assert_int_equal(line_parse(NULL, n, argv, tables, &line, &err),
+		    ST_NEVER);
 		assert_string_equal(err.text, bad[i].error);
 		talloc_free(line.argv);
 	}
