@@ -2,9 +2,10 @@
 /*
  * default.c - what a user without a record has
  *
- * Nobody knows the users without a record by name, so there is no barrier for
- * them: whoever decided by the former default is waited out.  And as their
- * leader changes with it, none of them may have mail on the former side.
+ * The users without a record are not known by name, so there is no barrier for
+ * them: a change waits until each delivery that was decided by the former
+ * default has ended.  Their leader changes with the default, so none of them
+ * may have mail on the former side.
  */
 #include <glob.h>
 #include <pwd.h>
@@ -18,7 +19,7 @@
 #include "admin/verbs.h"
 #include "maps/location.h"
 
-#define NAMED	5			/* users told by name */
+#define NAMED	5			/* users that are named */
 
 struct search {
 	struct admin	*ad;
@@ -27,7 +28,7 @@ struct search {
 	char		*names;
 };
 
-/* The same user may be met by his path and in the password file. */
+/* The same user may be found by a path and in the password file. */
 static void
 count(struct search *s, const char *user)
 {
@@ -91,8 +92,8 @@ glob_pattern(TALLOC_CTX *ctx, const char *template)
 	return out;
 }
 
-/* Whose path may this be?  A guess: what the template then makes of him
- * tells. */
+/* The user that a path may belong to.  A guess: it is right if the template
+ * makes that path of the user. */
 static char *
 guess_user(TALLOC_CTX *ctx, const char *template, const char *path)
 {
@@ -135,8 +136,8 @@ look_at_paths(struct search *s, struct err *err)
 	rc = glob(glob_pattern(ctx, template), GLOB_NOSORT | GLOB_ERR, NULL,
 	    &g);
 	if (rc == GLOB_ABORTED || rc == GLOB_NOSPACE)
-		st = err_set(err, ST_AGAIN, "cannot list who has mail at %s",
-		    template);
+		st = err_set(err, ST_AGAIN, "cannot list the users who have "
+		    "mail at %s", template);
 	for (i = 0; rc == 0 && i < g.gl_pathc && st == ST_OK; i++) {
 		user = guess_user(ctx, template, g.gl_pathv[i]);
 		if (user != NULL)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * explain.c - one user in plain words: where his mail goes now, why, what next
+ * explain.c - one user in plain words: where mail goes now, why, what next
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,7 +77,7 @@ duration(TALLOC_CTX *ctx, long long s)
 static const char *
 where(const struct record *rec, enum side side)
 {
-	return rec->side[side].mail == NULL ? "a location nobody has named" :
+	return rec->side[side].mail == NULL ? "a location that is not named" :
 	    rec->side[side].mail;
 }
 
@@ -87,13 +87,13 @@ say_record(TALLOC_CTX *ctx, const struct record *rec, time_t now)
 {
 	if (rec->is_default)
 		return must(talloc_asprintf(ctx, "%s has no record; the map's "
-		    "default stands for him: %s.", rec->user,
+		    "default counts: %s.", rec->user,
 		    state_name(rec->state)));
 	return must(talloc_asprintf(ctx, "%s is in state %s since version "
 	    "%llu, made by %s at %s%s%s.", rec->user, state_name(rec->state),
-	    (unsigned long long)rec->version, *rec->by == '\0' ? "nobody knows "
-	    "whom" : rec->by, rec->at == 0 || rec->at > now ? "a time not "
-	    "known" : time_text(ctx, rec->at), *rec->why == '\0' ? "" : ": ",
+	    (unsigned long long)rec->version, *rec->by == '\0' ? "an unknown "
+	    "user" : rec->by, rec->at == 0 || rec->at > now ? "an unknown "
+	    "time" : time_text(ctx, rec->at), *rec->why == '\0' ? "" : ": ",
 	    rec->why));
 }
 
@@ -118,12 +118,12 @@ say_why(TALLOC_CTX *ctx, const struct record *rec, const struct plan *plan,
     time_t now)
 {
 	if (plan->due == STATE_CUTOVER)
-		return must(talloc_asprintf(ctx, "Its window began %s ago: the "
-		    "first who asks writes the cutover.", duration(ctx, now -
-		    rec->begin)));
+		return must(talloc_asprintf(ctx, "The window began %s ago: the "
+		    "next question to the map writes the cutover.",
+		    duration(ctx, now - rec->begin)));
 	if (plan->due != STATE_NONE)
-		return must(talloc_asprintf(ctx, "Its window ended %s ago: the "
-		    "first who asks writes %s, where it came from.",
+		return must(talloc_asprintf(ctx, "The window ended %s ago: the "
+		    "next question to the map writes %s again.",
 		    duration(ctx, now - rec->end), state_name(plan->due)));
 	if (rec->state == STATE_CUTOVER)
 		return must(talloc_asprintf(ctx, "Its window is open for %s "

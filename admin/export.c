@@ -112,7 +112,7 @@ export_to(struct admin *ad, struct exporting *ex, const char *file,
 	return st;
 }
 
-/* Below which entry: as told, else where the present map is. */
+/* The entry to go below: that of --map-entry, else where the present map is. */
 static enum status
 find_map_entry(struct admin *ad, struct exporting *ex, struct err *err)
 {

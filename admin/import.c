@@ -18,7 +18,7 @@
 #include "admin/step.h"
 #include "admin/verbs.h"
 
-#define ERRORS_MAX	20		/* told before we give up */
+#define ERRORS_MAX	20		/* printed before we give up */
 #define ADDED		"added"
 
 struct importing {
@@ -27,7 +27,7 @@ struct importing {
 	char		*id;
 	enum side	 leads;		/* by the map's default */
 	struct change_by by;
-	bool		 terminal;	/* somebody watches: show progress */
+	bool		 terminal;	/* show progress */
 	unsigned long	 added, changed, same, wrong;
 	unsigned long	 forced;	/* leaders that --force alone allowed */
 	enum status	 st;		/* the worst of the wrong lines */
@@ -43,7 +43,7 @@ progress(const struct importing *im, const char *what, unsigned long n)
 		(void)fprintf(stderr, "\r%lu %s ", n, what);
 }
 
-/* The same but for who changed it last. */
+/* The same, apart from its last change. */
 static bool
 record_same(const struct record *a, const struct record *b)
 {
@@ -212,7 +212,7 @@ commit(struct importing *im, struct err *err)
 	return st;
 }
 
-/* A change of state is done when nobody delivers by the former one. */
+/* A change of state is done when no delivery by the former one is under way. */
 static enum status
 wait_for_stepped(struct importing *im, struct err *err)
 {

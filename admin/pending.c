@@ -34,8 +34,8 @@ struct eye {				/* in the child */
 
 /* A line for the parent: SIDE TAB MAILBOX TAB WHAT TAB TEXT. */
 static void PRINTF(5, 6)
-tell(const struct eye *e, enum side side, const char *mailbox, const char *what,
-    const char *fmt, ...)
+report(const struct eye *e, enum side side, const char *mailbox, const char
+    *what, const char *fmt, ...)
 {
 	char text[900], line[1200], *p;
 	va_list ap;
@@ -60,21 +60,21 @@ look_at_lock(const struct eye *e, enum side side, const struct maildir *md)
 {
 	struct stat sb;
 	struct err err;
-	char *who = NULL;
+	char *holder = NULL;
 	enum status st;
 	size_t len;
 
-	st = file_read(NULL, md->ctl, UIDLIST_LOCK, 200, &who, &len, &err);
+	st = file_read(NULL, md->ctl, UIDLIST_LOCK, 200, &holder, &len, &err);
 	if (st == ST_NONE)
 		return;
 	if (fstatat(md->ctl, UIDLIST_LOCK, &sb, AT_SYMLINK_NOFOLLOW) == -1)
 		goto out;		/* given back meanwhile */
-	tell(e, side, md->folder, "lock", "%s/%s is held by %s for %lld "
+	report(e, side, md->folder, "lock", "%s/%s is held by %s for %lld "
 	    "seconds (others break it after %d without a change)", md->path,
-	    UIDLIST_LOCK, who == NULL || len == 0 ? "nobody knows whom" : who,
-	    (long long)(time(NULL) - sb.st_mtime), DOTLOCK_STALE);
+	    UIDLIST_LOCK, holder == NULL || len == 0 ? "an unknown process" :
+	    holder, (long long)(time(NULL) - sb.st_mtime), DOTLOCK_STALE);
 out:
-	talloc_free(who);
+	talloc_free(holder);
 }
 
 static void
@@ -87,16 +87,17 @@ look_at_log(const struct eye *e, enum side side, const struct maildir *md)
 
 	st = deliveries_open(&d, md->ctl, &err);
 	if (st != ST_OK && st != ST_NONE)
-		tell(e, side, md->folder, "trouble", "%s", err.text);
+		report(e, side, md->folder, "trouble", "%s", err.text);
 	if (st != ST_OK)
 		return;
 	for (i = 0; i < DELIVERIES_SLOTS; i++)
 		if (d.slot_seq[i] != 0 && d.slot[i].outcome == OUTCOME_INTENT)
-			tell(e, side, md->folder, "intent", "the delivery of "
+			report(e, side, md->folder, "intent", "the delivery of "
 			    "%s under UID %lu, begun %lld seconds ago, is "
-			    "undecided: whoever takes the lock next decides it",
-			    d.slot[i].name, (unsigned long)d.slot[i].uid, (long
-			    long)(time(NULL) - d.slot[i].at));
+			    "undecided: the next process to take the lock "
+			    "decides it", d.slot[i].name, (unsigned
+			    long)d.slot[i].uid, (long long)(time(NULL) -
+			    d.slot[i].at));
 	deliveries_close(&d);
 }
 
@@ -109,12 +110,12 @@ look_at_uids(const struct eye *e, enum side side, const struct maildir *md)
 
 	st = uidlist_read(&ul, md->ctl, &err);
 	if (st == ST_OK) {
-		tell(e, side, md->folder, "uid", "%lu is the next UID, "
+		report(e, side, md->folder, "uid", "%lu is the next UID, "
 		    "UIDVALIDITY %lu", (unsigned long)ul.next, (unsigned
 		    long)ul.validity);
 		uidlist_close(&ul);
 	} else if (st != ST_NONE)
-		tell(e, side, md->folder, "trouble", "%s", err.text);
+		report(e, side, md->folder, "trouble", "%s", err.text);
 }
 
 static enum status
@@ -129,7 +130,7 @@ look_at_side(const struct eye *e, TALLOC_CTX *ctx, enum side side,
 	size_t i;
 
 	if (filer_check(e->conf->filer[side], err) != ST_OK) {
-		tell(e, side, "", "filer", "%s", err->text);
+		report(e, side, "", "filer", "%s", err->text);
 		return ST_OK;
 	}
 	st = maildir_folders(ctx, loc, &list, err);
@@ -141,7 +142,7 @@ look_at_side(const struct eye *e, TALLOC_CTX *ctx, enum side side,
 		if (st == ST_NONE)
 			continue;
 		if (st != ST_OK) {
-			tell(e, side, folder, "trouble", "%s", err->text);
+			report(e, side, folder, "trouble", "%s", err->text);
 			continue;
 		}
 		look_at_lock(e, side, md);

@@ -10,8 +10,8 @@
 #include "maps/record.h"
 
 /*
- * Look, as the user, at every mailbox on both sides: is the filer there, who
- * holds the lock, which intents are undecided, which UID comes next.
+ * Look, as the user, at every mailbox on both sides: is the filer there, which
+ * process holds the lock, which intents are undecided, which UID comes next.
  *
  * rec     located.
  * found   a new array of objects: `side`, `mailbox`, `what` ("filer", "lock",

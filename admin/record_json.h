@@ -17,7 +17,7 @@
 
 #include "maps/map.h"
 
-/* What export writes: all but who changed it last.  A new reference. */
+/* What export writes: all but the last change.  A new reference. */
 json_t	       *record_json(const struct record *rec);
 
 /* What --json shows: `effective`, `leader`, `by`, `at` and `why` with it. */

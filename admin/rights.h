@@ -8,7 +8,7 @@
 #include "maps/record.h"
 
 /*
- * Ask it before a step is written: one whose wait then fails leaves the user
+ * Ask it before a step is written: a step whose wait fails leaves the user
  * between two states.  Called as root, a child asks as the user.
  *
  * rec  located; a side without a Maildir is not asked about.

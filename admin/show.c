@@ -231,7 +231,7 @@ watch_change(const struct change *ch, void *arg, struct err *err)
 		return ST_OK;
 	if (w->user == NULL || strcmp(w->user, ch->user) == 0)
 		st = show_change(ch, w->ad, err);
-	return fflush(stdout) == 0 ? st : ST_NONE;	/* nobody reads */
+	return fflush(stdout) == 0 ? st : ST_NONE;	/* the reader is gone */
 }
 
 static int

@@ -79,7 +79,7 @@ print_numbers(struct admin *ad, struct err *err)
 
 struct census {
 	unsigned long	 users, state[STATE_NEW + 1];
-	json_t		*window;	/* who is in one, or has one planned */
+	json_t		*window;	/* records with one open or planned */
 	time_t		 now;
 };
 

@@ -34,8 +34,8 @@ merge_floors(struct record *rec, const struct floor *f, size_t n)
 	}
 }
 
-/* The leader changes: the next one is made ready while nobody delivers, and
- * only then the map says so. */
+/* The leader changes: the next one is made ready while no mail is delivered,
+ * and only then the map says so. */
 static enum status
 hand_over(const struct admin *ad, struct record *was, struct record *is,
     struct err *err)
@@ -237,7 +237,7 @@ step_user(struct admin *ad, struct record *was, const struct step *s,
 	/* A window that is only planned changes nothing yet. */
 	if (st != ST_OK || is->state == was->state)
 		return st;
-	/* In a cutover nobody delivered: there is nothing to wait out. */
+	/* No mail is delivered in a cutover: there is nothing to wait out. */
 	return was->state == STATE_CUTOVER ? pass_barrier(ad, is, s, err) :
 	    step_wait(ad, is, s, err);
 }

@@ -54,7 +54,7 @@ value_access(struct writing *w, TALLOC_CTX *ctx, const struct record *rec,
 	return ST_OK;
 }
 
-/* A line, unless the address is somebody else's who comes first. */
+/* A line, unless another user comes first for this address. */
 static enum status
 put_address(struct writing *w, TALLOC_CTX *ctx, const struct record *of,
     const char *address, struct err *err)
@@ -94,7 +94,7 @@ write_addresses(struct writing *w, TALLOC_CTX *ctx, const struct record *rec,
 	return st;
 }
 
-/* The extra field: where he is, or that nobody is to look there now. */
+/* The extra field: the location, or a temporary failure in a window. */
 static enum status
 put_location(struct writing *w, TALLOC_CTX *ctx, struct record *rec,
     char **field, struct err *err)
@@ -118,7 +118,7 @@ put_location(struct writing *w, TALLOC_CTX *ctx, struct record *rec,
 	return ST_OK;
 }
 
-/* `*` is a password that nobody has: the file is no passdb. */
+/* No password is `*`: the file is no passdb. */
 static enum status
 write_passwd(struct writing *w, TALLOC_CTX *ctx, const struct record *of,
     struct err *err)

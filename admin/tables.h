@@ -16,7 +16,7 @@ struct table;
 const struct table *table_find(const char *name);
 
 /*
- * Write a table's lines: to whom each address belongs, and how he stands, is
+ * Write a table's lines: the user of each address, and the state, are
  * asked of the map as mailferry-mapd's socketmap would.
  *
  * ST_NEVER  also: a user that the table's form cannot hold.

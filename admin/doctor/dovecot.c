@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * dovecot.c - Dovecot's settings, as doveconf(1) tells them
+ * dovecot.c - Dovecot's settings, as doveconf(1) prints them
  */
 #include "admin/doctor/dovecot.h"
 
@@ -137,7 +137,7 @@ look_at_auth(struct doctor *d)
 		    "former side for as long as the cache lives", size);
 }
 
-/* Who comes by another way than the LDA is not delivered to both sides. */
+/* Mail that comes by another way than the LDA is not on both sides. */
 static void
 look_at_delivery(struct doctor *d)
 {
@@ -146,8 +146,8 @@ look_at_delivery(struct doctor *d)
 
 	if (has(ask(d, NULL, "protocols"), "lmtp"))
 		found(d, WARN, "dovecot protocols", "let Postfix deliver by "
-		    "mailferry-lda to everybody who is not yet in new",
-		    "lmtp is served: what comes that way is on one side only");
+		    "mailferry-lda to users who are not yet in new", "lmtp is "
+		    "served: what comes that way is on one side only");
 	if (has(lda, "sieve") || has(lmtp, "sieve"))
 		found(d, WARN, "dovecot mail_plugins", "users with a sieve "
 		    "script must not come to overlap before their mail comes "
@@ -164,8 +164,8 @@ look_at_names(struct doctor *d)
 	if (format != NULL && *format != '\0' && !has(format, "%L"))
 		found(d, WARN, "dovecot auth_username_format",
 		    "auth_username_format = %Lu, where a userdb does not mind "
-		    "the case", "it is %s: who logs in as Alice is not the "
-		    "map's alice", format);
+		    "the case", "it is %s: a user who logs in as Alice is not "
+		    "the map's alice", format);
 }
 
 /* As the user that Dovecot's auth process runs as. */
@@ -177,7 +177,7 @@ look_at_dict(struct doctor *d)
 	int rc;
 
 	if (geteuid() != 0 || user == NULL || access(path, F_OK) == -1)
-		return;			/* mapd is away: told elsewhere */
+		return;			/* no mapd: reported elsewhere */
 	rc = doctor_connect(path, NULL, user);
 	if (rc != 0 && rc != ECONNREFUSED)
 		found(d, BAD, path, "dict_mode = 0666, or the group of the "

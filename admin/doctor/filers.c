@@ -84,7 +84,7 @@ doctor_init(struct doctor *d, struct err *err)
 	return st;
 }
 
-/* A file that is made there tells the filer's time; where root may not make one
+/* A new file there has the filer's time; where root may not make one
  * nothing is said. */
 static bool
 clock_of(const char *dir, long long *ahead)
@@ -133,7 +133,7 @@ look_at_one(struct doctor *d, enum side side)
 		found(d, WARN, side_name(side), side == OLD ?
 		    "old_filer = MOUNT POINT, then mailferry doctor --init" :
 		    "new_filer = MOUNT POINT, then mailferry doctor --init",
-		    "%s_filer is not set: nothing tells a filer that is not "
+		    "%s_filer is not set: nothing shows that a filer is not "
 		    "mounted", side_name(side));
 		return;
 	}
@@ -157,7 +157,7 @@ doctor_filers(struct doctor *d)
 
 	if (strcmp(conf->map, "none") == 0 && conf->filer[OLD] == NULL &&
 	    conf->filer[NEW] == NULL)
-		return;			/* nobody migrates */
+		return;			/* no user migrates */
 	look_at_one(d, OLD);
 	look_at_one(d, NEW);
 	if (conf->filer[OLD] != NULL && conf->filer[NEW] != NULL &&

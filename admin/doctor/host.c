@@ -17,7 +17,7 @@
 #include "maps/base/clock.h"
 #include "maps/route.h"
 
-#define NAMED	5			/* users told by name */
+#define NAMED	5			/* users that are named */
 #define SLOW	50			/* ms for an answer of mapd */
 
 static void
@@ -107,8 +107,8 @@ look_at_file_of_map(struct doctor *d)
 		    "the directory of the map: %s", strerror(errno));
 	else if ((sb.st_mode & 077) != 0)
 		found(d, BAD, dir, "chmod 700 it", "others may enter the "
-		    "directory of the map: who can read it can block its "
-		    "writers");
+		    "directory of the map: a process that can read it can "
+		    "block its writers");
 }
 
 void
@@ -116,7 +116,7 @@ doctor_host(struct doctor *d)
 {
 	look_at_file(d);
 	if (strcmp(d->ad->conf->map, "none") == 0) {
-		found(d, FINE, "map", NULL, "none: nobody migrates");
+		found(d, FINE, "map", NULL, "none: no user migrates");
 		return;
 	}
 	look_at_templates(d);

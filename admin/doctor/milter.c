@@ -219,29 +219,29 @@ is_smtpd(const struct postfix *p, const char *service)
 	    strchr(" \t", command[5]) != NULL;	/* or the end */
 }
 
-/* Told once for each way to it: services that are alike say the same. */
+/* Reported once for each way to it: services that are alike say the same. */
 static void
 look_at_service(const struct postfix *p, const char *service,
-    const struct milter *m, char **told)
+    const struct milter *m, char **reported)
 {
 	const char *chroot = postfix_field(p, service, "chroot");
 	char *key = must(talloc_asprintf(p->d->ad->conf, "|%s %c|", m->address,
 	    chroot == NULL ? 'n' : *chroot));
 
-	if (strstr(*told, key) != NULL)
+	if (strstr(*reported, key) != NULL)
 		return;
-	if (**told == '\0') {
+	if (**reported == '\0') {
 		look_at_action(p, service, m);
 		look_at_macros(p);
 	}
-	*told = must(talloc_strdup_append(*told, key));
+	*reported = must(talloc_strdup_append(*reported, key));
 	look_at_way(p, service, m->address);
 }
 
 static void
 look_at_services(const struct postfix *p)
 {
-	char *told = must(talloc_strdup(p->d->ad->conf, ""));
+	char *reported = must(talloc_strdup(p->d->ad->conf, ""));
 	char *service, *left = NULL;
 	const char *at = NULL, *list, *own;
 	struct milter m;
@@ -252,14 +252,14 @@ look_at_services(const struct postfix *p)
 		own = postfix_override(p, service, "smtpd_milters");
 		list = own != NULL ? own : postfix_value(p, "smtpd_milters");
 		if (find_ours(p, list, &m))
-			look_at_service(p, service, &m, &told);
+			look_at_service(p, service, &m, &reported);
 		else if (!is_inner(service) && left == NULL)
 			left = service;
 	}
-	if (left != NULL && *told == '\0')
+	if (left != NULL && *reported == '\0')
 		found(p->d, WARN, "postfix smtpd_milters", "smtpd_milters = "
 		    "unix:PATH of milter_socket", "our milter is not in it: in "
-		    "a window the LDA defers, and the sender is not told");
+		    "a window the LDA defers, and SMTP does not say so");
 	else if (left != NULL)
 		found(p->d, WARN, "postfix smtpd_milters", "leave -o "
 		    "smtpd_milters out there, or name our milter in it, too",

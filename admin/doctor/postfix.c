@@ -96,7 +96,7 @@ among(const char **list, const char *word)
 	return false;
 }
 
-/* `user=vmail:mail` of pipe(8) must be one of whom mapd lets ask for
+/* `user=vmail:mail` of pipe(8) must be among those that mapd lets ask for
  * everyone. */
 static void
 look_at_pipe_user(const struct postfix *p, const char *what, const char
@@ -153,7 +153,7 @@ look_at_pipe(const struct postfix *p, const char *service, const char *command)
 		    "%s is %s: %s", key, postfix_value(p, key),
 		    one_at_a_time(command) ? "with these flags pipe(8) then "
 		    "refuses mail to several of its users" : "one of several "
-		    "users who is in a window lets all of them wait");
+		    "users in a window defers the mail of all of them");
 	look_at_limit(p, must(talloc_asprintf(ctx, "%s_time_limit", name)));
 	look_at_pipe_user(p, what, command);
 }
@@ -199,8 +199,8 @@ look_at_delivery(const struct postfix *p)
 	for (i = 0; i < sizeof(past) / sizeof(past[0]); i++) {
 		v = postfix_value(p, past[i]);
 		if (*v != '\0')
-			found(p->d, WARN, past[i], "who is not yet in new must "
-			    "not be among them", "it goes before "
+			found(p->d, WARN, past[i], "users who are not yet in "
+			    "new must not be among them", "it goes before "
 			    "mailbox_command: %s", v);
 	}
 }

@@ -3,7 +3,7 @@
  * served.c - does Dovecot serve users from where the map says?
  *
  * Asked of doveadm(1), as a login would be, about some users with a record, the
- * moved ones among them; where nobody has one, about some of the system.
+ * moved ones among them; if there is no record, about some of the system.
  */
 #include "admin/doctor/served.h"
 
@@ -119,7 +119,7 @@ tell_window(struct doctor *d, const struct record *rec, const char *is)
 		    "serves %s", rec->user, is);
 }
 
-/* False: nothing was wrong, or he is not one of Dovecot's. */
+/* False: nothing was wrong, or Dovecot does not know the user. */
 static bool
 look_at_user(struct sample *s, const char *user)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * strangers.c - who delivers past the LDA to users on both sides
+ * strangers.c - mail that came past the LDA to users on both sides
  *
  * Another host that still runs procmail, a backend's LMTP: what they deliver
  * lies on one side without a UID, until Dovecot numbers it.  Seen without a
@@ -77,7 +77,7 @@ look(void *arg, int out, struct err *err)
 			continue;
 		if (fstatat(dirfd(dir), de->d_name, &sb,
 		    AT_SYMLINK_NOFOLLOW) == -1 || sb.st_mtime <= e->rec->at)
-			continue;	/* from before his step */
+			continue;	/* from before the step */
 		n = snprintf(line, sizeof(line), ".%.300s\n", de->d_name);
 		if (file_write(out, line, (size_t)n) == -1)
 			break;
@@ -120,7 +120,7 @@ look_at_user(const struct record *rec, void *arg, struct err *err)
 		return ST_OK;
 	if (rec->side[e.side].mail == NULL || s->users++ >= USERS_MAX)
 		return ST_OK;
-	/* A filer that hangs is told of elsewhere. */
+	/* A filer that hangs is reported elsewhere. */
 	(void)!as_user(rec, PATIENCE, look, &e, on_line, s, err);
 	return ST_OK;
 }
@@ -137,7 +137,7 @@ doctor_strangers(struct doctor *d)
 	if (s.strangers != 0)
 		found(d, BAD, "deliveries", "let that host deliver by "
 		    "mailferry-lda before any of its users is in overlap",
-		    "somebody else delivers to %u user%s in overlap or settle, "
-		    "to one side only: host %s, %s", s.strangers,
+		    "another program delivers to %u user%s in overlap or "
+		    "settle, to one side only: host %s, %s", s.strangers,
 		    s.strangers == 1 ? "" : "s", s.host, s.example);
 }

@@ -206,10 +206,10 @@ printf 'protocols = imap\nmail_location = maildir:~/Maildir\nlog_path = /dev/nul
 
 mailferry add $u && mailferry step $u overlap && mkdir -p "$t/old/$u/Maildir/new" "$t/old/$u/Maildir/cur" "$t/old/$u/Maildir/tmp" && chown -R $u "$t/old/$u"
 touch -d '-1 minute' "$t/old/$u/Maildir/new/1764061234.4711_0.otherhost"
-doctor && silent "somebody else"
+doctor && silent "another program"
 ok $? "what others delivered before overlap says nothing"
 touch -d '+1 minute' "$t/old/$u/Maildir/new/1764061235.4711_0.otherhost"; chown $u "$t/old/$u/Maildir/new/"*
-fails 1 doctor && says "deliveries: bad: somebody else delivers to 1 user .*host otherhost"
+fails 1 doctor && says "deliveries: bad: another program delivers to 1 user .*host otherhost"
 ok $? "another host still runs procmail"
 rm "$t/old/$u/Maildir/new/"*
 mailferry add ghost --old "$t/old/ghost" && echo '{"user":"ghost","uid":4711}' >"$t/x.jsonl" && mailferry import "$t/x.jsonl" &&
