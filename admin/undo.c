@@ -185,6 +185,6 @@ run(struct admin *ad, struct err *err)
 const struct verb verb_undo = {
 	.name = "undo", .run = run, .operands = "USER...", .max = OPERANDS_ANY,
 	.users = true,
-	.does = "Take the last change of each record back by a legal step, and "
+	.does = "Take the last change of each record back by a legal step; "
 	    "print which\nchange that was.",
 };
