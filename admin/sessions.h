@@ -19,8 +19,8 @@ char	       *sessions_command(TALLOC_CTX *ctx, const struct conf *conf,
  * Run it, and count the lines of its output whose first word is the user.
  *
  * n        the number of sessions.
- * ST_NONE  they cannot be counted: there is no command, or it printed nothing at
- *          all.  Its exit status says nothing: doveadm's is 0 without a session.
+ * ST_NONE  they cannot be counted: there is no command, or it printed nothing.
+ *          Its exit status says nothing: doveadm's is 0 without a session.
  */
 enum status	sessions_count(const struct conf *conf, const char *user,
 		    unsigned *n) MUST_CHECK;

@@ -29,8 +29,8 @@ struct step {
 
 /*
  * Step a user, wait until everybody follows the new state, hand over where the
- * leader changes.  A step to the state that the user is in cancels a window that
- * is planned, and waits once more.
+ * leader changes.  A step to the state that the user is in cancels a window
+ * that is planned, and waits once more.
  *
  * was  the record as admin_get() gave it: located.
  *
