@@ -12,7 +12,7 @@
 
 /* Options that are a text of the record. */
 static void
-take_locations(struct record *rec, const struct line *line)
+take_locations(struct record *rec, const struct cmdline *line)
 {
 	const struct {
 		const char *name, **field;
@@ -27,18 +27,19 @@ take_locations(struct record *rec, const struct line *line)
 	size_t i;
 
 	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		if (line_has(line, fields[i].name))
-			*fields[i].field = line_value(line, fields[i].name, 0);
+		if (cmdline_has(line, fields[i].name))
+			*fields[i].field = cmdline_value(line, fields[i].name,
+			    0);
 }
 
 static void
-take_addresses(struct record *rec, const struct line *line)
+take_addresses(struct record *rec, const struct cmdline *line)
 {
 	unsigned at = 0, n = 0;
 	const char *word;
 	char *address;
 
-	while ((word = line_next(line, "address", &at)) != NULL) {
+	while ((word = cmdline_next(line, "address", &at)) != NULL) {
 		address = must(talloc_strdup(rec, word));
 		record_fold_address(address);
 		rec->address = must(talloc_realloc(rec, rec->address,
@@ -61,7 +62,7 @@ add(struct admin *ad, struct err *err)
 		return admin_status(err_set(err, ST_NEVER, "%s: not a user's "
 		    "name", user));
 	rec = admin_record(ad->conf, user, &home);
-	state = line_value(&ad->line, "state", 0);
+	state = cmdline_value(&ad->line, "state", 0);
 	if (state != NULL && !admin_state("--state", state, &rec->state, err))
 		return EXIT_USAGE;
 	take_locations(rec, &ad->line);

@@ -18,7 +18,7 @@ struct admin {
 	const char	*why;		/* --why, or "" */
 	bool		 dry_run;
 	bool		 json;
-	struct line	 line;		/* options, and the verb's operands */
+	struct cmdline	 line;		/* options, and the verb's operands */
 	unsigned	 shown;		/* records so far: users_separate() */
 };
 

@@ -134,10 +134,10 @@ static int
 run(struct admin *ad, struct err *err)
 {
 	const char *file = ad->line.argv[0];
-	const char *name = line_value(&ad->line, "format", 0);
+	const char *name = cmdline_value(&ad->line, "format", 0);
 	struct exporting ex = { .out = stdout,
 	    .format = file == NULL ? FORMAT_JSONL : rows_format_of(file),
-	    .map_entry = line_value(&ad->line, "map-entry", 0) };
+	    .map_entry = cmdline_value(&ad->line, "map-entry", 0) };
 	enum status st;
 
 	if (name != NULL) {

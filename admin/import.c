@@ -281,7 +281,7 @@ run(struct admin *ad, struct err *err)
 {
 	struct importing im = { .ad = ad, .file = ad->line.argv[0],
 	    .st = ST_OK };
-	const char *name = line_value(&ad->line, "format", 0);
+	const char *name = cmdline_value(&ad->line, "format", 0);
 	enum format format = rows_format_of(im.file);
 
 	if (name != NULL && (!rows_format(name, &format) ||

@@ -41,7 +41,7 @@ leader_check(struct admin *ad, enum side leads, const struct record *rec,
 
 	if (leads == side || !leader_has_mail(&rec->side[leads]))
 		return ST_OK;
-	if (line_has(&ad->line, "force")) {
+	if (cmdline_has(&ad->line, "force")) {
 		++*forced;
 		return ST_OK;
 	}

@@ -122,21 +122,22 @@ static int
 no_verb(int argc, char **argv)
 {
 	const struct option *const tables[] = { common_options, NULL };
-	struct line line;
+	struct cmdline line;
 	struct err err;
 
-	if (line_parse(NULL, argc, argv, tables, &line, &err) != ST_OK)
+	if (cmdline_parse(NULL, argc, argv, tables, &line, &err) != ST_OK)
 		return refuse(err.text);
-	if (line_has(&line, "help"))
+	if (cmdline_has(&line, "help"))
 		return help(NULL);
-	if (line_has(&line, "version"))
+	if (cmdline_has(&line, "version"))
 		return version();
 	print_verbs(stderr);
 	return EXIT_USAGE;
 }
 
 static bool
-count_operands(const struct verb *v, const struct line *line, struct err *err)
+count_operands(const struct verb *v, const struct cmdline *line,
+    struct err *err)
 {
 	if (line->argc > v->max)
 		(void)admin_usage(err, "one word too many: %s",
@@ -156,11 +157,11 @@ run(struct admin *ad, const struct verb *v, struct err *err)
 
 	if (!count_operands(v, &ad->line, err))
 		return EXIT_USAGE;
-	ad->dry_run = line_has(&ad->line, "dry-run");
-	ad->json = line_has(&ad->line, "json");
-	if (line_has(&ad->line, "why"))
-		ad->why = line_value(&ad->line, "why", 0);
-	st = admin_open(ad, line_value(&ad->line, "config", 0), err);
+	ad->dry_run = cmdline_has(&ad->line, "dry-run");
+	ad->json = cmdline_has(&ad->line, "json");
+	if (cmdline_has(&ad->line, "why"))
+		ad->why = cmdline_value(&ad->line, "why", 0);
+	st = admin_open(ad, cmdline_value(&ad->line, "config", 0), err);
 	rc = st == ST_OK ? v->run(ad, err) : admin_status(st);
 	admin_close(ad);
 	return rc;
@@ -175,10 +176,10 @@ run_verb(const struct verb *v, int argc, char **argv)
 	struct err err = { .code = 0 };
 	int rc = EXIT_USAGE;
 
-	if (line_parse(NULL, argc, argv, tables, &ad.line, &err) == ST_OK) {
-		if (line_has(&ad.line, "help"))
+	if (cmdline_parse(NULL, argc, argv, tables, &ad.line, &err) == ST_OK) {
+		if (cmdline_has(&ad.line, "help"))
 			return help_verb(v);
-		if (line_has(&ad.line, "version"))
+		if (cmdline_has(&ad.line, "version"))
 			return version();
 		rc = run(&ad, v, &err);
 	}
@@ -201,7 +202,7 @@ main(int argc, char **argv)
 	must_exit(EXIT_LATER);
 	argc--;
 	argv++;
-	at = line_first(argc, argv, common_options);
+	at = cmdline_first(argc, argv, common_options);
 	if (at == argc)
 		return no_verb(argc, argv);
 	name = argv[at];

@@ -48,7 +48,7 @@ is_option(const char *word)
 }
 
 int
-line_first(int argc, char **argv, const struct option *table)
+cmdline_first(int argc, char **argv, const struct option *table)
 {
 	const struct option *o;
 	int i;
@@ -73,7 +73,7 @@ unknown(const char *word, struct err *err)
 /* An option at argv[*i]; *i comes to stand on the last word that belongs to
  * it. */
 static enum status
-take_option(struct line *line, int argc, char **argv,
+take_option(struct cmdline *line, int argc, char **argv,
     const struct option *const *tables, int *i, struct err *err)
 {
 	const char *word = argv[*i], *inside = strchr(word, '=');
@@ -104,14 +104,14 @@ take_option(struct line *line, int argc, char **argv,
 }
 
 enum status
-line_parse(TALLOC_CTX *ctx, int argc, char **argv,
-    const struct option *const *tables, struct line *line, struct err *err)
+cmdline_parse(TALLOC_CTX *ctx, int argc, char **argv,
+    const struct option *const *tables, struct cmdline *line, struct err *err)
 {
 	enum status st = ST_OK;
 	bool ended = false;
 	int i;
 
-	*line = (struct line){ .argc = 0 };
+	*line = (struct cmdline){ .argc = 0 };
 	line->argv = must(talloc_zero_array(ctx, char *, (unsigned)argc + 1));
 	for (i = 0; i < argc && st == ST_OK; i++) {
 		if (ended || !is_option(argv[i]))
@@ -125,7 +125,7 @@ line_parse(TALLOC_CTX *ctx, int argc, char **argv,
 }
 
 static const struct given *
-find_given(const struct line *line, const char *name)
+find_given(const struct cmdline *line, const char *name)
 {
 	unsigned i;
 
@@ -136,13 +136,13 @@ find_given(const struct line *line, const char *name)
 }
 
 bool
-line_has(const struct line *line, const char *name)
+cmdline_has(const struct cmdline *line, const char *name)
 {
 	return find_given(line, name) != NULL;
 }
 
 const char *
-line_value(const struct line *line, const char *name, unsigned i)
+cmdline_value(const struct cmdline *line, const char *name, unsigned i)
 {
 	const struct given *g = find_given(line, name);
 
@@ -150,7 +150,7 @@ line_value(const struct line *line, const char *name, unsigned i)
 }
 
 const char *
-line_next(const struct line *line, const char *name, unsigned *at)
+cmdline_next(const struct cmdline *line, const char *name, unsigned *at)
 {
 	const struct given *g;
 

@@ -25,7 +25,7 @@ struct option {
 };
 
 /* What a line says.  Operands and values are the words of argv. */
-struct line {
+struct cmdline {
 	int		 argc;
 	char		**argv;		/* the operands, NULL-terminated */
 	struct given	*given;		/* private: options, in their order */
@@ -34,7 +34,8 @@ struct line {
 
 /* The place of the first operand, which is the verb; argc: there is none.  The
  * options before it are those of table. */
-int		line_first(int argc, char **argv, const struct option *table);
+int		cmdline_first(int argc, char **argv,
+		    const struct option *table);
 
 /*
  * Read a line.
@@ -46,20 +47,20 @@ int		line_first(int argc, char **argv, const struct option *table);
  * ST_NEVER  an option that no table has, one without its values, a flag with
  *           one.
  */
-enum status	line_parse(TALLOC_CTX *ctx, int argc, char **argv,
-		    const struct option *const *tables, struct line *line,
+enum status	cmdline_parse(TALLOC_CTX *ctx, int argc, char **argv,
+		    const struct option *const *tables, struct cmdline *line,
 		    struct err *err) MUST_CHECK;
 
 /* Was it given?  Of an option given twice the last counts. */
-bool		line_has(const struct line *line, const char *name);
+bool		cmdline_has(const struct cmdline *line, const char *name);
 
 /* A value of an option, i from 0; NULL: the option was not given. */
-const char     *line_value(const struct line *line, const char *name,
+const char     *cmdline_value(const struct cmdline *line, const char *name,
 		    unsigned i);
 
 /* The first value each time the option was given; *at begins as 0.  NULL: there
  * are no more. */
-const char     *line_next(const struct line *line, const char *name,
+const char     *cmdline_next(const struct cmdline *line, const char *name,
 		    unsigned *at);
 
 /* Print a table as --help does: a line for each option. */

@@ -190,7 +190,7 @@ whose(const struct admin *ad)
 static int
 history(struct admin *ad, struct err *err)
 {
-	const char *text = line_value(&ad->line, "limit", 0);
+	const char *text = cmdline_value(&ad->line, "limit", 0);
 	long limit = HISTORY_LIMIT;
 	char *end;
 

@@ -140,7 +140,7 @@ run(struct admin *ad, struct err *err)
 	struct record *dflt = NULL;
 	enum status st;
 
-	if (line_has(&ad->line, "metrics"))
+	if (cmdline_has(&ad->line, "metrics"))
 		return admin_status(print_numbers(ad, err));
 	c.window = must(json_array());
 	st = map_get_stored(ad->map, ad->conf, RECORD_DEFAULT, &dflt, err);

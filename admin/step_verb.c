@@ -36,12 +36,12 @@ bad_time(const char *text, struct err *err)
 
 /* The window of a cutover. */
 static int
-read_window(const struct line *line, struct stepping *s, struct err *err)
+read_window(const struct cmdline *line, struct stepping *s, struct err *err)
 {
 	time_t now = time(NULL);
-	const char *length = line_value(line, "for", 0);
-	const char *begin = line_value(line, "window", 0);
-	const char *end = line_value(line, "window", 1);
+	const char *length = cmdline_value(line, "for", 0);
+	const char *begin = cmdline_value(line, "window", 0);
+	const char *end = cmdline_value(line, "window", 1);
 
 	if ((length != NULL) + (begin != NULL) != (s->step.to == STATE_CUTOVER))
 		return bad_window(err);
@@ -138,10 +138,10 @@ step_one(struct admin *ad, const char *user, void *arg, struct err *err)
 
 /* --without-side and --margin. */
 static int
-read_without(const struct line *line, struct step *s, struct err *err)
+read_without(const struct cmdline *line, struct step *s, struct err *err)
 {
-	const char *side = line_value(line, "without-side", 0);
-	const char *margin = line_value(line, "margin", 0);
+	const char *side = cmdline_value(line, "without-side", 0);
+	const char *margin = cmdline_value(line, "margin", 0);
 	unsigned long n;
 	char *end;
 

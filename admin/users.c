@@ -84,8 +84,8 @@ add_all(struct admin *ad, struct users *u, struct err *err)
 static int
 find_users(struct admin *ad, int n, struct users *u, struct err *err)
 {
-	const char *file = line_value(&ad->line, "cohort", 0);
-	const char *in = line_value(&ad->line, "in", 0);
+	const char *file = cmdline_value(&ad->line, "cohort", 0);
+	const char *in = cmdline_value(&ad->line, "in", 0);
 	enum status st = ST_OK;
 	int i;
 

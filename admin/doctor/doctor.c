@@ -25,9 +25,9 @@ static int
 run(struct admin *ad, struct err *err)
 {
 	struct doctor d = { .ad = ad,
-	    .postfix = line_value(&ad->line, "postfix", 0),
-	    .dovecot = line_value(&ad->line, "dovecot", 0) };
-	bool init = line_has(&ad->line, "init");
+	    .postfix = cmdline_value(&ad->line, "postfix", 0),
+	    .dovecot = cmdline_value(&ad->line, "dovecot", 0) };
+	bool init = cmdline_has(&ad->line, "init");
 	enum status st = ST_OK;
 
 	d.findings = must(json_array());

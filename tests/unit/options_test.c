@@ -65,7 +65,7 @@ static void
 what_a_line_says(void **state)
 {
 	char text[100], all[100], *argv[MAX];
-	struct line line;
+	struct cmdline line;
 	struct err err;
 	size_t i;
 	int n;
@@ -74,8 +74,8 @@ what_a_line_says(void **state)
 	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		(void)snprintf(text, sizeof(text), "%s", good[i].line);
 		n = cut(text, argv);
-		assert_int_equal(line_parse(NULL, n, argv, tables, &line, &err),
-		    ST_OK);
+		assert_int_equal(cmdline_parse(NULL, n, argv, tables, &line,
+		    &err), ST_OK);
 		all[0] = '\0';
 		for (n = 0; n < line.argc; n++) {
 			(void)strcat(all, line.argv[n]);
@@ -83,15 +83,15 @@ what_a_line_says(void **state)
 		}
 		assert_null(line.argv[line.argc]);
 		assert_string_equal(all, good[i].operands);
-		assert_string_equal(shown(line_value(&line, "why", 0)),
+		assert_string_equal(shown(cmdline_value(&line, "why", 0)),
 		    good[i].why);
-		assert_string_equal(shown(line_value(&line, "for", 0)),
+		assert_string_equal(shown(cmdline_value(&line, "for", 0)),
 		    good[i].seconds);
-		assert_string_equal(shown(line_value(&line, "window", 0)),
+		assert_string_equal(shown(cmdline_value(&line, "window", 0)),
 		    good[i].begin);
-		assert_string_equal(shown(line_value(&line, "window", 1)),
+		assert_string_equal(shown(cmdline_value(&line, "window", 1)),
 		    good[i].end);
-		assert_int_equal(line_has(&line, "json"), good[i].json);
+		assert_int_equal(cmdline_has(&line, "json"), good[i].json);
 		talloc_free(line.argv);
 	}
 }
@@ -115,7 +115,7 @@ static void
 what_is_refused(void **state)
 {
 	char text[100], *argv[MAX];
-	struct line line;
+	struct cmdline line;
 	struct err err;
 	size_t i;
 	int n;
@@ -124,8 +124,8 @@ what_is_refused(void **state)
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		(void)snprintf(text, sizeof(text), "%s", bad[i].line);
 		n = cut(text, argv);
-		assert_int_equal(line_parse(NULL, n, argv, tables, &line, &err),
-		    ST_NEVER);
+		assert_int_equal(cmdline_parse(NULL, n, argv, tables, &line,
+		    &err), ST_NEVER);
 		assert_string_equal(err.text, bad[i].error);
 		talloc_free(line.argv);
 	}
@@ -135,16 +135,17 @@ static void
 each_time(void **state)
 {
 	char text[] = "--for 1 x --why y --for=2", *argv[MAX];
-	struct line line;
+	struct cmdline line;
 	struct err err;
 	unsigned at = 0;
 	int n = cut(text, argv);
 
 	(void)state;
-	assert_int_equal(line_parse(NULL, n, argv, tables, &line, &err), ST_OK);
-	assert_string_equal(line_next(&line, "for", &at), "1");
-	assert_string_equal(line_next(&line, "for", &at), "2");
-	assert_null(line_next(&line, "for", &at));
+	assert_int_equal(cmdline_parse(NULL, n, argv, tables, &line, &err),
+	    ST_OK);
+	assert_string_equal(cmdline_next(&line, "for", &at), "1");
+	assert_string_equal(cmdline_next(&line, "for", &at), "2");
+	assert_null(cmdline_next(&line, "for", &at));
 	talloc_free(line.argv);
 }
 
@@ -168,7 +169,7 @@ which_word_is_the_verb(void **state)
 	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		(void)snprintf(text, sizeof(text), "%s", verbs[i].line);
 		n = cut(text, argv);
-		assert_int_equal(line_first(n, argv, common), verbs[i].verb);
+		assert_int_equal(cmdline_first(n, argv, common), verbs[i].verb);
 	}
 }
 
