@@ -16,10 +16,9 @@
  * floors  of the record: raised above these too.
  * margin  UIDs, beyond the next one and the floor.
  *
- * ST_AGAIN  the filer or a lock does not answer.
+ * ST_AGAIN  as visit_mailboxes().
  */
 enum status	alone_raise(const struct record *rec, const struct conf *conf,
-		    enum side next, uint32_t margin, struct err *err)
-		    MUST_CHECK;
+		    uint32_t margin, struct err *err) MUST_CHECK;
 
 #endif

@@ -5,61 +5,12 @@
 #include "admin/step.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "admin/alone.h"
 #include "admin/rights.h"
-#include "lda/store/barrier.h"
+#include "lda/store/visit.h"
 #include "maps/transition.h"
-
-/* Each floor into the record: a mailbox's own is raised, never lowered. */
-static void
-merge_floors(struct record *rec, const struct floor *f, size_t n)
-{
-	size_t i, k;
-
-	for (i = 0; i < n; i++) {
-		for (k = 0; k < rec->nfloor; k++)
-			if (rec->floor[k].validity == f[i].validity &&
-			    strcmp(rec->floor[k].guid, f[i].guid) == 0)
-				break;
-		if (k == rec->nfloor) {
-			rec->floor = must(talloc_realloc(rec, rec->floor,
-			    struct floor, (unsigned)k + 1));
-			rec->floor[k] = f[i];
-			rec->nfloor++;
-		} else if (rec->floor[k].next < f[i].next)
-			rec->floor[k].next = f[i].next;
-	}
-}
-
-/* The leader changes: the next one is made ready while no mail is delivered,
- * and only then the map says so. */
-static enum status
-hand_over(const struct admin *ad, struct record *was, struct record *is,
-    struct err *err)
-{
-	struct record *now = NULL;
-	struct map *map = NULL;
-	struct floor *floors;
-	enum status st = ST_OK;
-	size_t n;
-
-	/* Connected here: the child is the user, and may not be known to
-	 * mapd. */
-	if (!ad->owner)
-		st = map_open(is, ad->conf, 0, &map, err);
-	if (st == ST_OK && map != NULL)
-		st = map_get_stored(map, is, was->user, &now, err);
-	if (st == ST_OK)
-		st = barrier(is, was, ad->conf, record_leader(is), map, &floors,
-		    &n, err);
-	if (st == ST_OK)
-		merge_floors(is, floors, n);
-	talloc_free(map);
-	return st;
-}
 
 static void
 progress(const struct step *s, const char *text)
@@ -85,18 +36,15 @@ static enum status
 pass_barrier(struct admin *ad, struct record *rec, const struct step *s,
     struct err *err)
 {
-	struct floor *floors;
 	enum status st;
 	const char *home;
-	size_t n;
 	long uid;
 
 	progress(s, "deliveries by the former state");
 	home = admin_home(rec, rec->user, &uid);
 	st = record_locate(rec, ad->conf, home, err);
 	if (st == ST_OK)
-		st = barrier(rec, reachable(rec, s), ad->conf, SIDE_NONE, NULL,
-		    &floors, &n, err);
+		st = visit_barrier(reachable(rec, s), ad->conf, err);
 	progress(s, NULL);
 	return st == ST_OK ? st : err_wrap(err, ST_AGAIN, "%s is in %s, but a "
 	    "delivery by its former state may be under way; run the same step "
@@ -149,17 +97,40 @@ has_time(const struct admin *ad, const struct record *was, struct err *err)
 	    "of more than %d seconds (deadline + skew)", was->user, seconds);
 }
 
+/* The leader changes: the next one is made ready while no mail is delivered,
+ * and only then the map says so. */
+static enum status
+hand_over(const struct admin *ad, const struct record *was,
+    const struct record *is, const struct step *s, struct err *err)
+{
+	struct handover ho = { .rec = was, .conf = ad->conf,
+	    .next = record_leader(is), .force = s->force, .ask = !ad->owner,
+	    .lacks = s->lacks, .arg = s->arg };
+	enum status st;
+
+	progress(s, s->dry_run ? "a comparison of the mailboxes" :
+	    "the mailboxes of the next leader to be made ready");
+	st = s->dry_run ? handover_compare(&ho, err) : handover(&ho, err);
+	progress(s, NULL);
+	if (st == ST_OK || ho.messages == 0 || s->force)
+		return st;
+	return err_set(err, ST_NEVER, "%s: %s lacks %lu message%s in %lu "
+	    "mailbox%s, which would be hidden: `mailferry move %s` copies "
+	    "mail, --force steps all the same", was->user, side_name(ho.next),
+	    ho.messages, ho.messages == 1 ? "" : "s", ho.mailboxes,
+	    ho.mailboxes == 1 ? "" : "es", was->user);
+}
+
 /* The former leader is dead: there is nothing to compare with. */
 static enum status
 hand_over_alone(const struct admin *ad, struct record *was,
-    const struct record *is, const struct step *s, struct err *err)
+    const struct step *s, struct err *err)
 {
 	enum status st;
 
 	wait_out(ad, was->at, s);
 	progress(s, "the mailboxes of the next leader to be made ready");
-	st = alone_raise(reachable(was, s), ad->conf, record_leader(is),
-	    s->margin, err);
+	st = alone_raise(reachable(was, s), ad->conf, s->margin, err);
 	progress(s, NULL);
 	return st;
 }
@@ -200,19 +171,14 @@ judge(const struct admin *ad, struct record *was, const struct record *is,
 }
 
 static enum status
-prepare(const struct admin *ad, struct record *was, struct record *is,
-    const struct step *s, struct err *err)
+prepare(const struct admin *ad, struct record *was,
+    const struct record *is, const struct step *s, struct err *err)
 {
-	enum status st;
-
 	if (record_leader(is) == record_leader(was))
 		return ST_OK;
-	if (s->without != SIDE_NONE)
-		return hand_over_alone(ad, was, is, s, err);
-	progress(s, "the mailboxes of the next leader to be made ready");
-	st = hand_over(ad, was, is, err);
-	progress(s, NULL);
-	return st;
+	if (s->without == SIDE_NONE)
+		return hand_over(ad, was, is, s, err);
+	return s->dry_run ? ST_OK : hand_over_alone(ad, was, s, err);
 }
 
 enum status
@@ -229,13 +195,15 @@ step_user(struct admin *ad, struct record *was, const struct step *s,
 	    err);
 	if (st == ST_OK)
 		st = judge(ad, was, is, s, err);
+	if (st == ST_OK)
+		st = prepare(ad, was, is, s, err);
 	if (st != ST_OK || s->dry_run)
 		return st;
-	st = prepare(ad, was, is, s, err);
-	if (st == ST_OK)
-		st = map_replace(ad->map, was, is, &by, NULL, err);
-	/* A window that is only planned changes nothing yet. */
-	if (st != ST_OK || is->state == was->state)
+	st = map_replace(ad->map, was, is, &by, NULL, err);
+	/* A window that is only planned changes nothing yet, and a hand-over
+	 * has held every lock since no mail is delivered. */
+	if (st != ST_OK || is->state == was->state ||
+	    record_leader(is) != record_leader(was))
 		return st;
 	/* No mail is delivered in a cutover: there is nothing to wait out. */
 	return was->state == STATE_CUTOVER ? pass_barrier(ad, is, s, err) :

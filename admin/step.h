@@ -9,6 +9,7 @@
 #define ADMIN_STEP_H
 
 #include "admin/context.h"
+#include "lda/store/handover.h"
 
 #define STEP_MARGIN	100000		/* UIDs: see struct step */
 
@@ -20,10 +21,14 @@ struct step {
 	enum state	 to;
 	time_t		 begin, end;	/* of a cutover, seconds UTC; else 0 */
 	bool		 dry_run;	/* judge the step, and change nothing */
+	bool		 force;		/* also where the next leader lacks
+					   messages that the present one has */
 	enum side	 without;	/* dead, not touched; SIDE_NONE */
 	uint32_t	 margin;	/* then, at a change of leader: by how
 					   much next UIDs are raised */
 	step_progress_fn *progress;	/* may be NULL */
+	handover_lacks_fn *lacks;	/* the same; called for each mailbox of
+					   which messages are lacking */
 	void		*arg;
 };
 
@@ -36,8 +41,8 @@ struct step {
  *
  * ST_AGAIN  somebody else changed the record first; or a filer or a lock did
  *           not answer: nothing was written, unless err says that the step was.
- * ST_NEVER  not a legal step, or we may not work on the user's mailboxes:
- *           nothing was written.
+ * ST_NEVER  not a legal step, or we may not work on the user's mailboxes, or
+ *           the next leader lacks messages: the state stays.
  */
 enum status	step_user(struct admin *ad, struct record *was,
 		    const struct step *s, struct err *err) MUST_CHECK;

@@ -93,6 +93,19 @@ say_sessions(const struct admin *ad, const char *user)
 	talloc_free(command);
 }
 
+/* Of a mailbox: a user chose its name. */
+static void
+say_lacking(const char *folder, unsigned long n, void *arg)
+{
+	char *name = record_escape(NULL, folder);
+
+	(void)arg;
+	(void)fprintf(stderr, "mailferry: %s: %lu message%s of the present "
+	    "leader %s not on the next one\n", *name == '\0' ? "INBOX" : name,
+	    n, n == 1 ? "" : "s", n == 1 ? "is" : "are");
+	talloc_free(name);
+}
+
 static void
 warn_alone(const struct record *was, const struct step *s)
 {
@@ -167,7 +180,8 @@ static int
 run(struct admin *ad, struct err *err)
 {
 	struct stepping s = { .step = { .dry_run = ad->dry_run,
-	    .progress = announce } };
+	    .force = cmdline_has(&ad->line, "force"), .progress = announce,
+	    .lacks = say_lacking } };
 	int n = ad->line.argc - 1, rc;
 
 	if (!admin_state("step", ad->line.argv[n], &s.step.to, err))
@@ -181,6 +195,7 @@ run(struct admin *ad, struct err *err)
 static const struct option step_options[] = {
 	{ "for", "SECONDS", "of a cutover: a window that begins now", 0 },
 	{ "window", "BEGIN END", "of a cutover: a window that is planned", 0 },
+	{ "force", NULL, "also where the next leader lacks messages", 0 },
 	{ "without-side", "SIDE", "this side is dead: do not touch it (old, "
 	    "new)", 0 },
 	{ "margin", "UIDS", "then: by how much the next UIDs are raised "

@@ -21,8 +21,8 @@
 #define CHUNK		(1024 * 1024)
 #define KEYWORDS	"dovecot-keywords"
 
-/* FNV-1a: two folders of one second are all that it must keep apart, and for a name
- * that a user chose for its hash the next second is taken. */
+/* FNV-1a: two folders of one second are all that it must keep apart, and for a
+ * name that a user chose for its hash the next second is taken. */
 static uint64_t
 hash(const char *name)
 {
@@ -41,8 +41,8 @@ aside_name(const char *folder, int64_t now, char *buf, bool *hashed)
 
 	*hashed = n > NAME_MAX || strchr(folder, '/') != NULL;
 	if (*hashed)
-		(void)snprintf(buf, NAME_MAX + 1, "%lld.%016llx", (long long)now,
-		    (unsigned long long)hash(folder));
+		(void)snprintf(buf, NAME_MAX + 1, "%lld.%016llx",
+		    (long long)now, (unsigned long long)hash(folder));
 }
 
 static enum status
@@ -144,7 +144,8 @@ move(int from, const char *name, int aside, struct err *err)
 	return st;
 }
 
-/* Index files are known by their names; they would number what is not theirs. */
+/* Index files are known by their names; they would number what is not
+ * theirs. */
 static enum status
 move_indexes(const struct maildir *md, int aside, struct err *err)
 {

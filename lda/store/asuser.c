@@ -2,8 +2,8 @@
 /*
  * asuser.c - work on a user's mail as the user, in child processes
  *
- * On the pipe a line of the work has a dot before it; the last line is the outcome
- * and the reason.
+ * On the pipe a line of the work has a dot before it; the last line is the
+ * outcome and the reason.
  */
 #include "lda/store/asuser.h"
 
@@ -25,20 +25,22 @@
 #include "maps/base/clock.h"
 #include "maps/base/file.h"
 
-#define REAP_WAIT	1000		/* ms for a child that was killed to end */
+#define REAP_WAIT	1000		/* ms for a child that was killed to
+					   end */
 
 struct worker {
 	pid_t			 pid;
 	int			 fd;		/* its lines; O_NONBLOCK */
 	int			 deadline;	/* seconds, for the error */
-	long long		 until;		/* CLOCK_MONOTONIC, milliseconds */
+	long long		 until;		/* CLOCK_MONOTONIC,
+						   milliseconds */
 	as_user_line_fn		*line;
 	void			*arg;
 	struct worker_lines	 in;
 };
 
-/* The owner of the mail.  For a virtual user that of the Maildir: one account has
- * the mail of many.  Root where there is none yet. */
+/* The owner of the mail.  For a virtual user that of the Maildir: one account
+ * has the mail of many.  Root where there is none yet. */
 static enum status
 whose(const struct record *rec, uid_t *uid, gid_t *gid, struct err *err)
 {
@@ -83,8 +85,8 @@ become_user(const struct record *rec, struct err *err)
 		    rec->uid, rec->user);
 	if (pw != NULL)
 		gid = pw->pw_gid;
-	if ((pw != NULL ? initgroups(pw->pw_name, gid) : setgroups(1, &gid)) == -1 ||
-	    setgid(gid) == -1 || setuid(uid) == -1)
+	if ((pw != NULL ? initgroups(pw->pw_name, gid) :
+	    setgroups(1, &gid)) == -1 || setgid(gid) == -1 || setuid(uid) == -1)
 		return err_sys(err, "become uid %ld", (long)uid);
 	return ST_OK;
 }
@@ -101,7 +103,8 @@ child(const struct worker *w, const struct record *rec, pid_t parent,
 	umask(077);
 	(void)signal(SIGPIPE, SIG_DFL);
 	st = become_user(rec, &err);
-	/* After the change of uid, which takes it back; the parent may be gone. */
+	/* After the change of uid, which takes it back; the parent may be
+	 * gone. */
 	if (st == ST_OK && prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
 		st = err_sys(&err, "prctl");
 	if (getppid() != parent)
@@ -246,11 +249,11 @@ result_of(const struct worker *w, struct err *err)
 		return w->in.result;
 	}
 	if (w->in.ended)
-		return err_set(err, ST_AGAIN, "the process that works as the user "
-		    "was killed, or failed");
-	return err_set(err, ST_AGAIN, "it did not end within %d seconds: a filer "
-	    "hangs, a mailbox stays locked, or the user stopped the process that "
-	    "runs as him", w->deadline);
+		return err_set(err, ST_AGAIN, "the process that works as the "
+		    "user was killed, or failed");
+	return err_set(err, ST_AGAIN, "it did not end within %d seconds: a "
+	    "filer hangs, a mailbox stays locked, or the user stopped the "
+	    "process that runs as him", w->deadline);
 }
 
 enum status
@@ -285,6 +288,7 @@ as_user(const struct record *rec, int deadline, as_user_fn *fn, void *arg,
 	struct worker *w = NULL;
 	enum status st;
 
-	st = worker_begin(NULL, rec, deadline, fn, arg, line, line_arg, &w, err);
+	st = worker_begin(NULL, rec, deadline, fn, arg, line, line_arg, &w,
+	    err);
 	return st == ST_OK ? workers_end(&w, 1, err) : st;
 }

@@ -2,10 +2,11 @@
 /*
  * asuser.h - work on a user's mail as the user, in child processes
  *
- * A filer exported with root_squash does not know root, and a filer that hangs must
- * not hang the command: so the work is done by a child that has the user's uid and
- * groups, and that reports in lines what it finds.  The parent alone keeps the
- * deadline, and kills: the user may stop the child, which runs under his uid.
+ * A filer exported with root_squash does not know root, and a filer that hangs
+ * must not hang the command: so the work is done by a child that has the user's
+ * uid and groups, and that reports in lines what it finds.  The parent alone
+ * keeps the deadline, and kills: the user may stop the child, which runs under
+ * his uid.
  *
  *	st = worker_begin(ctx, rec, 60, fn, arg, on_line, line_arg, &w[n], err);
  *	...more of them
@@ -33,8 +34,8 @@ enum status	as_user_say(int out, struct err *err, const char *fmt, ...)
 		    PRINTF(3, 4) MUST_CHECK;
 
 /*
- * Begin fn(arg) in a child.  Called as root, the child becomes rec's user; for a
- * record without uid the owner of its Maildir.  It dies with its parent.
+ * Begin fn(arg) in a child.  Called as root, the child becomes rec's user; for
+ * a record without uid the owner of its Maildir.  It dies with its parent.
  *
  * rec, arg  the child has its own copy: what fn writes there is lost.
  * deadline  seconds from now; then the child is killed.
@@ -47,12 +48,12 @@ enum status	worker_begin(TALLOC_CTX *ctx, const struct record *rec,
 		    struct err *err) MUST_CHECK;
 
 /*
- * Read the lines of n workers as they come, until each has ended or its deadline has
- * passed; kill what is left, and free them all.
+ * Read the lines of n workers as they come, until each has ended or its
+ * deadline has passed; kill what is left, and free them all.
  *
- * The result is ST_OK where every fn returned that, else of one of those that did
- * not; ST_AGAIN also for a child that was killed, by its deadline or by anybody
- * else: what it has not reported may not have been done.
+ * The result is ST_OK where every fn returned that, else of one of those that
+ * did not; ST_AGAIN also for a child that was killed, by its deadline or by
+ * anybody else: what it has not reported may not have been done.
  */
 enum status	workers_end(struct worker **w, size_t n, struct err *err)
 		    MUST_CHECK;

@@ -2,8 +2,8 @@
 /*
  * folders.c - which mailboxes a location has
  *
- * Directories are entered one after the other, by their path from the Maildir: no
- * recursion and one descriptor, however deep a user has made them.
+ * Directories are entered one after the other, by their path from the Maildir:
+ * no recursion and one descriptor, however deep a user has made them.
  */
 #include "lda/store/folders.h"
 
@@ -19,15 +19,16 @@
 
 #define DIR_FLAGS	(O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 #define TRASHED		"..DOVECOT-TRASHED"
-#define ASIDE_BEFORE	"mailferry-aside."	/* beside cur/: an older version's */
-#define MAILBOX_LINKS	5	/* of a mailbox's directory that has cur/, new/ and
-				   tmp/ and no other one */
+#define ASIDE_BEFORE	"mailferry-aside."	/* beside cur/, of an older */
+#define MAILBOX_LINKS	5	/* of a mailbox's directory that has cur/, new/
+				   and tmp/ and no other one */
 
 struct walk {
 	TALLOC_CTX	*ctx;		/* of the result */
 	struct folders	*list;
 	size_t		 room;		/* of list->at */
-	const char     **todo;		/* directories that are still to be read */
+	const char     **todo;		/* directories that are still to be
+					   read */
 	size_t		 ntodo, todo_room;
 	int		 root;		/* the Maildir */
 };
@@ -46,7 +47,8 @@ add_folder(struct walk *w, const char *name, const struct stat *sb)
 		w->list->at = grow(w->ctx, w->list->at, sizeof(struct folder),
 		    &w->room);
 	w->list->at[w->list->n++] = (struct folder){
-		must(talloc_strdup(w->list->at, name)), sb->st_dev, sb->st_ino };
+		must(talloc_strdup(w->list->at, name)), sb->st_dev,
+		sb->st_ino };
 }
 
 static void
@@ -86,7 +88,8 @@ has_cur(int at, const char *name)
 	    S_ISDIR(sb.st_mode);
 }
 
-/* `path` from the Maildir: a mailbox, a directory to be read, both, or neither. */
+/* `path` from the Maildir: a mailbox, a directory to be read, both, or
+ * neither. */
 static void
 look_at(struct walk *w, const char *path)
 {
@@ -95,7 +98,8 @@ look_at(struct walk *w, const char *path)
 
 	if (fstatat(w->root, path, &sb, AT_SYMLINK_NOFOLLOW) == -1 ||
 	    !S_ISDIR(sb.st_mode))
-		return;			/* gone meanwhile, too long, or no directory */
+		return;			/* gone meanwhile, too long, or no
+					   directory */
 	mailbox = has_cur(w->root, path);
 	if (mailbox)
 		add_folder(w, path, &sb);
@@ -122,8 +126,8 @@ read_dir(struct walk *w, const char *path, struct err *err)
 		return st;
 	}
 	for (errno = 0; (de = readdir(dir)) != NULL; errno = 0)
-		if (may_be_folder(de) && snprintf(below, sizeof(below), "%s%s%s",
-		    path, *path == '\0' ? "" : "/", de->d_name) <
+		if (may_be_folder(de) && snprintf(below, sizeof(below),
+		    "%s%s%s", path, *path == '\0' ? "" : "/", de->d_name) <
 		    (int)sizeof(below))
 			look_at(w, below);
 	if (errno != 0)

@@ -2,9 +2,10 @@
 /*
  * folders.h - which mailboxes a location has
  *
- * Both layouts of Dovecot are read alike: Maildir++ (`.Lists.dev` beside cur/) and
- * LAYOUT=fs (`Work/Nov`), at any depth.  Directories that rc files name are found as
- * well, though Dovecot does not list them in Maildir++ (`lists`, raw UTF-8, `..x`).
+ * Both layouts of Dovecot are read alike: Maildir++ (`.Lists.dev` beside cur/)
+ * and LAYOUT=fs (`Work/Nov`), at any depth.  Directories that rc files name are
+ * found as well, though Dovecot does not list them in Maildir++ (`lists`, raw
+ * UTF-8, `..x`).
  */
 #ifndef LDA_STORE_FOLDERS_H
 #define LDA_STORE_FOLDERS_H
@@ -16,13 +17,15 @@
 #include "maps/record.h"
 
 struct folder {
-	const char	*name;		/* as maildir_open() takes it; "" the inbox */
+	const char	*name;		/* as maildir_open() takes it; "" the
+					   inbox */
 	dev_t		 dev;		/* of the mailbox's directory */
 	ino_t		 ino;
 };
 
 struct folders {
-	struct folder	*at;		/* sorted by name, by byte; NULL where n is 0 */
+	struct folder	*at;		/* sorted by name, by byte; NULL where n
+					   is 0 */
 	size_t		 n;
 };
 
@@ -31,13 +34,13 @@ struct folders {
  *
  * list  written with ST_OK only; its strings are talloc children of ctx.
  *
- * A directory without cur/ is no mailbox, but may have some below it.  Not listed:
- * what lies below cur/, new/ and tmp/, what Dovecot is deleting
- * (`..DOVECOT-TRASHED`), what was set aside, symbolic links, directories that the
- * caller may not enter, and names of PATH_MAX and more bytes.
+ * A directory without cur/ is no mailbox, but may have some below it.  Not
+ * listed: what lies below cur/, new/ and tmp/, what Dovecot is deleting
+ * (`..DOVECOT-TRASHED`), what was set aside, symbolic links, directories that
+ * the caller may not enter, and names of PATH_MAX and more bytes.
  *
- * The cost is O(n log n).  A readdir(3) can miss a directory that is renamed at the
- * same moment: callers that must not miss one list again.
+ * The cost is O(n log n).  A readdir(3) can miss a directory that is renamed at
+ * the same moment: callers that must not miss one list again.
  *
  * ST_NONE   the location has no Maildir at all.
  *

@@ -61,8 +61,9 @@ set_aside(const char *folder, const char *control, const char *index)
 		fail_msg("%s", err.text);
 	shell("cd 'u/%s'; echo mail >cur/1.x:2,S; echo mail >new/2.x; "
 	    "echo mail >tmp/3.x; cd '%s/%s'; echo uids >dovecot-uidlist; "
-	    "echo keys >dovecot-keywords; echo log >mailferry-deliveries", folder,
-	    control == NULL ? "." : control, control == NULL ? "." : folder);
+	    "echo keys >dovecot-keywords; echo log >mailferry-deliveries",
+	    folder, control == NULL ? "." : control,
+	    control == NULL ? "." : folder);
 	if (index != NULL)
 		shell("mkdir -p '%s/%s'", index, folder);
 	talloc_free(md);
@@ -78,16 +79,18 @@ set_aside(const char *folder, const char *control, const char *index)
 	talloc_free(md);
 }
 
-/* All of it lies there; what stays is an empty mailbox with tmp/ and the log. */
+/* All of it lies there; what stays is an empty mailbox with tmp/ and the
+ * log. */
 static void
 is_aside(const char *name, const char *folder)
 {
 	shell("cd u/tmp/mailferry-aside/%s; [ \"$(cat cur/1.x:2,S new/2.x "
-	    "dovecot-uidlist dovecot-keywords dovecot.index dovecot.index.log | "
-	    "tr -d '\\n')\" = mailmailuidskeysil ]", name);
+	    "dovecot-uidlist dovecot-keywords dovecot.index "
+	    "dovecot.index.log | tr -d '\\n')\" = mailmailuidskeysil ]", name);
 	shell("cd 'u/%s'; [ -z \"$(ls cur)$(ls new)\" ]; [ -e tmp/3.x ]; "
-	    "[ -z \"$(find %s -name 'dovecot*' -not -path '*/mailferry-aside/*')\""
-	    " ]; [ -n \"$(find %s -name mailferry-deliveries)\" ]", folder, dir,
+	    "[ -z \"$(find %s -name 'dovecot*' "
+	    "-not -path '*/mailferry-aside/*')\" ]; "
+	    "[ -n \"$(find %s -name mailferry-deliveries)\" ]", folder, dir,
 	    dir);
 }
 
@@ -104,7 +107,8 @@ inbox_and_folder(void **state)
 	is_aside("1700000000.INBOX", "");
 	set_aside(".Sub", NULL, NULL);
 	is_aside("1700000000..Sub", ".Sub");
-	shell("test ! -e u/tmp/mailferry-aside/1700000000..Sub/mailferry-folder");
+	shell("cd u/tmp/mailferry-aside/1700000000..Sub; "
+	    "test ! -e mailferry-folder");
 	/* In no layout is any of it a mailbox. */
 	(void)snprintf(mail, sizeof(mail), "%s/u", dir);
 	assert_int_equal(maildir_folders(NULL, &loc, &list, &err), ST_OK);
@@ -138,8 +142,8 @@ names_without_room(void **state)
 	aside_name("Work/Nov", 1700000000, name, &hashed);
 	assert_true(hashed);
 	is_aside(name, "Work/Nov");
-	shell("[ \"$(cat u/tmp/mailferry-aside/%s/mailferry-folder)\" = Work/Nov ]",
-	    name);
+	shell("cd u/tmp/mailferry-aside/%s; "
+	    "[ \"$(cat mailferry-folder)\" = Work/Nov ]", name);
 	memset(longest, 'x', sizeof(longest) - 1);
 	longest[0] = '.';
 	longest[NAME_MAX] = '\0';
@@ -170,8 +174,8 @@ files_go_along(void **state)
 	shell("rm -rf u ctl idx; mkdir u ctl idx");
 	set_aside(".Sub", ctl, idx);
 	shell("cd u/tmp/mailferry-aside/1700000000..Sub; [ \"$(cat "
-	    "dovecot-uidlist dovecot-keywords dovecot.index dovecot.index.log | "
-	    "tr -d '\\n')\" = uidskeysil ]; "
+	    "dovecot-uidlist dovecot-keywords dovecot.index "
+	    "dovecot.index.log | tr -d '\\n')\" = uidskeysil ]; "
 	    "[ -z \"$(find %s -name 'dovecot*')\" ]", far);
 }
 

@@ -126,7 +126,8 @@ results(void **state)
 	assert_string_equal(h.text, "20000");
 	assert_int_equal(run(find_nothing, NULL, 60, &h, &err), ST_NONE);
 	for (i = 0; i < 2; i++) {
-		assert_int_equal(run(fail_with, &each[i], 60, &h, &err), each[i]);
+		assert_int_equal(run(fail_with, &each[i], 60, &h, &err),
+		    each[i]);
 		assert_string_equal(err.text, "because of?that");
 	}
 }
@@ -142,8 +143,8 @@ no_result(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		assert_int_equal(run(say_garbage, (void *)cases[i], 60, &h, &err),
-		    ST_AGAIN);
+		assert_int_equal(run(say_garbage, (void *)cases[i], 60, &h,
+		    &err), ST_AGAIN);
 	assert_string_equal(h.text, "a");
 }
 
@@ -228,7 +229,8 @@ at_a_time(void **state)
 	assert_int_equal(workers_end(w, 2, &err), ST_OK);
 	assert_int_equal(h.lines, 2);
 
-	/* One that does not end spoils the result, not the work of the others. */
+	/* One that does not end spoils the result, not the work of the
+	 * others. */
 	h.lines = 0;
 	for (i = 0; i < 2; i++)
 		assert_int_equal(worker_begin(NULL, &rec, 60, meet, &m[i],
@@ -294,7 +296,8 @@ dies_with_its_parent(void **state)
 		(void)run(sleep_on, &pids[1], 600, &h, &err);
 		_exit(0);
 	}
-	assert_int_equal(read(pids[0], &worker, sizeof(worker)), sizeof(worker));
+	assert_int_equal(read(pids[0], &worker, sizeof(worker)),
+	    sizeof(worker));
 	assert_int_equal(kill(worker, 0), 0);
 	(void)kill(command, SIGKILL);
 	assert_int_equal(waitpid(command, NULL, 0), command);
@@ -339,8 +342,8 @@ freed_early(void **state)
 	struct err err;
 
 	(void)state;
-	assert_int_equal(worker_begin(NULL, &rec, 60, stop_itself, NULL, on_line,
-	    &h, &w, &err), ST_OK);
+	assert_int_equal(worker_begin(NULL, &rec, 60, stop_itself, NULL,
+	    on_line, &h, &w, &err), ST_OK);
 	talloc_free(w);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 	assert_int_equal(errno, ECHILD);

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lda/store/barrier.h"
+#include "lda/store/handover.h"
 #include "lda/store/pair.h"
 #include "lda/transaction.h"
 #include "maps/transition.h"
@@ -485,15 +485,14 @@ no_descriptor_anywhere(void **state)
 }
 
 static void
-barrier_hands_over(void **state)
+hands_over(void **state)
 {
-	struct floor *floors = NULL;
+	struct handover ho = { .conf = conf, .next = NEW };
 	struct delivery dv;
 	struct record *rec;
 	struct map *map;
 	struct err err;
 	uint32_t next;
-	size_t n = 0;
 
 	(void)state;
 	begin(STATE_OVERLAP);
@@ -503,10 +502,9 @@ barrier_hands_over(void **state)
 	map = open_map();
 	assert_int_equal(map_get(map, conf, "u", NULL, 0, &rec, &err), ST_OK);
 	talloc_free(map);
-	if (barrier(conf, rec, conf, NEW, NULL, &floors, &n, &err) != ST_OK)
+	ho.rec = rec;
+	if (handover(&ho, &err) != ST_OK)
 		fail_msg("%s", err.text);
-	assert_int_equal(n, 1);
-	assert_int_equal(floors[0].next, 124);
 	assert_int_equal(count("new", &next), 1);
 	assert_int_equal(next, 124);
 }
@@ -524,7 +522,7 @@ main(void)
 		cmocka_unit_test(io_error_anywhere),
 		cmocka_unit_test(forbidden_anywhere),
 		cmocka_unit_test(no_descriptor_anywhere),
-		cmocka_unit_test(barrier_hands_over),
+		cmocka_unit_test(hands_over),
 	};
 
 	return run_sides("deliver", tests, sizeof(tests) / sizeof(tests[0]));

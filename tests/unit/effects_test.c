@@ -30,12 +30,10 @@ replace(const struct record *was, enum state to)
 static void
 pass(enum side next)
 {
-	struct floor *floors;
 	struct err err;
-	size_t n;
 
-	if (barrier(conf, record(), conf, next, NULL, &floors, &n,
-	    &err) != ST_OK)
+	if ((next == SIDE_NONE ? visit_barrier(record(), conf, &err) :
+	    hand_to(record(), next, false, &err)) != ST_OK)
 		fail_msg("%s", err.text);
 }
 

@@ -59,7 +59,8 @@ end(void **state)
 	char cmd[100];
 
 	(void)state;
-	(void)snprintf(cmd, sizeof(cmd), "chmod -R u+rwx %s; rm -rf %s", dir, dir);
+	(void)snprintf(cmd, sizeof(cmd), "chmod -R u+rwx %s; rm -rf %s", dir,
+	    dir);
 	return system(cmd);
 }
 
@@ -82,7 +83,8 @@ is_listed(const char *want)
 
 	list(got, &found);
 	for (i = 0; i < found.n; i++)
-		got = must(talloc_asprintf_append(got, "%s|", found.at[i].name));
+		got = must(talloc_asprintf_append(got, "%s|",
+		    found.at[i].name));
 	assert_string_equal(got, want);
 	talloc_free(got);
 }
@@ -124,7 +126,8 @@ unusual_names(void **state)
 	mailbox(".a..b");
 	mailbox(".trail.");
 	mailbox(" ");
-	is_listed("| |..x|.a..b|.trail.|K\303\244se|line\nfeed|lists|\377\376|");
+	is_listed("| |..x|.a..b|.trail.|K\303\244se|line\nfeed|lists|"
+	    "\377\376|");
 }
 
 static void
@@ -159,7 +162,8 @@ links(void **state)
 	is_listed("|.Real|");
 }
 
-/* A mailbox whose new/ or tmp/ is missing has as few links as one without folders. */
+/* A mailbox whose new/ or tmp/ is missing has as few links as one without
+ * folders. */
 static void
 incomplete(void **state)
 {
@@ -189,7 +193,8 @@ deep(void **state)
 	is_listed(want);
 }
 
-/* No path leads to a mailbox so deep: neither a delivery's nor the listing's. */
+/* No path leads to a mailbox so deep: neither a delivery's nor the
+ * listing's. */
 static void
 deeper_than_paths(void **state)
 {
@@ -274,7 +279,7 @@ nothing_there(void **state)
 	assert_int_equal(maildir_folders(NULL, &none, &found, &err), ST_NONE);
 	(void)snprintf(path, sizeof(path), "%s/cur", dir);
 	assert_int_equal(rmdir(path), 0);
-	is_listed("");			/* the Maildir is there, no inbox in it */
+	is_listed("");		/* the Maildir is there, no inbox in it */
 }
 
 int

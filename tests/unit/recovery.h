@@ -17,8 +17,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lda/store/barrier.h"
 #include "lda/store/pair.h"
+#include "lda/store/handover.h"
+#include "lda/store/visit.h"
 #include "lda/transaction.h"
 #include "maps/base/clock.h"
 #include "maps/transition.h"
@@ -50,9 +51,7 @@ step(enum state to)
 {
 	struct record *was = record(), *is = NULL;
 	struct map *map;
-	struct floor *floors;
 	struct err err;
-	size_t n;
 
 	if (transition_step(conf, was, to, 0, 0, 0, &is, &err) != ST_OK)
 		fail_msg("%s", err.text);
@@ -60,9 +59,19 @@ step(enum state to)
 	if (map_replace(map, was, is, &by, NULL, &err) != ST_OK)
 		fail_msg("%s", err.text);
 	talloc_free(map);
-	if (barrier(conf, record(), conf, SIDE_NONE, NULL, &floors, &n,
-	    &err) != ST_OK)
+	if (visit_barrier(record(), conf, &err) != ST_OK)
 		fail_msg("%s", err.text);
+}
+
+/* The part of a step that makes `next` ready, as the command does it; `ask`: the map
+ * as well. */
+static inline enum status
+hand_to(const struct record *rec, enum side next, bool ask, struct err *err)
+{
+	struct handover ho = { .rec = rec, .conf = conf, .next = next,
+	    .force = true, .ask = ask, .map_flags = MAP_OWNER };
+
+	return handover(&ho, err);
 }
 
 static char *
@@ -91,7 +100,7 @@ message(TALLOC_CTX *ctx, int n)
 }
 
 /* Deliver message n; true: it was known. */
-static bool
+static inline bool
 send_to(const char *folder, int n)
 {
 	TALLOC_CTX *ctx = talloc_new(NULL);
@@ -117,7 +126,7 @@ enum left { LINE = 1, INTENT = 2, LANDED = 4 };
  * What is left of a delivery of message n to BOX ("old/u"): its line, its
  * intent, `seconds` old, its file in `where` ("tmp", "new" or NULL: nowhere).
  */
-static void
+static inline void
 leave(const char *box, int n, uint32_t uid, const char *where, int left,
     long seconds)
 {

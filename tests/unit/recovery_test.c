@@ -110,17 +110,14 @@ old_intent(void **state)
 static void
 folder_gone_on_the_leader(void **state)
 {
-	struct floor *floors;
 	struct err err;
-	size_t n;
 
 	(void)state;
 	begin(STATE_OVERLAP);
 	(void)send_to(".Sub", 1);
 	leave("new/u/.Sub", 2, 2, "new", LINE | INTENT, 10);
 	shell("rm -r old/u/.Sub");
-	assert_int_equal(barrier(conf, record(), conf, SIDE_NONE, NULL, &floors,
-	    &n, &err), ST_OK);
+	assert_int_equal(visit_barrier(record(), conf, &err), ST_OK);
 	assert_false(send_to(".Sub", 2));
 	assert_true(has("old/u/.Sub", "3=2 "));
 }
@@ -145,11 +142,8 @@ static void
 barrier_is_late(void **state)
 {
 	struct record *rec;
-	struct floor *floors;
-	struct map *map;
 	struct err err;
 	char path[200];
-	size_t n;
 
 	(void)state;
 	begin(STATE_OVERLAP);
@@ -161,10 +155,8 @@ barrier_is_late(void **state)
 	lead_since(path, 9);
 	(void)snprintf(path, sizeof(path), "%s/new/u", dir);
 	lead_since(path, 9);
-	assert_int_equal(barrier(conf, rec, conf, SIDE_NONE, NULL, &floors, &n,
-	    &err), ST_OK);
-	assert_int_equal(barrier(conf, rec, conf, NEW, NULL, &floors, &n, &err),
-	    ST_AGAIN);
+	assert_int_equal(visit_barrier(rec, conf, &err), ST_OK);
+	assert_int_equal(hand_to(rec, NEW, false, &err), ST_AGAIN);
 	shell("grep -q '^2 :' new/u/dovecot-uidlist && [ -n \"$(ls new/u/tmp)\" ]");
 
 	/* That the change is only being made no log says yet, but the map does. */
@@ -173,15 +165,9 @@ barrier_is_late(void **state)
 	rec = record();
 	step(STATE_OLD);
 	step(STATE_OVERLAP);
-	map = open_map();
-	assert_int_equal(barrier(conf, rec, conf, NEW, map, &floors, &n, &err),
-	    ST_AGAIN);
-	talloc_free(map);
+	assert_int_equal(hand_to(rec, NEW, true, &err), ST_AGAIN);
 	assert_non_null(strstr(err.text, "somebody else changed"));
-	map = open_map();
-	assert_int_equal(barrier(conf, record_of(map), conf, NEW, map, &floors, &n,
-	    &err), ST_OK);
-	talloc_free(map);
+	assert_int_equal(hand_to(record(), NEW, true, &err), ST_OK);
 }
 
 /* A client's COPY has its GUID in the leader's line, a POP3 client its UIDL. */
