@@ -64,7 +64,7 @@ ok $? "nobody else gets a location either; the log has the reason"
 sees mferry2 "OK"
 ok $? "others log in"
 
-mailferry step $u settle && deliver four && sees $u "OK 3 4" &&
+mailferry step $u settle --force && deliver four && sees $u "OK 3 4" &&
 	is "$(where $u)" "maildir:$t/new/$u/Maildir"
 ok $? "settle: new is served, under the same UIDs"
 mailferry step $u new && deliver five && sees $u "OK 3 4 5"
@@ -124,7 +124,7 @@ again "!include $t/cached.conf" "$away" && sees $u OK && mailferry step $u cutov
 ok $? "with the auth cache on a step is missed: it must be off"
 again "!include $t/dovecot-dict.conf" "$away" && is "$(where $u)" "maildir:$t/old/$u/Maildir" &&
 	mailferry step $u cutover --for 30 &&
-	sees $u "[UNAVAILABLE]" && mailferry step $u settle &&
+	sees $u "[UNAVAILABLE]" && mailferry step $u settle --force &&
 	is "$(where $u)" "maildir:$t/new/$u/Maildir" && sees $u OK
 ok $? "as it is in the snippet, none is"
 

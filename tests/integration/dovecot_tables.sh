@@ -45,7 +45,7 @@ quiet && mailferry step $u overlap && mailferry step $u cutover --for 60 && tabl
 	is "$(cut -d: -f8- "$t/mailferry.users")" "userdb_tempfail=yes" && sleep 1 && later $u &&
 	sees mferry2 OK
 ok $? "in the window: a temporary failure"
-mailferry step $u settle && table && sleep 1 && sees $u OK &&
+mailferry step $u settle --force && table && sleep 1 && sees $u OK &&
 	is "$(where $u)" "maildir:$t/new/$u/Maildir"
 ok $? "settle: new"
 again "passdb {" "driver = passwd-file" "args = $t/mailferry.users" "}" "userdb {" "driver = passwd" "}" "$away" && case $(login $u "*") in *AUTHENTICATIONFAILED*) ;; *) false;; esac &&

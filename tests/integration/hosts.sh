@@ -60,8 +60,11 @@ stream_begin $u
 round()		# STATE...: on the hosts in turn
 {
 	for to in "$@"; do
-		with=
-		[ $to != cutover ] || with="--for 60"
+		with=			# the mail from before overlap is on old only
+		case $to in
+		cutover) with="--for 60";;
+		settle | overlap) with=--force;;
+		esac
 		# shellcheck disable=SC2086
 		step mxb $to $with || return 1
 		on mxa

@@ -119,7 +119,7 @@ lda()		# STATUS NUMBER
 mails() { find "$t/$1/$u/Maildir/new" -type f 2>/dev/null | wc -l; }
 lda 0 1 && mailferry step $u overlap --why wave && lda 0 2 && mailferry step $u cutover --for 60 &&
 	lda 75 3 &&
-	mailferry step $u settle && lda 0 3 && mailferry step $u new && lda 0 4 &&
+	mailferry step $u settle --force && lda 0 3 && mailferry step $u new && lda 0 4 &&
 	mailferry step $u settle && lda 0 5 &&
 	mailferry step $u cutover --for 60 && mailferry step $u overlap && lda 0 6 &&
 	mailferry step $u old && lda 0 7 &&
@@ -342,7 +342,7 @@ mailferry add win && mailferry step win overlap && S=$(slack) &&
 	says '^version 5'
 ok $? "a window that both hosts meet is written once"
 mailferry step $u overlap && other step $u cutover --for 30 && lda 75 14 &&
-	mailferry step $u settle && lda 0 14 && other step $u cutover --for 30 &&
+	mailferry step $u settle --force && lda 0 14 && other step $u cutover --for 30 &&
 	mailferry step $u overlap && other step $u old
 ok $? "a user through the states, steps on either host"
 addr()
@@ -386,7 +386,7 @@ usual "ldap://127.0.0.1:$port_replica"; refused 'is a replica, not the provider'
 ok $? "a replica alone is no map"
 usual "ldap://127.0.0.1:$port_provider ldap://127.0.0.1:$port_replica"; again
 mailferry step $u overlap && sleep 0.5 && kill -STOP "$pid_replica" &&
-	mailferry step $u cutover --for 60 && mailferry step $u settle && lda 0 20
+	mailferry step $u cutover --for 60 && mailferry step $u settle --force && lda 0 20
 ok $? "the replica stops; nobody needs it"
 slapd_stop provider KILL; kill -9 "$pid_replica"; wait "$pid_replica" 2>/dev/null
 grep -v '^syncrepl\|^updateref' "$t/replica.conf" >"$t/promoted.conf"

@@ -154,7 +154,7 @@ waits_for() { waiting | grep -q -e "$1"; }
 comes $other old six && wait_for waits_for '4\.2\.1'
 waiting | grep -q '4\.2\.1.*being moved' && is "$(waiting | grep -o '"address"' | wc -l)" 2
 ok $? "from the second Postfix: the innocent has it at once, the two others wait there"
-mailferry step $u settle && postqueue -c "$t/pf2" -f && comes $u new "six six"
+mailferry step $u settle --force && postqueue -c "$t/pf2" -f && comes $u new "six six"
 ok $? "after the window they come, to the new side: nothing is lost"
 mailferry step $u cutover --for 2 && port=$smtp rcpt x $u@example.test >/dev/null &&
 	grep -q '^450' "$t/out" && sleep 2 &&

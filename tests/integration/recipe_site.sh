@@ -67,7 +67,7 @@ done
 mailferry step $u cutover --for 120; all window; sleep 2
 is "$(queue | grep -c 'is being moved')" 3 && is "$(count "$home/backup/new")" 6
 ok $? "cutover: deferred, nothing was run"
-mailferry step $u settle && postqueue -c "$t/pf" -f && settled &&
+mailferry step $u settle --force && postqueue -c "$t/pf" -f && settled &&
 	is "$(where .tagged)" "3 2" && is "$(where .list)" "3 2" && is "$(where .)" "3 2" &&
 	is "$(count "$home/backup/new")" 9
 ok $? "settle: both sides, the copy outside once"

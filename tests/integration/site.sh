@@ -32,7 +32,9 @@ imap $u expunge 5 status >"$t/out" && mailferry step $u cutover --for 60
 ok $? "cutover"
 send $u fourth && wait_for queued '4\.2\.1\|mailbox of mferry1 is being moved'
 ok $? "in the window Postfix keeps the message: deferred"
-mailferry step $u settle && lead $u new
+! mailferry step $u settle && grep -q 'INBOX: 1 message ' "$t/out" && grep -q 'new lacks 1 message in 1 mailbox' "$t/out"
+ok $? "new would lead without the first one: refused"
+mailferry step $u settle --force && lead $u new
 ok $? "settle"
 postqueue -c "$t/pf" -f && settled && imap $u uids >"$t/got" && tail -n 1 "$t/got" >"$t/out" &&
 	is "$(tail -n 1 "$t/got")" "6 fourth"

@@ -82,7 +82,10 @@ ok $? "and what the logs know is of the hand-over that was"
 switch overlap old
 is "$(status 2)" 129 && is "$(status 1)" "$v"
 ok $? "the way back: UIDNEXT on old is 129"
-deliver o1 && is "$(imap $u uids | tail -n 1)" "129 o1" && switch settle new && is "$(status 2)" 130
+deliver o1 && is "$(imap $u uids | tail -n 1)" "129 o1" && ! switch settle new && grep -q 'INBOX: 2 messages' "$t/out" &&
+	mailferry step $u overlap
+ok $? "what new has expunged old still has: while new lacks it, it does not become the leader"
+imap $u expunge 2 expunge 124 >"$t/out" && switch settle new && is "$(status 2)" 130
 ok $? "and forth again: 130"
 is "$(subjects)" "1 m1 3 m3 4 m4 5 m5 126 n3 127 n4 128 n5 129 o1 "
 ok $? "on new they are still deleted"

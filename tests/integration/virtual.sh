@@ -28,7 +28,7 @@ sed -i '1s/ N[0-9]*/ N124/' "$t/old/x.test/bob/dovecot-uidlist"
 mkdir "$t/old/x.test/bob/.Sub" &&
 	mkdir "$t/old/x.test/bob/.Sub/cur" "$t/old/x.test/bob/.Sub/new" "$t/old/x.test/bob/.Sub/tmp" &&
 	chown -R $vmail "$t/old/x.test/bob/.Sub"
-mailferry step bob@x.test cutover --for 60 && mailferry step bob@x.test settle && theirs
+mailferry step bob@x.test cutover --for 60 && mailferry step bob@x.test settle --force && theirs
 ok $? "root hands over: every file is still the account's"
 lda 3 && is "$(tail -n 1 "$t/new/x.test/bob/dovecot-uidlist" | cut -d' ' -f1)" 124
 ok $? "and the account delivers"
