@@ -173,19 +173,6 @@ answer_busy(struct client *cl, size_t used)
 	take_answer(cl, &out, used);
 }
 
-/* ST_AGAIN: the answer comes later. */
-static enum status
-have_answered(struct client *cl, const char *req, size_t len, size_t used)
-{
-	cl->busy = true;
-	cl->used = used;
-	if (workers_ask(cl->all->workers, cl, req, len))
-		return ST_AGAIN;
-	cl->busy = false;
-	answer_busy(cl, used);
-	return ST_OK;
-}
-
 /* From what was so a moment ago, where that is good enough and known. */
 static bool
 answer_late(struct client *cl, const char *req, size_t len, size_t used)
@@ -209,6 +196,21 @@ answer_late(struct client *cl, const char *req, size_t len, size_t used)
 	return !missed;
 }
 
+static void answered(void *arg, const struct answer *answer);
+
+/* ST_AGAIN: the answer comes later. */
+static enum status
+ask_worker(struct client *cl, const char *req, size_t len, size_t used)
+{
+	cl->busy = true;
+	cl->used = used;
+	if (workers_ask(cl->all->workers, cl->pr, &cl->peer, req, len, answered, cl))
+		return ST_AGAIN;
+	cl->busy = false;
+	answer_busy(cl, used);
+	return ST_OK;
+}
+
 /* One request, if there is a whole one.  ST_AGAIN: not yet. */
 static enum status
 answer_one(struct client *cl)
@@ -227,7 +229,7 @@ answer_one(struct client *cl)
 	    answer_late(cl, req, len, used))
 		return ST_OK;
 	if (cl->all->workers != NULL && !cl->pr->mapless)
-		return have_answered(cl, req, len, used);
+		return ask_worker(cl, req, len, used);
 	ctx = must(talloc_pool(NULL, 8192));
 	cl->pr->answer(ctx, cl->all->map, &cl->peer, req, len, &out);
 	take_answer(cl, &out, used);
@@ -262,13 +264,15 @@ touch(struct client *cl)
 	TAILQ_INSERT_TAIL(&cl->all->list, cl, entry);
 }
 
-void
-client_answered(struct client *cl, struct answer *out)
+static void
+answered(void *arg, const struct answer *answer)
 {
+	struct client *cl = arg;
+
 	cl->busy = false;
 	touch(cl);
-	if (out != NULL)
-		take_answer(cl, out, cl->used);
+	if (answer != NULL)
+		take_answer(cl, answer, cl->used);
 	else
 		answer_busy(cl, cl->used);
 	turn(cl);

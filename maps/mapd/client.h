@@ -56,8 +56,6 @@ void		client_tell(struct client *cl, const char *data, size_t len);
 /* Send what can be sent without waiting.  False: the client is gone. */
 bool		client_flush(struct client *cl);
 
-/* The answer of workers_ask(), its data borrowed; NULL: there is none. */
-void		client_answered(struct client *cl, struct answer *out);
 /* How many connections with this protocol a uid has. */
 int		client_count(const struct clients *all, const struct protocol *pr,
 		    uid_t uid);

@@ -30,7 +30,8 @@ struct answer {
 	bool	 window;		/* it is about a user in his window */
 	bool	 watch;			/* tell the peer of changes from now on */
 	bool	 close;			/* and then hang up */
-	const char *why;		/* for the log, where the peer is wrong; static */
+	const char *why;		/* for the log, where the peer is wrong; lives as
+					   long as data */
 };
 
 #define LATE_AS_LEASED	86400		/* as old as the map gives a lease for */

@@ -22,24 +22,29 @@
 
 static int parent = WORKER_FD;
 
+/* What the loop would not take is not said: it would kill us for it. */
 static void
-say(const struct said *s, const char *data)
+say(const struct said *said)
 {
-	if (file_write(parent, s, sizeof(*s)) == -1 ||
-	    file_write(parent, data, s->len) == -1)
+	size_t len;
+	char *text = said_format(NULL, said, &len);
+
+	if (text != NULL && file_write(parent, text, len) == -1)
 		_exit(1);
+	talloc_free(text);
 }
 
-/* The parent logs it and tells who watches. */
+/* The loop logs it, and passes it on to watchers. */
 static enum status
 say_change(const struct change *ch, void *arg, struct err *err)
 {
-	struct said s = { .what = CHANGE, .imported = ch->imported };
-	char *text = change_format(NULL, ch, 0, &s.len);
+	struct said said = { .what = SAID_CHANGE, .imported = ch->imported };
+	char *text = change_format(NULL, ch, 0, &said.change_len);
 
 	(void)arg;
 	(void)err;
-	say(&s, text);
+	said.change = text;
+	say(&said);
 	talloc_free(text);
 	return ST_OK;
 }
@@ -47,29 +52,12 @@ say_change(const struct change *ch, void *arg, struct err *err)
 static enum status
 say_followed(enum follow_event ev, const struct followed *rec, void *arg)
 {
-	struct said s = { .what = FOLLOW, .event = ev };
-	const char *text[3] = { NULL, NULL, NULL };
-	char *all = must(talloc_strdup(NULL, ""));
-	size_t len;
-	int i;
+	struct said said = { .what = SAID_FOLLOWED, .event = ev };
 
 	(void)arg;
-	if (rec != NULL) {
-		s.rec = *rec;
-		text[0] = rec->user;
-		text[1] = rec->text;
-		text[2] = rec->change;
-	}
-	for (i = 0; i < 3; i++) {
-		if (text[i] == NULL)
-			continue;
-		len = strlen(text[i]) + 1;
-		all = must(talloc_realloc_size(NULL, all, s.len + len));
-		memcpy(all + s.len, text[i], len);
-		s.len += len;
-	}
-	say(&s, all);
-	talloc_free(all);
+	if (rec != NULL)
+		said.rec = *rec;
+	say(&said);
 	return ST_OK;
 }
 
@@ -95,7 +83,7 @@ static void
 answer_next(struct map *map)
 {
 	TALLOC_CTX *ctx = must(talloc_pool(NULL, 8192));
-	struct said s = { .what = ANSWER };
+	struct said said = { .what = SAID_ANSWER };
 	struct asked q;
 	char *req;
 
@@ -104,9 +92,8 @@ answer_next(struct map *map)
 	req = must(talloc_size(ctx, q.len + 1));
 	if (!hear(req, q.len))
 		_exit(0);
-	q.pr->answer(ctx, map, &q.peer, req, q.len, &s.answer);
-	s.len = s.answer.len;
-	say(&s, s.answer.data);
+	q.pr->answer(ctx, map, &q.peer, req, q.len, &said.answer);
+	say(&said);
 	talloc_free(ctx);
 }
 

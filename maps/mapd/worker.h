@@ -1,35 +1,26 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * worker.h - one of the processes that answer in the loop's place, and its words
+ * worker.h - one of the processes that answer in the loop's place
  */
 #ifndef MAPS_MAPD_WORKER_H
 #define MAPS_MAPD_WORKER_H
 
-#include "maps/backend.h"
-#include "maps/mapd/protocol.h"
+#include "maps/mapd/said.h"
 
-enum role { ANSWERS, KEEPS, FOLLOWS };
-
-/* Between forks of one program: pointers to static things mean the same. */
+/*
+ * What the loop writes to a worker, with the request behind it.  Both are forks of one
+ * program: a pointer to something static means the same in each.
+ */
 struct asked {
 	const struct protocol	*pr;
 	struct wire_peer	 peer;
-	size_t			 len;	/* bytes of the request behind it */
-};
-
-struct said {
-	enum { ANSWER, CHANGE, FOLLOW } what;
-	struct answer		 answer; /* data counts not */
-	bool			 imported;
-	enum follow_event	 event;
-	struct followed		 rec;	/* its texts stand behind it, each with its
-					   NUL; which there are the pointers say */
-	size_t			 len;
+	size_t			 len;	/* bytes of the request */
 };
 
 /*
- * Be one, in a child: answer what comes from `fd`, or keep, or follow, until that is
- * closed.  All other descriptors but the standard ones are closed.
+ * Be a worker, in a child of the loop: answer the requests that come from `fd`, or
+ * keep, or follow, until the loop closes its end.  What it does is reported to `fd` as
+ * maps/mapd/said.h says.  All other descriptors but the standard ones are closed.
  */
 void		worker_run(struct map *map, int fd, enum role role) NORETURN;
 

@@ -8,76 +8,68 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "maps/base/clock.h"
 #include "maps/base/log.h"
-#include "maps/change.h"
 #include "maps/mapd/cache.h"
 #include "maps/mapd/metrics.h"
+#include "maps/mapd/news.h"
 #include "maps/mapd/worker.h"
 
 #define QUEUE_MAX	1000		/* requests that wait for a worker */
 #define LOOK_MS		100		/* how exact a deadline is */
 #define PROBE_MS	1000		/* between questions that nobody waits for */
 #define SNDBUF		(512 * 1024)	/* bytes: a request fits, whatever it is */
-#define TOLD		4096		/* numbers of changes remembered */
-#define SHORT_LIFE	1000		/* ms: who died so soon is replaced later */
+#define SHORT_LIFE	1000		/* ms: a worker that lived no longer is
+					   replaced within the next second */
+#define READ_SIZE	65536		/* bytes of reports at a time */
 
 struct job {
 	TAILQ_ENTRY(job)	 entry;
-	struct client		*cl;	/* NULL: gone, or told already */
-	long long		 end;	/* clock_ms() */
-	long long		 told;	/* when its client is told `busy`; 0: at the end */
-	bool			 probe;	/* asked though nobody waits for it */
+	workers_answered_fn	*fn;
+	void			*arg;	/* NULL: nobody waits for the answer */
+	long long		 end;	/* clock_ms(): the worker is killed */
+	long long		 busy;	/* clock_ms(): its client gets `busy`, and the
+					   worker goes on; 0: not before the end */
+	bool			 probe;	/* is the map answered again? */
 	struct asked		 asked;
 	char			 req[];
 };
 
 struct worker {
 	struct workers		*all;
-	enum role		 role;
+	struct speaker		 speaker;
 	pid_t			 pid;	/* 0: there is none */
 	int			 fd;
 	struct event		*readable;
 	struct job		*job;	/* NULL: idle */
-	char			*buf;	/* what it said, not yet whole */
+	char			*buf;	/* its reports, the last not yet whole */
 	size_t			 at, len, size;	/* buf[at .. len) */
-	long long		 born;
+	long long		 born;	/* clock_ms() */
 	bool			 stale;	/* to be replaced when it is idle */
 };
 
 struct workers {
 	struct event_base	*base;
 	struct map		*map;
-	map_change_fn		*changed;
-	void			*changed_arg;
 	TAILQ_HEAD(, job)	 queue;
 	int			 queued;
 	struct event		*look;
-	bool			 silent;	/* nothing is answered at the moment */
-	long long		 probed;	/* when that was last tried */
+	bool			 silent; /* no worker gets an answer at the moment */
+	long long		 probed; /* clock_ms() of the last try */
 	struct worker		*w;
 	int			 n;
 	pid_t			*dead;	/* not waited for yet */
 	int			 ndead;
-	struct map		*cache;	/* NULL: nobody follows the map */
-	/* Changes that were told, by number; and those that other hosts made, as
-	 * far as we know, which are told a second later. */
-	uint64_t		 told[TOLD];
-	struct foreign		*foreign;
+	struct map		*cache;	/* NULL: no worker follows the map */
+	struct news		*news;
 };
 
-struct foreign {
-	struct foreign		*next;	/* talloc child of the workers */
-	uint64_t		 seq;
-	long long		 came;
-	char			*text;
-};
-
-static void worker_said(evutil_socket_t fd, short what, void *arg);
+static void on_report(evutil_socket_t fd, short what, void *arg);
 
 static enum status
 hire(struct worker *w, struct err *err)
@@ -90,7 +82,7 @@ hire(struct worker *w, struct err *err)
 	(void)setsockopt(fd[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	pid = fork();
 	if (pid == 0)
-		worker_run(w->all->map, fd[1], w->role);
+		worker_run(w->all->map, fd[1], w->speaker.role);
 	(void)close(fd[1]);
 	if (pid == -1) {
 		(void)close(fd[0]);
@@ -100,10 +92,11 @@ hire(struct worker *w, struct err *err)
 	w->pid = pid;
 	w->fd = fd[0];
 	w->at = w->len = 0;
+	w->speaker = (struct speaker){ .role = w->speaker.role };
 	w->born = clock_ms();
 	w->stale = false;
 	w->readable = must(event_new(w->all->base, w->fd, EV_READ | EV_PERSIST,
-	    worker_said, w));
+	    on_report, w));
 	(void)event_add(w->readable, NULL);
 	return ST_OK;
 }
@@ -146,16 +139,17 @@ rehire(struct worker *w)
 }
 
 static void
-end_job(struct job *job, struct answer *out)
+end_job(struct job *job, const struct answer *answer)
 {
-	struct client *cl = job->cl;
+	workers_answered_fn *fn = job->fn;
+	void *arg = job->arg;
 
 	free(job);
-	if (cl != NULL)
-		client_answered(cl, out);
+	if (arg != NULL)
+		fn(arg, answer);
 }
 
-/* It died, or has to: what was asked has no answer. */
+/* It died, or has to: its request has no answer. */
 static void
 lose(struct worker *w, const char *why)
 {
@@ -177,6 +171,7 @@ give(struct worker *w, struct job *job)
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
 
 	w->job = job;
+	w->speaker.asked = true;
 	return sendmsg(w->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) ==
 	    (ssize_t)(sizeof(job->asked) + job->asked.len);
 }
@@ -187,7 +182,7 @@ idle(struct workers *all)
 	int i;
 
 	for (i = 0; i < all->n; i++)
-		if (all->w[i].role == ANSWERS && all->w[i].pid != 0 &&
+		if (all->w[i].speaker.role == ANSWERS && all->w[i].pid != 0 &&
 		    all->w[i].job == NULL)
 			return &all->w[i];
 	return NULL;
@@ -203,83 +198,34 @@ dispatch(struct workers *all)
 		job = TAILQ_FIRST(&all->queue);
 		TAILQ_REMOVE(&all->queue, job, entry);
 		all->queued--;
-		if (job->cl == NULL && !job->probe)
+		if (job->arg == NULL && !job->probe)
 			free(job);
 		else if (!give(w, job)) {	/* dead: another one will */
 			w->job = NULL;
 			TAILQ_INSERT_HEAD(&all->queue, job, entry);
 			all->queued++;
-			lose(w, "it does not take what it is asked");
+			lose(w, "it did not take a request: killed");
 		}
 	}
 }
 
-/* Once, whoever says it. */
-static void
-tell_change(struct workers *all, const char *text, size_t len, bool quiet)
+/*
+ * At first no record is news, later also what was changed while no worker followed: a
+ * number above the one that the copy has.
+ */
+static bool
+is_news(const struct workers *all, const struct followed *rec)
 {
-	TALLOC_CTX *ctx = must(talloc_new(NULL));
-	struct change ch;
-	struct err err;
-
-	if (change_parse(ctx, text, len, &ch, NULL, &err) == ST_OK &&
-	    all->told[ch.seq % TOLD] != ch.seq) {
-		all->told[ch.seq % TOLD] = ch.seq;
-		ch.imported = quiet;
-		(void)!all->changed(&ch, all->changed_arg, &err);
-	}
-	talloc_free(ctx);
-}
-
-/* Another host's, if it is not one of ours of which its worker has yet to say. */
-static void
-note_foreign(struct workers *all, const struct followed *rec)
-{
-	struct foreign *f;
-
-	/* At first nothing is news; later also what came while nobody listened. */
-	if (rec->change == NULL || mapcache_age(all->cache) < 0 ||
-	    rec->seq <= mapcache_seq(all->cache, rec->user) ||
-	    all->told[rec->seq % TOLD] == rec->seq)
-		return;
-	f = must(talloc_zero(all, struct foreign));
-	f->seq = rec->seq;
-	f->came = clock_ms();
-	f->text = must(talloc_strdup(f, rec->change));
-	f->next = all->foreign;
-	all->foreign = f;
+	return rec->change != NULL && mapcache_age(all->cache) >= 0 &&
+	    rec->seq > mapcache_seq(all->cache, rec->user);
 }
 
 static void
-tell_foreign(struct workers *all)
+take_followed(struct workers *all, const struct said *said)
 {
-	struct foreign **p = &all->foreign, *f;
-
-	while ((f = *p) != NULL) {
-		if (clock_ms() - f->came < 1000) {
-			p = &f->next;
-			continue;
-		}
-		*p = f->next;
-		tell_change(all, f->text, strlen(f->text), true);
-		talloc_free(f);
-	}
-}
-
-static void
-heard_followed(struct workers *all, const struct said *s, const char *data)
-{
-	struct followed rec = s->rec;
-
-	if (s->event == FOLLOW_RECORD) {
-		rec.user = data;
-		data += strlen(data) + 1;
-		rec.text = rec.text == NULL ? NULL : data;
-		data += rec.text == NULL ? 0 : strlen(data) + 1;
-		rec.change = rec.change == NULL ? NULL : data;
-		note_foreign(all, &rec);
-	}
-	mapcache_take(all->cache, s->event, &rec);
+	if (said->event == FOLLOW_RECORD && is_news(all, &said->rec))
+		news_followed(all->news, said->rec.seq, said->rec.change);
+	mapcache_take(all->cache, said->event, &said->rec);
 	metrics_users(mapcache_users(all->cache));
 }
 
@@ -296,76 +242,97 @@ workers_cache(struct workers *all, int late)
 	return age >= 0 && age <= late * 1000LL ? all->cache : NULL;
 }
 
-/* One whole thing that it said; false: there is none. */
-static bool
-heard(struct worker *w)
+static void
+take_answer(struct worker *w, const struct answer *answer)
+{
+	struct job *job = w->job;
+
+	w->job = NULL;
+	if (answer->st == ST_OK || answer->st == ST_NONE)
+		w->all->silent = false;
+	if (w->stale)
+		rehire(w);		/* its buffer stays */
+	end_job(job, answer);
+}
+
+/* The next report.  ST_AGAIN: it is not whole; ST_NEVER: it is not valid. */
+static enum status
+take_report(struct worker *w)
 {
 	struct workers *all = w->all;
-	struct job *job = w->job;
-	struct said s;
-	char *data;
+	enum status st;
+	struct said said;
+	size_t used;
 
-	if (w->len - w->at < sizeof(s))
-		return false;
-	memcpy(&s, w->buf + w->at, sizeof(s));
-	if (w->len - w->at - sizeof(s) < s.len)
-		return false;
-	data = must(talloc_memdup(NULL, w->buf + w->at + sizeof(s), s.len + 1));
-	w->at += sizeof(s) + s.len;
-	if (s.what == FOLLOW)
-		heard_followed(all, &s, data);
-	else if (s.what == CHANGE)
-		tell_change(all, data, s.len, s.imported);
-	else if (job != NULL) {
-		s.answer.data = data;
-		w->job = NULL;
-		if (s.answer.st == ST_OK || s.answer.st == ST_NONE)
-			all->silent = false;
-		if (w->stale)
-			rehire(w);
-		end_job(job, &s.answer);
+	st = said_parse(&w->speaker, w->buf + w->at, w->len - w->at, &said, &used);
+	if (st != ST_OK)
+		return st;
+	w->at += used;
+	switch (said.what) {
+	case SAID_ANSWER:
+		take_answer(w, &said.answer);
+		break;
+	case SAID_CHANGE:
+		if (!news_made(all->news, said.change, said.change_len,
+		    said.imported))
+			return ST_NEVER;
+		break;
+	case SAID_FOLLOWED:
+		take_followed(all, &said);
+		break;
 	}
-	talloc_free(data);
-	return true;
+	return ST_OK;
 }
 
 static void
-worker_said(evutil_socket_t fd, short what, void *arg)
+take_reports(struct worker *w)
 {
-	struct worker *w = arg;
-	struct workers *all = w->all;
 	pid_t pid = w->pid;
-	ssize_t n;
+	enum status st = ST_OK;
 
-	(void)what;
-	if (w->size - w->len < 65536) {
-		w->size = w->size * 2 + 65537;
-		w->buf = must(talloc_realloc_size(all, w->buf, w->size));
-	}
-	n = recv(fd, w->buf + w->len, w->size - w->len - 1, MSG_DONTWAIT);
-	if (n == -1 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0) {
-		lose(w, w->role == KEEPS ? "the keeper ended" :
-		    w->role == FOLLOWS ? "who follows the map ended" : "it ended");
-		dispatch(all);
+	while (w->pid == pid && st == ST_OK)
+		st = take_report(w);
+	if (w->pid != pid)
+		return;			/* another took its place */
+	if (st == ST_NEVER) {
+		lose(w, "its report is not valid: killed");
 		return;
 	}
-	w->len += (size_t)n;
-	while (w->pid == pid && heard(w))
-		continue;
 	memmove(w->buf, w->buf + w->at, w->len - w->at);
 	w->len -= w->at;
 	w->at = 0;
-	dispatch(all);
 }
 
-/* Who would not wait as long is told; the question itself goes on. */
+static void
+on_report(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+	ssize_t n;
+
+	(void)what;
+	if (w->size - w->len < READ_SIZE) {
+		w->size = w->size * 2 + READ_SIZE;
+		w->buf = must(talloc_realloc_size(w->all, w->buf, w->size));
+	}
+	n = recv(fd, w->buf + w->len, w->size - w->len, MSG_DONTWAIT);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n > 0) {
+		w->len += (size_t)n;
+		take_reports(w);
+	} else
+		lose(w, w->speaker.role == KEEPS ? "the keeper ended" :
+		    w->speaker.role == FOLLOWS ? "the follower ended" :
+		    "a worker ended");
+	dispatch(w->all);
+}
+
+/* Its client waits no longer; the worker goes on. */
 static bool
 is_impatient(const struct job *job, long long now)
 {
-	return job != NULL && job->cl != NULL && job->told != 0 &&
-	    job->told <= now;
+	return job != NULL && job->arg != NULL && job->busy != 0 &&
+	    job->busy <= now;
 }
 
 static struct job *
@@ -384,22 +351,22 @@ impatient(struct workers *all, long long now)
 }
 
 static void
-tell_impatient(struct workers *all, long long now)
+answer_impatient(struct workers *all, long long now)
 {
-	struct client *cl;
 	struct job *job;
+	void *arg;
 
 	while ((job = impatient(all, now)) != NULL) {
-		cl = job->cl;
-		job->cl = NULL;
+		arg = job->arg;
+		job->arg = NULL;
 		if (!all->silent)
 			all->probed = now;
 		all->silent = true;
-		client_answered(cl, NULL);	/* it may ask the next one */
+		job->fn(arg, NULL);	/* the client may ask the next one */
 	}
 }
 
-/* Deadlines: of who is asked, and of what waits to be. */
+/* The deadlines of the workers' requests, and of those that wait for a worker. */
 static void
 on_look(evutil_socket_t fd, short what, void *arg)
 {
@@ -412,7 +379,7 @@ on_look(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	tell_impatient(all, now);
+	answer_impatient(all, now);
 	for (i = 0; i < all->n; i++) {
 		if (all->w[i].job != NULL && all->w[i].job->end <= now)
 			lose(&all->w[i], "no answer in time: killed");
@@ -428,47 +395,65 @@ on_look(evutil_socket_t fd, short what, void *arg)
 		(void)event_add(all->look, &again);
 }
 
-bool
-workers_ask(struct workers *all, struct client *cl, const char *req, size_t len)
+static struct job *
+job_new(const struct workers *all, const struct protocol *pr,
+    const struct wire_peer *peer, const char *req, size_t len)
+{
+	struct job *job = must(calloc(1, sizeof(*job) + len + 1));
+	long long now = clock_ms();
+
+	job->end = now + all->map->ops->patience(all->map) * 1000LL;
+	job->busy = pr->patience == 0 ? 0 : now + pr->patience;
+	job->asked = (struct asked){ pr, *peer, len };
+	memcpy(job->req, req, len);
+	return job;
+}
+
+static void
+enqueue(struct workers *all, struct job *job)
 {
 	static const struct timeval soon = { 0, LOOK_MS * 1000 };
-	int patience = cl->pr->patience;
-	long long now = clock_ms();
-	bool hopeless = patience != 0 && all->silent;
-	struct job *job;
 
-	if (all->queued >= QUEUE_MAX ||
-	    (hopeless && now - all->probed < PROBE_MS))
-		return false;
-	job = must(calloc(1, sizeof(*job) + len + 1));
-	job->cl = hopeless ? NULL : cl;
-	job->probe = hopeless;
-	job->end = now + all->map->ops->patience(all->map) * 1000LL;
-	job->told = patience == 0 ? 0 : now + patience;
-	job->asked = (struct asked){ cl->pr, cl->peer, len };
-	memcpy(job->req, req, len);
 	TAILQ_INSERT_TAIL(&all->queue, job, entry);
 	all->queued++;
-	if (hopeless)
-		all->probed = now;
 	if (!event_pending(all->look, EV_TIMEOUT, NULL))
 		(void)event_add(all->look, &soon);
 	dispatch(all);
+}
+
+bool
+workers_ask(struct workers *all, const struct protocol *pr,
+    const struct wire_peer *peer, const char *req, size_t len,
+    workers_answered_fn *fn, void *arg)
+{
+	bool hopeless = pr->patience != 0 && all->silent;
+	struct job *job;
+
+	if (all->queued >= QUEUE_MAX ||
+	    (hopeless && clock_ms() - all->probed < PROBE_MS))
+		return false;
+	job = job_new(all, pr, peer, req, len);
+	job->fn = fn;
+	job->arg = hopeless ? NULL : arg;
+	job->probe = hopeless;
+	if (hopeless)
+		all->probed = clock_ms();
+	enqueue(all, job);
 	return !hopeless;
 }
 
 void
-workers_forget(struct workers *all, const struct client *cl)
+workers_forget(struct workers *all, const void *arg)
 {
 	struct job *job;
 	int i;
 
 	for (i = 0; i < all->n; i++)
-		if (all->w[i].job != NULL && all->w[i].job->cl == cl)
-			all->w[i].job->cl = NULL;
+		if (all->w[i].job != NULL && all->w[i].job->arg == arg)
+			all->w[i].job->arg = NULL;
 	TAILQ_FOREACH(job, &all->queue, entry)
-		if (job->cl == cl)
-			job->cl = NULL;
+		if (job->arg == arg)
+			job->arg = NULL;
 }
 
 void
@@ -478,7 +463,7 @@ workers_second(struct workers *all)
 	int i;
 
 	reap(all);
-	tell_foreign(all);
+	news_second(all->news);
 	if (all->cache != NULL && mapcache_age(all->cache) >= 0)
 		metrics_set(M_CACHE_AGE, (uint64_t)mapcache_age(all->cache) / 1000);
 	for (i = 0; i < all->n; i++)
@@ -534,8 +519,7 @@ workers_new(TALLOC_CTX *ctx, struct event_base *base, struct map *map,
 
 	all->base = base;
 	all->map = map;
-	all->changed = changed;
-	all->changed_arg = arg;
+	all->news = news_new(all, changed, arg);
 	all->n = map->ops->workers(map) + 1 + (map->ops->follow != NULL);
 	if (map->ops->follow != NULL)
 		all->cache = mapcache_new(all, map->conf);
@@ -545,7 +529,7 @@ workers_new(TALLOC_CTX *ctx, struct event_base *base, struct map *map,
 	talloc_set_destructor(all, workers_destroy);
 	for (i = 0; i < all->n && st == ST_OK; i++) {
 		all->w[i].all = all;
-		all->w[i].role = i == 0 ? KEEPS : i == 1 &&
+		all->w[i].speaker.role = i == 0 ? KEEPS : i == 1 &&
 		    map->ops->follow != NULL ? FOLLOWS : ANSWERS;
 		st = hire(&all->w[i], err);
 	}

@@ -286,7 +286,7 @@ kids() { pgrep -P "$mapd" | tr '\n' ' '; }
 all_there() { is "$(kids | wc -w)" 5; }
 wait_for all_there && kill -9 $(kids) && soon mailferry show $u && mailferry step $u overlap &&
 	mailferry step $u old &&
-	wait_for all_there && grep -q 'worker why="it ended"' "$t/mapd.log"
+	wait_for all_there && grep -q 'worker why="a worker ended"' "$t/mapd.log"
 ok $? "all workers killed: others take their place"
 kill -STOP $(kids)
 within 6000 lda 75 13 && within 6000 mailferry show $u && lda 0 13 &&

@@ -76,6 +76,50 @@ mailferry add person && within 10 users old 40 &&
 	ldap one delete "uid=person,ou=people,$suffix" >"$t/out" 2>&1 &&
 	within 20 users old 39 && alive
 ok $? "an entry goes, and its record with it: it is counted no longer"
-is "$(metric workers_lost_total)" 0
-ok $? "no worker was lost"
+! logged 'report is not valid'
+ok $? "no report of a worker was refused"
+
+# A report that no worker makes, in a worker's place: through its own end of the pipe.
+report()	# WORKER PAYLOAD...: netstrings; with RAW as the payload: just so
+{
+	python3 - "$@" >>"$t/out" 2>&1 <<-'END'
+		import ctypes, os, sys
+		libc = ctypes.CDLL(None, use_errno=True)
+		end = libc.syscall(438, os.pidfd_open(int(sys.argv[1])), 3, 0)	# pidfd_getfd(2)
+		if end < 0: sys.exit("pidfd_getfd: " + os.strerror(ctypes.get_errno()))
+		for text in sys.argv[2:]:
+		    b = text.encode().decode("unicode_escape").encode("latin-1")
+		    os.write(end, b[4:] if b.startswith(b"RAW ") else b"%d:%s," % (len(b), b))
+	END
+}
+workers() { pgrep -P "$mapd" | sort -n; }
+gone() { ! kill -0 "$1" 2>/dev/null; }
+are() { [ "$(workers | wc -l)" -eq "$1" ]; }
+lost=0
+replaced()	# keeper|follower|other PAYLOAD...: it is killed, and another takes its place
+{
+	case $1 in keeper) victim=$keeper;; follower) victim=$follower;; *) victim=$other;; esac
+	shift
+	had=$(workers | wc -l) lost=$((lost + 1))
+	report "$victim" "$@" && within 10 gone "$victim" && within 10 are "$had" && alive &&
+		[ "$(metric workers_lost_total)" -ge $lost ] &&
+		is "$(grep -c 'worker why="its report is not valid: killed"' "$t/mapd.log")" $lost
+	rc=$?
+	# Who is who: the new one has the highest number of all.
+	[ "$victim" != "$keeper" ] || keeper=$(workers | tail -n 1)
+	[ "$victim" != "$follower" ] || follower=$(workers | tail -n 1)
+	[ "$victim" != "$other" ] || other=$(workers | tail -n 1)
+	return $rc
+}
+keeper=$(workers | sed -n 1p) follower=$(workers | sed -n 2p) other=$(workers | sed -n 3p)
+replaced other 'RAW xxx' && replaced keeper 'RAW 99999999:' && within 20 mailferry list
+ok $? "a worker whose report is no netstring is killed and replaced"
+replaced other 'answer ok -\n\0OK x' && replaced keeper 'answer ok -\n\0OK x'
+ok $? "so is one that answers without a request"
+replaced keeper 'change -\nseq x' && replaced other 'change -\n\0' && replaced other begin
+ok $? "one that reports a change that is none, or follows and is no follower"
+within 20 follows && replaced follower complete && within 20 follows &&
+	replaced follower 'record 1 1 -\n../../etc\0' && within 20 follows &&
+	replaced follower 'record 1 1 t\nab\0x' && within 20 follows && users old 39
+ok $? "a follower that is out of turn, or reports a name that is none"
 echo "1..$n"
