@@ -4,6 +4,7 @@
  */
 #include "maps/address.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -63,13 +64,18 @@ address_parse(TALLOC_CTX *ctx, const struct conf *conf, const char *text,
     size_t len, bool local, struct address *addr)
 {
 	const char *domain = NULL, *ext;
-	char *name, *at;
+	char *full, *name, *at;
+	bool quoted;
 
 	*addr = (struct address){ NULL, NULL, NULL };
 	if (len == 0 || len > ADDRESS_MAX || memchr(text, '\0', len) != NULL)
 		return false;
-	name = must(talloc_strndup(ctx, text, len));
-	record_fold_address(name);
+	/* The whole, and what it is cut into, in one piece of memory. */
+	full = must(talloc_size(ctx, 2 * (len + 1)));
+	memcpy(full, text, len);
+	full[len] = '\0';
+	record_fold_address(full);
+	name = memcpy(full + len + 1, full, len + 1);
 	at = strrchr(name, '@');
 	if (at != NULL) {
 		*at = '\0';
@@ -77,12 +83,13 @@ address_parse(TALLOC_CTX *ctx, const struct conf *conf, const char *text,
 		if (*domain == '\0' || !is_plain(domain))
 			return false;
 	}
+	quoted = *name == '"';
 	if (!unquote(name))
 		return false;
-	addr->full = name;
-	if (domain != NULL)
-		addr->full = must(talloc_strdup_append(talloc_strdup_append(
-		    talloc_strdup(ctx, name), "@"), domain));
+	if (quoted)
+		(void)sprintf(full, "%s%s%s", name, domain == NULL ? "" : "@",
+		    domain == NULL ? "" : domain);
+	addr->full = full;
 	if (!record_text_valid(addr->full, false))
 		return false;
 	ext = extension(conf, name);

@@ -73,11 +73,11 @@ enum status
 template_fill(TALLOC_CTX *ctx, const char *template, const char *user,
     const char *home, char **text, struct err *err)
 {
-	char *out = must(talloc_strdup(ctx, ""));
 	const char *p = template, *value;
-	size_t len, cut;
+	size_t len = strcspn(p, "%"), cut;
+	char *out = must(talloc_strndup(ctx, p, len));
 
-	for (;;) {
+	for (p += len; *p != '\0';) {
 		len = strcspn(p, "%");
 		out = must(talloc_strndup_append_buffer(out, p, len));
 		p += len;

@@ -68,16 +68,37 @@ utf8_length(const unsigned char *p)
 	return n;
 }
 
+/* How many bytes from p on are printable ASCII without blanks: eight at a time. */
+static size_t
+plain_length(const unsigned char *p, size_t len)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	size_t n = 0;
+	uint64_t x;
+
+	for (; len - n >= sizeof(x); n += sizeof(x)) {
+		memcpy(&x, p + n, sizeof(x));
+		/* A byte below 0x21, above 0x7e, or above 0x7f sets its high bit;
+		 * so may one behind such a byte, which is looked at again. */
+		if (((x - ones * 0x21) | (x + ones) | x) & ones * 0x80)
+			break;
+	}
+	while (n < len && p[n] > ' ' && p[n] < 0x7f)
+		n++;
+	return n;
+}
+
 bool
 record_text_valid(const char *text, bool blanks)
 {
 	const unsigned char *p = (const unsigned char *)text;
+	const unsigned char *end = p + strlen(text);
 	int n;
 
-	for (; *p != '\0'; p += n) {
-		n = 1;
-		if (*p > ' ' && *p < 0x7f)	/* ASCII, nearly always */
-			continue;
+	for (;; p += n) {
+		p += plain_length(p, (size_t)(end - p));
+		if (p == end)
+			break;
 		n = utf8_length(p);
 		if (n == 0 || *p < ' ' || *p == 0x7f || (!blanks && *p == ' '))
 			return false;
@@ -254,28 +275,34 @@ set_state(enum state *field, const char *value)
 }
 
 enum key {
-	K_USER, K_DEFAULT, K_UID, K_STATE, K_ENTERED, K_WINDOW, K_VERSION,
-	    K_LED,
-	K_OLD, K_OLD_CONTROL, K_OLD_INDEX, K_NEW, K_NEW_CONTROL, K_NEW_INDEX,
-	K_ADDRESS, K_FLOOR, K_BY, K_AT, K_WHY, K_UNKNOWN,
+	K_ADDRESS, K_AT, K_BY, K_DEFAULT, K_ENTERED, K_FLOOR, K_LED, K_NEW,
+	K_NEW_CONTROL, K_NEW_INDEX, K_OLD, K_OLD_CONTROL, K_OLD_INDEX, K_STATE,
+	K_UID, K_USER, K_VERSION, K_WHY, K_WINDOW, K_UNKNOWN,
 };
 
 static const char *const keys[] = {
-	"user", "default", "uid", "state", "entered", "window", "version",
-	    "led",
-	"old", "old_control", "old_index", "new", "new_control", "new_index",
-	"address", "floor", "by", "at", "why",
+	"address", "at", "by", "default", "entered", "floor", "led", "new",
+	"new_control", "new_index", "old", "old_control", "old_index", "state",
+	"uid", "user", "version", "why", "window",
+};
+
+/* The first key with this letter; K_ADDRESS for what begins no key. */
+static const unsigned char first_key['z' + 1] = {
+	['b'] = K_BY, ['d'] = K_DEFAULT, ['e'] = K_ENTERED, ['f'] = K_FLOOR,
+	['l'] = K_LED, ['n'] = K_NEW, ['o'] = K_OLD, ['s'] = K_STATE,
+	['u'] = K_UID, ['v'] = K_VERSION, ['w'] = K_WHY,
 };
 
 static enum key
 key_parse(const char *name)
 {
-	enum key k;
+	unsigned char letter = (unsigned char)*name;
+	enum key k = letter > 'z' ? K_UNKNOWN : (enum key)first_key[letter];
 
-	for (k = K_USER; k < K_UNKNOWN; k++)
-		if (*name == *keys[k] && strcmp(name, keys[k]) == 0)
-			break;
-	return k;
+	for (; k < K_UNKNOWN && *keys[k] == *name; k++)
+		if (strcmp(name, keys[k]) == 0)
+			return k;
+	return K_UNKNOWN;
 }
 
 bool
@@ -284,7 +311,7 @@ record_unknown_valid(const char *line)
 	size_t len = strcspn(line, " ");
 	enum key k;
 
-	for (k = K_USER; k < K_UNKNOWN; k++)
+	for (k = K_ADDRESS; k < K_UNKNOWN; k++)
 		if (strlen(keys[k]) == len && strncmp(line, keys[k], len) == 0)
 			return false;
 	return len > 0 && line[len] == ' ' && line[len + 1] != '\0' &&
@@ -484,37 +511,74 @@ record_escape(TALLOC_CTX *ctx, const char *text)
 	return out;
 }
 
-static const char *
-dup_or_null(TALLOC_CTX *ctx, const char *s)
+/* The strings of a record, in the order in which a copy has them. */
+#define STRINGS 10
+
+static void
+strings_of(struct record *rec, const char **string[STRINGS])
 {
-	return s == NULL ? NULL : must(talloc_strdup(ctx, s));
+	int s, n = 0;
+
+	string[n++] = &rec->user;
+	for (s = OLD; s <= NEW; s++) {
+		string[n++] = &rec->side[s].mail;
+		string[n++] = &rec->side[s].control;
+		string[n++] = &rec->side[s].index;
+	}
+	string[n++] = &rec->by;
+	string[n++] = &rec->why;
+	string[n] = &rec->unknown;
 }
 
+/* How much memory the strings of a record take; *n: how many addresses it has. */
+static size_t
+strings_size(const char **const string[STRINGS], const char **address, size_t *n)
+{
+	size_t size = 0;
+	int i;
+
+	for (i = 0; i < STRINGS; i++)
+		if (*string[i] != NULL)
+			size += strlen(*string[i]) + 1;
+	for (*n = 0; address[*n] != NULL; ++*n)
+		size += strlen(address[*n]) + 1;
+	return size;
+}
+
+static const char *
+put_string(char **to, const char *text)
+{
+	char *copy = *to;
+
+	if (text == NULL)
+		return NULL;
+	*to = stpcpy(copy, text) + 1;
+	return copy;
+}
+
+/* For each look-up that meets a record again: few pieces of memory. */
 struct record *
 record_copy(TALLOC_CTX *ctx, const struct record *rec)
 {
-	struct record *to = must(talloc(ctx, struct record));
-	size_t n = 0, i;
-	int s;
+	struct record all = *rec, *to;
+	const char **string[STRINGS];
+	size_t n, i, size;
+	char *text;
 
-	*to = *rec;
-	to->user = must(talloc_strdup(to, rec->user));
-	for (s = OLD; s <= NEW; s++) {
-		to->side[s].mail = dup_or_null(to, rec->side[s].mail);
-		to->side[s].control = dup_or_null(to, rec->side[s].control);
-		to->side[s].index = dup_or_null(to, rec->side[s].index);
-	}
-	while (rec->address[n] != NULL)
-		n++;
-	to->address = must(talloc_zero_array(to, const char *,
-	    (unsigned)n + 1));
+	strings_of(&all, string);
+	size = strings_size(string, rec->address, &n);
+	to = must(talloc_pooled_object(ctx, struct record, 3, (unsigned)(size +
+	    (n + 1) * sizeof(char *) + rec->nfloor * sizeof(*rec->floor))));
+	text = must(talloc_size(to, size));
+	for (i = 0; i < STRINGS; i++)
+		*string[i] = put_string(&text, *string[i]);
+	*to = all;
+	to->address = must(talloc_array(to, const char *, (unsigned)n + 1));
 	for (i = 0; i < n; i++)
-		to->address[i] = must(talloc_strdup(to, rec->address[i]));
+		to->address[i] = put_string(&text, rec->address[i]);
+	to->address[n] = NULL;
 	to->floor = rec->nfloor == 0 ? NULL : must(talloc_memdup(to, rec->floor,
 	    rec->nfloor * sizeof(*rec->floor)));
-	to->by = must(talloc_strdup(to, rec->by));
-	to->why = must(talloc_strdup(to, rec->why));
-	to->unknown = must(talloc_strdup(to, rec->unknown));
 	return to;
 }
 

@@ -4,7 +4,7 @@
  */
 #include "maps/base/netstring.h"
 
-#include <stdio.h>
+#include <string.h>
 
 enum status
 netstring_parse(const char *buf, size_t len, size_t max, const char **payload,
@@ -37,5 +37,16 @@ netstring_parse(const char *buf, size_t len, size_t max, const char **payload,
 size_t
 netstring_head(char *head, size_t plen)
 {
-	return (size_t)snprintf(head, NETSTRING_OVERHEAD, "%zu:", plen);
+	char digits[NETSTRING_OVERHEAD], *p = digits + sizeof(digits);
+	size_t n;
+
+	/* Not by printf(3): it would take longer than a look-up in the map. */
+	*--p = ':';
+	do
+		*--p = (char)('0' + plen % 10);
+	while ((plen /= 10) > 0);
+	n = (size_t)(digits + sizeof(digits) - p);
+	memcpy(head, p, n);
+	head[n] = '\0';
+	return n;
 }

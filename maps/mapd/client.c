@@ -43,7 +43,8 @@ static void
 room(struct buffer *b, size_t want)
 {
 	if (b->at > 0) {
-		memmove(b->data, b->data + b->at, b->len - b->at);
+		if (b->len > b->at)
+			memmove(b->data, b->data + b->at, b->len - b->at);
 		b->len -= b->at;
 		b->at = 0;
 	}
@@ -54,23 +55,19 @@ room(struct buffer *b, size_t want)
 }
 
 static void
-put(struct buffer *b, const char *data, size_t len)
-{
-	room(b, len);
-	memcpy(b->data + b->len, data, len);
-	b->len += len;
-}
-
-static void
 put_answer(struct client *cl, const char *data, size_t len)
 {
-	char head[NETSTRING_OVERHEAD];
+	struct buffer *b = &cl->out;
+	char *p;
 
+	room(b, len + NETSTRING_OVERHEAD);
+	p = b->data + b->len;
 	if (cl->pr->netstrings)
-		put(&cl->out, head, netstring_head(head, len));
-	put(&cl->out, data, len);
+		p += netstring_head(p, len);
+	p = mempcpy(p, data, len);
 	if (cl->pr->netstrings)
-		put(&cl->out, ",", 1);
+		*p++ = ',';
+	b->len = (size_t)(p - b->data);
 }
 
 void

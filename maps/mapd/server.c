@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -50,6 +51,7 @@ struct server {
 	struct peer_rules	*rules;
 	struct event_base	*base;
 	struct event		*each_second, *resting, *working;
+	int			 clock;		/* timerfd: readable each second */
 	struct event		*on_term, *on_int, *on_hup;
 	struct listener		 listener[LISTENERS];
 	int			 nlisteners;
@@ -177,7 +179,9 @@ on_second(evutil_socket_t fd, short what, void *arg)
 	struct server *srv = arg;
 	long long now = clock_ms();
 	struct client *cl, *next;
+	uint64_t ticks;
 
+	(void)!read(fd, &ticks, sizeof(ticks));
 	notify_alive();
 	on_working(fd, what, srv);
 	if (srv->workers != NULL)
@@ -336,28 +340,45 @@ server_destroy(struct server *srv)
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (*all[i] != NULL)
 			event_free(*all[i]);
+	if (srv->clock != -1)
+		(void)close(srv->clock);
 	if (srv->base != NULL)
 		event_base_free(srv->base);
 	return 0;
 }
 
-static void
-make_events(struct server *srv)
+/*
+ * The clock is a descriptor, no timer of the loop: with one of those the loop waits with
+ * a time-out, and for each wait the kernel sets up a timer and takes it down again.
+ */
+static enum status
+make_clock(struct server *srv, struct err *err)
 {
-	static const struct timeval second = { 1, 0 };
+	static const struct itimerspec second = { { 1, 0 }, { 1, 0 } };
 
+	srv->clock = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (srv->clock == -1 ||
+	    timerfd_settime(srv->clock, 0, &second, NULL) == -1)
+		return err_sys(err, "timerfd");
+	srv->each_second = must(event_new(srv->base, srv->clock,
+	    EV_READ | EV_PERSIST, on_second, srv));
+	(void)event_add(srv->each_second, NULL);
+	return ST_OK;
+}
+
+static enum status
+make_events(struct server *srv, struct err *err)
+{
 	srv->base = srv->clients.base = must(event_base_new());
 	srv->resting = must(evtimer_new(srv->base, on_rested, srv));
 	srv->working = must(evtimer_new(srv->base, on_working, srv));
-	srv->each_second = must(event_new(srv->base, -1, EV_PERSIST, on_second,
-	    srv));
 	srv->on_term = must(evsignal_new(srv->base, SIGTERM, on_end, srv));
 	srv->on_int = must(evsignal_new(srv->base, SIGINT, on_end, srv));
 	srv->on_hup = must(evsignal_new(srv->base, SIGHUP, on_hup, srv));
-	(void)event_add(srv->each_second, &second);
 	(void)event_add(srv->on_term, NULL);
 	(void)event_add(srv->on_int, NULL);
 	(void)event_add(srv->on_hup, NULL);
+	return make_clock(srv, err);
 }
 
 /* From here on each change is told. */
@@ -381,6 +402,7 @@ server_new(TALLOC_CTX *ctx, const struct conf *conf, struct map *map,
 	srv->conf = conf;
 	srv->map = srv->clients.map = map;
 	TAILQ_INIT(&srv->clients.list);
+	srv->clock = -1;
 	for (i = 0; i < LISTENERS; i++)
 		srv->listener[i].fd = -1;
 	talloc_set_destructor(srv, server_destroy);
@@ -392,10 +414,10 @@ server_new(TALLOC_CTX *ctx, const struct conf *conf, struct map *map,
 	/* A map that cannot be listed is told of by every answer. */
 	metrics_set(M_WHOLE, map->ops->workers != NULL ||
 	    map_each(map, count_user, NULL, err) == ST_OK);
-	make_events(srv);
 	map->changed = on_change;
 	map->changed_arg = srv;
-	if (map->ops->workers != NULL) {
+	st = make_events(srv, err);
+	if (st == ST_OK && map->ops->workers != NULL) {
 		st = workers_new(srv, srv->base, map, on_change, srv,
 		    &srv->workers, err);
 		srv->clients.workers = srv->workers;

@@ -64,11 +64,13 @@ find_table(const char *name, size_t len)
 static char *
 put(TALLOC_CTX *ctx, const char *word, const char *text)
 {
-	char *out = must(talloc_strdup(ctx, word)), *p;
+	size_t wlen = strlen(word), tlen = strlen(text);
+	char *out = must(talloc_size(ctx, wlen + tlen + 2)), *p;
 
-	out = must(talloc_strdup_append_buffer(out, " "));
-	out = must(talloc_strdup_append_buffer(out, text));
-	for (p = out; *p != '\0'; p++)
+	p = mempcpy(out, word, wlen);
+	*p++ = ' ';
+	memcpy(p, text, tlen + 1);
+	for (; *p != '\0'; p++)
 		if (*p < ' ' || *p == 0x7f)
 			*p = '?';
 	return out;

@@ -58,6 +58,7 @@ tdb_open_map(struct map *map, const char *arg, int flags, struct err *err)
 	enum status st;
 
 	map->handle = tm;
+	tm->memo = memo_new(tm);
 	tm->lock = -1;
 	tm->path = must(talloc_strdup(tm, arg));
 	st = tdbm_file_own(tm, err);
@@ -101,7 +102,7 @@ tdb_get(struct map *map, TALLOC_CTX *ctx, const char *user,
 	if (st == ST_OK)
 		st = tdbm_look(tm, map->rests, err);
 	if (st == ST_OK)
-		st = tdbm_fetch_record(tm->tdb, ctx, user, rec, err);
+		st = tdbm_fetch_record(tm->tdb, tm->memo, ctx, user, rec, err);
 	if (st != ST_NONE)
 		return st;
 	/*
@@ -227,7 +228,8 @@ tdb_each(struct map *map, TALLOC_CTX *ctx, char **cursor, map_each_fn *fn,
 		if (strncmp(*cursor, "u:", 2) != 0 ||
 		    strcmp(name, RECORD_DEFAULT) == 0)
 			continue;
-		st = tdbm_fetch_record(tm->tdb, *cursor, name, &rec, err);
+		st = tdbm_fetch_record(tm->tdb, NULL, *cursor, name, &rec,
+		    err);
 		if (st == ST_NONE) {	/* just deleted */
 			st = ST_OK;
 			continue;

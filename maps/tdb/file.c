@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "maps/base/clock.h"
 #include "maps/tdb/values.h"
 
 #define LOCK_TRIES	100		/* two seconds */
@@ -135,11 +136,12 @@ tdbm_look(struct tdbmap *tm, bool rests, struct err *err)
 {
 	enum status st;
 
-	if (tm->seen)
+	if (tm->seen || (tm->looking && tm->seen_at == clock_ms()))
 		return ST_OK;
 	st = tdbm_check_size(tm, err);
 	if (st == ST_OK && rests) {
 		tm->seen = true;
+		tm->seen_at = clock_ms();
 		if (!tm->looking)
 			tm->looking = tdb_lockall_read(tm->tdb) == 0;
 	}

@@ -11,6 +11,7 @@
 
 #include "maps/base/err.h"
 
+struct memo;				/* maps/tdb/memo.h */
 struct staging;				/* maps/tdb/stage.h */
 
 struct tdbmap {
@@ -24,7 +25,9 @@ struct tdbmap {
 						   reading */
 	bool			 seen;		/* size was checked since the
 						   program last waited */
+	long long		 seen_at;	/* clock_ms() of that check */
 	struct staging		*import;	/* NULL: there is none */
+	struct memo		*memo;		/* the records that get() parsed */
 };
 
 /*
@@ -54,9 +57,10 @@ enum status	tdbm_check_size(struct tdbmap *tm, struct err *err) MUST_CHECK;
  * tdbm_check_size() for one look-up of many.
  *
  * rests  the program sets tm->seen to false whenever it is about to wait: until
- *        then the size is checked once, and the file stays locked for reading
- *        from one transaction to the next.  (Nobody else may write to it; four
- *        system calls for each answer would be half its cost.)
+ *        then the size is checked once, and at most once in a millisecond, and
+ *        the file stays locked for reading from one transaction to the next.
+ *        (Nobody else may write to it; five system calls for each answer would
+ *        be half its cost.)
  */
 enum status	tdbm_look(struct tdbmap *tm, bool rests, struct err *err)
 		    MUST_CHECK;

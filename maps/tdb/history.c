@@ -152,7 +152,7 @@ tdbm_history_apply(struct tdb_context *tdb, TALLOC_CTX *ctx, const char *user,
 	struct card card;
 	enum status st;
 
-	st = tdbm_fetch_record(tdb, ctx, user, &was, err);
+	st = tdbm_fetch_record(tdb, NULL, ctx, user, &was, err);
 	if (st == ST_OK || st == ST_NONE)
 		st = tdbm_fetch_card(tdb, user, &card, err);
 	if (st != ST_OK)

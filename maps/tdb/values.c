@@ -152,6 +152,7 @@ tdbm_store_card(struct tdb_context *tdb, const char *user,
 }
 
 struct parsing {
+	struct memo	*memo;
 	TALLOC_CTX	*ctx;
 	const char	*key, *user;
 	struct record	**rec;
@@ -167,20 +168,28 @@ parse_value(TDB_DATA key, TDB_DATA val, void *arg)
 	size_t len;
 
 	(void)key;
+	*p->rec = p->memo == NULL ? NULL :
+	    memo_find(p->memo, p->ctx, p->user, val.dptr, val.dsize);
+	if (*p->rec != NULL) {
+		p->st = ST_OK;
+		return 0;
+	}
 	p->st = unseal(p->key, (char *)val.dptr, val.dsize, &text, &len,
 	    p->err);
 	if (p->st == ST_OK)
 		p->st = record_parse(p->ctx, p->user, text, len, p->rec,
 		    p->err);
+	if (p->st == ST_OK && p->memo != NULL)
+		memo_keep(p->memo, p->user, val.dptr, val.dsize, *p->rec);
 	return 0;
 }
 
 enum status
-tdbm_fetch_record(struct tdb_context *tdb, TALLOC_CTX *ctx, const char *user,
-    struct record **rec, struct err *err)
+tdbm_fetch_record(struct tdb_context *tdb, struct memo *memo, TALLOC_CTX *ctx,
+    const char *user, struct record **rec, struct err *err)
 {
 	char key[USER_KEY_SIZE];
-	struct parsing p = { ctx, key, user, rec, err, ST_AGAIN };
+	struct parsing p = { memo, ctx, key, user, rec, err, ST_AGAIN };
 
 	user_key(key, 'u', user);
 	if (tdb_parse_record(tdb, tdbm_key(key), parse_value, &p) == -1)

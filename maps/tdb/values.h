@@ -18,6 +18,7 @@
 #include <tdb.h>
 
 #include "maps/record.h"
+#include "maps/tdb/memo.h"
 
 struct card {				/* `c:USER` */
 	bool		 live;		/* there is a record */
@@ -61,12 +62,13 @@ enum status	tdbm_store_card(struct tdb_context *tdb, const char *user,
  * A user's record; talloc child of ctx.  It is parsed where it lies in the
  * file, without a copy: this is on the way of every look-up.
  *
+ * memo      the records that were parsed before; NULL: parse it in any case.
  * ST_NONE   there is none, or the file is damaged: the user's card knows.
  * ST_NEVER  it is damaged.
  */
-enum status	tdbm_fetch_record(struct tdb_context *tdb, TALLOC_CTX *ctx,
-		    const char *user, struct record **rec, struct err *err)
-		    MUST_CHECK;
+enum status	tdbm_fetch_record(struct tdb_context *tdb, struct memo *memo,
+		    TALLOC_CTX *ctx, const char *user, struct record **rec,
+		    struct err *err) MUST_CHECK;
 
 /* Put tdb's error into err, after `what`; ST_AGAIN. */
 enum status	tdbm_error(struct tdb_context *tdb, struct err *err,
