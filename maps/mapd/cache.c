@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * cache.c - all records as they were a moment ago, for who may be late
+ * cache.c - a copy of all records, as they were a moment ago
  */
 #include "maps/mapd/cache.h"
 
@@ -19,10 +19,10 @@ struct item {
 	uint64_t	 version, seq;
 	bool		 staged;
 	enum state	 state;		/* counted as; STATE_NONE: not at all */
-	unsigned	 round;		/* in which it last came */
+	unsigned	 round;		/* in which it was last reported */
 };
 
-struct claim {				/* an address of an item's */
+struct claim {				/* one address of an item */
 	struct claim	*next;
 	struct item	*item;
 	char		*addr;
@@ -142,7 +142,8 @@ take_record(struct cache *c, const struct followed *rec)
 	}
 	set_addresses(c, it, false);
 	talloc_free(it->text);
-	it->text = rec->text == NULL ? NULL : must(talloc_strdup(it, rec->text));
+	it->text = rec->text == NULL ? NULL :
+	    must(talloc_strdup(it, rec->text));
 	count(c, it, state_of(it->user, it->text));
 	it->version = rec->version;
 	it->seq = rec->seq;
@@ -151,7 +152,7 @@ take_record(struct cache *c, const struct followed *rec)
 	set_addresses(c, it, true);
 }
 
-/* What did not come in this round is gone. */
+/* Items that were not reported in this round are no longer in the map. */
 static void
 sweep(struct cache *c)
 {
@@ -260,7 +261,7 @@ cache_buried(struct map *map, const char *user, uint64_t *version,
 	return ST_OK;
 }
 
-/* A write that is due: the real map does it. */
+/* A write that is due is done by the real map. */
 static enum status
 cache_replace(struct map *map, const struct record *was,
     const struct record *is, const struct change_by *by, uint64_t *version,

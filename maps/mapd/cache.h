@@ -1,39 +1,40 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * cache.h - all records as they were a moment ago, for who may be late
+ * cache.h - a copy of all records, as they were a moment ago
  *
- * A map in this process's memory, fed by a process that follows the real one
- * (map_ops.follow, maps/mapd/workers.c).  It answers what decides about no delivery:
- * Postfix's and Dovecot's look-ups, the milter's.  What it cannot say - a write is
- * due, an import is being written, it heard nothing for too long - is `missed`, and
- * then the real map is asked.
+ * A map in this process's memory, fed by the follower, a worker process that
+ * the real map reports its changes to (map_ops.follow, maps/mapd/workers.h).
+ * It answers questions whose answers decide about no delivery: the look-ups of
+ * Postfix, Dovecot and the milter.  A question that it cannot answer, because
+ * a write is due or an import is being written, is `missed`, and then the real
+ * map is asked.
  */
 #ifndef MAPS_MAPD_CACHE_H
 #define MAPS_MAPD_CACHE_H
 
 #include "maps/backend.h"
 
-/* talloc child of ctx; conf is borrowed. */
+/* An empty copy, a talloc child of ctx.  conf is borrowed. */
 struct map     *mapcache_new(TALLOC_CTX *ctx, const struct conf *conf);
 
-/* What the follower tells; see backend.h. */
+/* One report of the follower; see enum follow_event.  rec is copied. */
 void		mapcache_take(struct map *cache, enum follow_event ev,
 		    const struct followed *rec);
 
-/* Milliseconds since it was last known to be right; -1: it never was whole. */
+/* Milliseconds since it was last known to be right; -1: it was never whole. */
 long long	mapcache_age(const struct map *cache);
 
-/* The number of the last change of a user that is known; 0: none is. */
+/* The number of this user's last change in the copy; 0: it has none. */
 uint64_t	mapcache_seq(const struct map *cache, const char *user);
 
 /*
- * How many users with a record are in each state, as it is written: an array indexed
- * by enum state, which lives as long as the cache.  A record that cannot be read is
- * not counted.
+ * How many users with a record are in each state, as it is written: an array
+ * indexed by enum state, which lives as long as the cache.  A record that
+ * cannot be read is not counted.
  */
 const uint64_t *mapcache_users(const struct map *cache);
 
-/* Did the answer that was just made lack something?  Asking forgets. */
+/* True if the last answer missed something.  The call resets it. */
 bool		mapcache_missed(struct map *cache);
 
 #endif

@@ -18,8 +18,8 @@
 #include "maps/mapd/metrics.h"
 #include "maps/mapd/workers.h"
 
-#define TURN		32		/* answers to one client before the next */
-#define UNSENT_MAX	(1024 * 1024)	/* bytes after which no more is answered */
+#define TURN		32		/* answers to a client in one turn */
+#define UNSENT_MAX	(1024 * 1024)	/* bytes; then no answer is made */
 
 void
 client_drop(struct client *cl)
@@ -71,7 +71,7 @@ put_answer(struct client *cl, const char *data, size_t len)
 }
 
 void
-client_tell(struct client *cl, const char *data, size_t len)
+client_send(struct client *cl, const char *data, size_t len)
 {
 	put_answer(cl, data, len);
 	if (cl->out.len - cl->out.at > CLIENT_UNREAD_MAX)
@@ -109,7 +109,7 @@ client_flush(struct client *cl)
 			(void)event_add(cl->readable, NULL);
 		return true;
 	}
-	/* It does not read: then we do not read it either. */
+	/* It does not read its answers, so nothing is read from it. */
 	(void)event_add(cl->writable, NULL);
 	if (!cl->watching)
 		(void)event_del(cl->readable);
@@ -128,15 +128,15 @@ next_request(const struct client *cl, const char **req, size_t *len,
 	    cl->pr->parse(buf, n, req, len, used);
 }
 
-/* Told once a minute: who is wrong asks again and again. */
+/* Once a minute: such a client connects again and again. */
 static void
-complain(struct client *cl, const char *why)
+log_dropped(struct client *cl, const char *why)
 {
 	struct logline l;
 
-	if (cl->all->told != 0 && clock_ms() - cl->all->told < 60000)
+	if (cl->all->logged != 0 && clock_ms() - cl->all->logged < 60000)
 		return;
-	cl->all->told = clock_ms();
+	cl->all->logged = clock_ms();
 	log_begin(&l, LOG_WARNING, "dropped");
 	log_str(&l, "protocol", cl->pr->name);
 	log_num(&l, "uid", cl->peer.uid);
@@ -144,7 +144,7 @@ complain(struct client *cl, const char *why)
 	log_end(&l);
 }
 
-/* What a request came to; `used` bytes of what was read are done with. */
+/* The answer to a request that had `used` bytes. */
 static void
 take_answer(struct client *cl, const struct answer *out, size_t used)
 {
@@ -157,7 +157,7 @@ take_answer(struct client *cl, const struct answer *out, size_t used)
 	cl->watching = cl->watching || out->watch;
 	cl->closing = cl->closing || out->close;
 	if (out->why != NULL)
-		complain(cl, out->why);
+		log_dropped(cl, out->why);
 }
 
 static void
@@ -170,12 +170,12 @@ answer_busy(struct client *cl, size_t used)
 	take_answer(cl, &out, used);
 }
 
-/* From what was so a moment ago, where that is good enough and known. */
+/* From the copy of all records, if it may be and if the copy has the answer. */
 static bool
 answer_late(struct client *cl, const char *req, size_t len, size_t used)
 {
-	struct map *cache = workers_cache(cl->all->workers, cl->pr->late == NULL ?
-	    0 : cl->pr->late(req, len));
+	int late = cl->pr->late == NULL ? 0 : cl->pr->late(req, len);
+	struct map *cache = workers_cache(cl->all->workers, late);
 	struct answer out = { .st = ST_OK };
 	TALLOC_CTX *ctx;
 	bool missed;
@@ -201,14 +201,15 @@ ask_worker(struct client *cl, const char *req, size_t len, size_t used)
 {
 	cl->busy = true;
 	cl->used = used;
-	if (workers_ask(cl->all->workers, cl->pr, &cl->peer, req, len, answered, cl))
+	if (workers_ask(cl->all->workers, cl->pr, &cl->peer, req, len, answered,
+	    cl))
 		return ST_AGAIN;
 	cl->busy = false;
 	answer_busy(cl, used);
 	return ST_OK;
 }
 
-/* One request, if there is a whole one.  ST_AGAIN: not yet. */
+/* One request.  ST_AGAIN: there is no whole one yet, or a worker has it. */
 static enum status
 answer_one(struct client *cl)
 {
@@ -250,7 +251,7 @@ turn(struct client *cl)
 	if (cl->busy)
 		(void)event_del(cl->readable);
 	if (client_flush(cl) && st == ST_OK && cl->out.len == 0)
-		event_active(cl->readable, EV_READ, 0);	/* others first */
+		event_active(cl->readable, EV_READ, 0);	/* after the others */
 }
 
 static void

@@ -2,9 +2,10 @@
 /*
  * client.h - one connection of mailferry-mapd: its buffers, its turns
  *
- * A client is read when it has something, answered at once, and not read while
- * it does not take its answers, or while one of its requests is with a worker.  It gets a few answers at a turn, so that one
- * who sends thousands of requests at once delays nobody.
+ * A client's requests are answered as they come.  Nothing is read from a
+ * client that does not take its answers, or whose request is with a worker.  A
+ * client gets a limited number of answers in a turn, so that one with
+ * thousands of requests does not delay the others.
  */
 #ifndef MAPS_MAPD_CLIENT_H
 #define MAPS_MAPD_CLIENT_H
@@ -18,7 +19,7 @@
 
 struct buffer {
 	char	*data;
-	size_t	 at, len, size;		/* data[at .. len) is still to be used */
+	size_t	 at, len, size;		/* data[at .. len) is not used yet */
 };
 
 struct client {
@@ -30,37 +31,37 @@ struct client {
 	struct wire_peer peer;
 	struct buffer	 in, out;
 	long long	 seen;		/* clock_ms() of the last activity */
-	size_t		 used;		/* bytes of the request that is busy */
-	long long	 asked;		/* clock_us() of that */
-	bool		 busy;		/* a worker answers; it is not read */
-	bool		 watching;
-	bool		 closing;	/* when its answers are sent */
+	size_t		 used;		/* bytes of the request of a worker */
+	long long	 asked;		/* clock_us() at which it came */
+	bool		 busy;		/* a worker has its request */
+	bool		 watching;	/* it gets each change of the map */
+	bool		 closing;	/* as soon as its answers are sent */
 };
 
 struct clients {
-	TAILQ_HEAD(, client) list;	/* who was silent for longest first */
+	TAILQ_HEAD(, client) list;	/* the longest silent one comes first */
 	int		 n;
 	struct map	*map;
 	struct workers	*workers;	/* NULL: answers are made here */
 	struct event_base *base;
-	long long	 told;		/* when one was last complained of */
+	long long	 logged;	/* clock_ms() of the last `dropped` */
 };
 
-/* A connection that was accepted; fd is the client's from now on. */
+/* Serve a connection that was accepted; fd belongs to the client then. */
 void		client_welcome(struct clients *all, int fd,
 		    const struct protocol *pr, const struct wire_peer *peer);
 
-/* What nobody asked for: framed as its answers are. */
-void		client_tell(struct client *cl, const char *data, size_t len);
+/* Send what is not the answer to a request; it is framed as an answer. */
+void		client_send(struct client *cl, const char *data, size_t len);
 
-/* Send what can be sent without waiting.  False: the client is gone. */
+/* Write what can be written without waiting.  False: the client is gone. */
 bool		client_flush(struct client *cl);
 
 /* How many connections with this protocol a uid has. */
-int		client_count(const struct clients *all, const struct protocol *pr,
-		    uid_t uid);
+int		client_count(const struct clients *all,
+		    const struct protocol *pr, uid_t uid);
 
-/* Close and forget it. */
+/* Close the connection and free the client. */
 void		client_drop(struct client *cl);
 
 #endif

@@ -38,11 +38,12 @@ parse_line(const char *buf, size_t len, const char **req, size_t *rlen,
 	return *rlen > DICT_REQUEST_MAX ? ST_NEVER : ST_OK;
 }
 
-/* In place; the new length.  What is escaped wrongly stays as it is. */
+/* In place; returns the new length.  An escape that is not valid is kept. */
 static size_t
 unescape(char *text)
 {
-	static const char from[] = "01trn", to[] = { '\0', 1, '\t', '\r', '\n' };
+	static const char from[] = "01trn";
+	static const char to[] = { '\0', 1, '\t', '\r', '\n' };
 	const char *p, *which;
 	char *out = text;
 
@@ -55,7 +56,7 @@ unescape(char *text)
 	return (size_t)(out - text);
 }
 
-/* A JSON text in which nothing is left that the line would have to escape. */
+/* A JSON string without any byte that the line would have to escape. */
 static char *
 put_json(char *out, const char *text)
 {
@@ -99,7 +100,7 @@ hang_up(struct asking *q, const char *why)
 	q->out->why = why;
 }
 
-/* NAME@DOMAIN of a domain of ours is NAME, unless there is a user of the whole name. */
+/* NAME@DOMAIN with a domain of ours is NAME, unless that is a user's name. */
 static enum status
 find_user(struct asking *q, const char *name, time_t now, struct err *err)
 {
@@ -128,19 +129,19 @@ answer_userdb(struct asking *q, char **json, struct err *err)
 		return err_set(err, ST_NEVER, "uid %ld may not ask for %s: see "
 		    "trusted_users in mailferry.conf(5)", (long)q->peer->uid,
 		    q->rec->user);
-	/* Nobody's home is known here; Dovecot may know it. */
+	/* Home directories are not known here; Dovecot may know them. */
 	st = record_locate(q->rec, q->map->conf, HOME_OPEN, err);
 	if (st != ST_OK)
 		return st;
 	if (loc->mail == NULL)
-		return err_set(err, ST_NEVER, "%s: the record has no %s location, "
-		    "and %s_mail is not set", q->rec->user,
+		return err_set(err, ST_NEVER, "%s: the record has no %s "
+		    "location, and %s_mail is not set", q->rec->user,
 		    side_name(q->plan.leader), side_name(q->plan.leader));
 	*json = put_json(must(talloc_strdup(q->ctx, "{\"mail\":")),
 	    policy_dovecot(q->ctx, loc));
 	if (q->rec->uid >= 0)
-		*json = must(talloc_asprintf_append_buffer(*json, ",\"uid\":%ld",
-		    q->rec->uid));
+		*json = must(talloc_asprintf_append_buffer(*json,
+		    ",\"uid\":%ld", q->rec->uid));
 	*json = must(talloc_strdup_append_buffer(*json, "}"));
 	return ST_OK;
 }
@@ -168,12 +169,13 @@ find_table(const char *key)
 	size_t i;
 
 	for (i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
-		if (strncmp(key, tables[i].prefix, strlen(tables[i].prefix)) == 0)
+		if (strncmp(key, tables[i].prefix,
+		    strlen(tables[i].prefix)) == 0)
 			return &tables[i];
 	return NULL;
 }
 
-/* An open window comes before everything else that is known of a user. */
+/* During a window nothing else that is known of the user counts. */
 static enum status
 look_up(struct asking *q, const struct table *table, const char *user,
     char **json, struct err *err)
@@ -201,11 +203,12 @@ answer_lookup(struct asking *q, char *key)
 	struct err err;
 	size_t len;
 
-	key[strcspn(key, "\t")] = '\0';		/* the user again, not needed */
+	key[strcspn(key, "\t")] = '\0';	/* the user again: not needed */
 	len = unescape(key);
 	table = find_table(key);
 	if (table != NULL && strlen(key) == len)
-		st = look_up(q, table, key + strlen(table->prefix), &json, &err);
+		st = look_up(q, table, key + strlen(table->prefix), &json,
+		    &err);
 	if (st == ST_OK)
 		say(q, 'O', json);
 	else if (st == ST_NONE)
@@ -219,8 +222,9 @@ static void
 answer_hello(struct asking *q, const char *args)
 {
 	if (strtoul(args, NULL, 10) != DICT_MAJOR || *args < '0' || *args > '9')
-		hang_up(q, "another version of Dovecot's dict protocol than 3: it is "
-		    "that of Dovecot 2.3; for 2.4 see mailferry-dovecot(5)");
+		hang_up(q, "a version of Dovecot's dict protocol other than 3, "
+		    "which is that of Dovecot 2.3; for 2.4 see "
+		    "mailferry-dovecot(5)");
 }
 
 static void
@@ -231,7 +235,8 @@ dict_answer(TALLOC_CTX *ctx, struct map *map, const struct wire_peer *peer,
 	char *line = must(talloc_strndup(ctx, req, len));
 
 	if (strlen(line) != len) {
-		hang_up(&q, "a line with a NUL byte, which Dovecot never sends");
+		hang_up(&q,
+		    "a line with a NUL byte, which Dovecot never sends");
 		return;
 	}
 	switch (*line) {
@@ -248,17 +253,19 @@ dict_answer(TALLOC_CTX *ctx, struct map *map, const struct wire_peer *peer,
 	case 'C':
 	case 'D':				/* ID TAB REASON */
 		out->st = ST_NEVER;
-		say(&q, 'F', must(talloc_asprintf(ctx, "%lu\tnothing is written "
-		    "here: see mailferry(8)", strtoul(line + 1, NULL, 10))));
+		say(&q, 'F', must(talloc_asprintf(ctx,
+		    "%lu\tnothing is written here: see mailferry(8)",
+		    strtoul(line + 1, NULL, 10))));
 		return;
 	case 'B': case 'R': case 'S': case 'U': case 'A': case 'T': case 'V':
 		return;				/* it waits for no answer */
 	default:
-		hang_up(&q, "a command that Dovecot's dict protocol does not have");
+		hang_up(&q,
+		    "a command that Dovecot's dict protocol does not have");
 	}
 }
 
-/* Who logs in by what was so before a step is kicked again by who steps. */
+/* A step kicks the sessions that log in by the record from before it. */
 static int
 dict_late(const char *req, size_t len)
 {

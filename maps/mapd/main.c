@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * main.c - mailferry-mapd: owns the map, answers for it
+ * main.c - mailferry-mapd: keeps the map and answers questions about it
  */
 #include <signal.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 #include "maps/mapd/socketmap.h"
 #include "maps/mapd/wire_answer.h"
 
-/* A configuration that is not right changes nothing. */
+/* A configuration that has an error changes nothing. */
 static const struct conf *
 reload(void *arg)
 {
@@ -22,7 +22,7 @@ reload(void *arg)
 	struct conf *conf = NULL;
 	struct err err;
 
-	/* Never freed: a record asked for a moment ago may borrow from it. */
+	/* Never freed: records that are still in use may borrow from it. */
 	if (conf_load(NULL, d->config, &conf, &err) != ST_OK) {
 		log_why(LOG_ERR, "reload", err.text);
 		return NULL;
@@ -86,8 +86,9 @@ main(int argc, char **argv)
 	if (rc != -1)
 		return rc;
 	if (strcmp(conf->map, "none") == 0) {
-		(void)err_set(&err, ST_NEVER, "%s: map = none: there is no map to "
-		    "serve; set map = tdb:/var/lib/mailferry/map.tdb", conf->path);
+		(void)err_set(&err, ST_NEVER, "%s: map = none: there is no map "
+		    "to serve; set map = tdb:/var/lib/mailferry/map.tdb",
+		    conf->path);
 		return daemon_refuse(&d, &err);
 	}
 	rc = d.check ? 0 : serve(conf, &d);

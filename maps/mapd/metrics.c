@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * metrics.c - what mailferry-mapd counts, as Prometheus text
+ * metrics.c - the metrics of mailferry-mapd, as Prometheus text
  *
  * Source: Prometheus' text exposition format 0.0.4.
  */
@@ -18,7 +18,7 @@ static const struct {
 	[M_CHANGES] = { "mailferry_changes_total", "counter",
 	    "Records added, changed or deleted." },
 	[M_CONFLICTS] = { "mailferry_conflicts_total", "counter",
-	    "Changes refused because somebody else was first." },
+	    "Changes refused because the record had changed meanwhile." },
 	[M_DEFERRALS] = { "mailferry_deferrals_total", "counter",
 	    "Answers about a user whose window is open." },
 	[M_REFUSED] = { "mailferry_refused_clients_total", "counter",
@@ -26,11 +26,11 @@ static const struct {
 	[M_WHOLE] = { "mailferry_map_whole", "gauge",
 	    "1 while the map is undamaged." },
 	[M_CACHED] = { "mailferry_cached_answers_total", "counter",
-	    "Answers from the records as they were a moment ago." },
+	    "Answers from the copy of all records." },
 	[M_CACHE_AGE] = { "mailferry_cache_age_seconds", "gauge",
-	    "Since the LDAP server was last heard to have nothing new." },
+	    "Since the LDAP server last confirmed the copy." },
 	[M_WORKERS_LOST] = { "mailferry_workers_lost_total", "counter",
-	    "Processes that ask an LDAP server and ended or were killed." },
+	    "Worker processes that ended or were killed." },
 };
 
 /* Upper bounds of the latency's buckets, microseconds. */
@@ -134,11 +134,12 @@ put_users(char *out)
 {
 	enum state s;
 
-	out = head(out, "mailferry_users", "gauge", "Users with a record.");
+	out = head(out, "mailferry_users", "gauge",
+	    "Users with a record, by state.");
 	for (s = STATE_OLD; s <= STATE_NEW; s++)
 		out = must(talloc_asprintf_append_buffer(out,
-		    "mailferry_users{state=\"%s\"} %" PRIu64 "\n", state_name(s),
-		    all.users[s]));
+		    "mailferry_users{state=\"%s\"} %" PRIu64 "\n",
+		    state_name(s), all.users[s]));
 	return out;
 }
 
@@ -182,8 +183,9 @@ put_latency(char *out, const struct counts *c)
 	for (i = 0; i <= BOUNDS; i++) {
 		sum += c->bucket[i];
 		out = must(talloc_asprintf_append_buffer(out,
-		    "%s_bucket{protocol=\"%s\",le=\"%s\"} %" PRIu64 "\n", name,
-		    c->pr->name, i == BOUNDS ? "+Inf" : bound[i].seconds, sum));
+		    "%s_bucket{protocol=\"%s\",le=\"%s\"} %" PRIu64 "\n",
+		    name, c->pr->name, i == BOUNDS ? "+Inf" : bound[i].seconds,
+		    sum));
 	}
 	return must(talloc_asprintf_append_buffer(out,
 	    "%s_sum{protocol=\"%s\"} %" PRIu64 ".%06" PRIu64 "\n"
@@ -207,8 +209,8 @@ metrics_text(TALLOC_CTX *ctx)
 		out = put_latency(out, c);
 	for (m = 0; m < M_LAST; m++) {
 		out = head(out, single[m].name, single[m].type, single[m].help);
-		out = must(talloc_asprintf_append_buffer(out, "%s %" PRIu64 "\n",
-		    single[m].name, all.single[m]));
+		out = must(talloc_asprintf_append_buffer(out,
+		    "%s %" PRIu64 "\n", single[m].name, all.single[m]));
 	}
 	out = head(out, "mailferry_start_time_seconds", "gauge",
 	    "When mailferry-mapd started, in seconds UTC.");
@@ -229,7 +231,8 @@ http_parse(const char *buf, size_t len, const char **req, size_t *rlen,
 		size = 2;
 	}
 	if (end == NULL)
-		return len >= protocol_metrics.request_max ? ST_NEVER : ST_AGAIN;
+		return len >= protocol_metrics.request_max ? ST_NEVER :
+		    ST_AGAIN;
 	*req = buf;
 	*rlen = (size_t)(end - buf);
 	*used = *rlen + size;

@@ -9,8 +9,8 @@
 #include "maps/base/clock.h"
 #include "maps/change.h"
 
-#define KNOWN		4096		/* numbers of changes remembered */
-#define WAIT_MS		1000		/* for the worker that may have made it */
+#define KNOWN		4096		/* numbers that are remembered */
+#define WAIT_MS		1000		/* for a worker that may have made it */
 
 struct foreign {
 	struct foreign		*next;
@@ -22,8 +22,8 @@ struct foreign {
 struct news {
 	map_change_fn		*changed;
 	void			*arg;
-	uint64_t		 known[KNOWN];	/* by number */
-	struct foreign		*foreign;	/* talloc children of the news */
+	uint64_t		 known[KNOWN];	/* numbers, by number % KNOWN */
+	struct foreign		*foreign;	/* talloc children */
 };
 
 struct news *
@@ -80,7 +80,7 @@ news_second(struct news *news)
 			continue;
 		}
 		*p = f->next;
-		/* What an administrator wrote into the directory may be no change. */
+		/* An administrator can write any text into the directory. */
 		(void)news_made(news, f->text, strlen(f->text), true);
 		talloc_free(f);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * peer.c - who is at the other end of a unix socket, and what he may ask
+ * peer.c - the client at the other end of a unix socket, and what it may ask
  */
 #include "maps/mapd/peer.h"
 
@@ -85,7 +85,7 @@ in_group(int fd, gid_t primary, gid_t gid)
 
 	if (found || gid == (gid_t)-1)
 		return found;
-	/* Asked with no room it says how much it wants. */
+	/* Without a buffer the kernel returns the size that is needed. */
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &len) == 0 ||
 	    errno != ERANGE || len == 0)
 		return false;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * protocol.h - what a protocol of mailferry-mapd is: from a request to its answer
+ * protocol.h - a protocol of mailferry-mapd: a function from request to answer
  *
- * Neither a descriptor nor a clock in sight of the peer: server.c listens, client.c
- * reads and writes, and each protocol is tested with strings and fuzzed with bytes.
+ * A protocol sees no descriptor: server.c listens, client.c reads and writes.
+ * So each protocol is tested with strings and fuzzed with bytes.
  */
 #ifndef MAPS_MAPD_PROTOCOL_H
 #define MAPS_MAPD_PROTOCOL_H
@@ -14,53 +14,56 @@
 
 #include "maps/map.h"
 
-/* Who asks, as the kernel says. */
+/* The client at the other end of a connection, as the kernel reports it. */
 struct wire_peer {
 	uid_t	 uid;
-	bool	 trusted;		/* may get everyone */
-	bool	 admin;			/* may do everything */
-	bool	 dict;			/* may ask the dict about everyone */
+	bool	 trusted;		/* may get every record */
+	bool	 admin;			/* may get and change every record */
+	bool	 dict;			/* may ask the dict about every user */
 };
 
 struct answer {
-	enum status st;			/* the outcome, to be counted */
-	char	*data;			/* talloc child of the ctx that was given */
-	size_t	 len;			/* 0: nothing is to be said */
-	bool	 conflict;		/* somebody else changed it first */
-	bool	 window;		/* it is about a user in his window */
-	bool	 watch;			/* tell the peer of changes from now on */
-	bool	 close;			/* and then hang up */
-	const char *why;		/* for the log, where the peer is wrong; lives as
-					   long as data */
+	enum status st;			/* the outcome, for the metrics */
+	char	*data;			/* talloc child of answer()'s ctx */
+	size_t	 len;			/* bytes; 0: nothing is sent */
+	bool	 conflict;		/* the record had changed meanwhile */
+	bool	 window;		/* the user's window is open */
+	bool	 watch;			/* from now on send each change, too */
+	bool	 close;			/* close the connection afterwards */
+	const char *why;		/* for the log: what is wrong with the
+					   client; lives as long as data */
 };
 
-#define LATE_AS_LEASED	86400		/* as old as the map gives a lease for */
+#define LATE_AS_LEASED	86400		/* as old as the map's lease allows */
 #define LATE_A_MOMENT	2		/* seconds */
 
 struct protocol {
 	const char	*name;
-	bool		 netstrings;	/* requests and answers are netstrings, and
-					   the functions see their payload */
-	size_t		 request_max;	/* bytes; longer: the connection is closed */
-	/* Where they are not netstrings: as netstring_parse(). */
+	bool		 netstrings;	/* requests and answers are netstrings,
+					   and the functions see the payload */
+	size_t		 request_max;	/* bytes; a longer request closes the
+					   connection */
+	/* For requests that are no netstrings; see netstring_parse(). */
 	enum status	(*parse)(const char *buf, size_t len, const char **req,
 			    size_t *rlen, size_t *used);
 	/*
-	 * Answer one request; req is not terminated.  Blocks on nothing but the
-	 * map.  out was cleared.
+	 * Answer one request.  req is not terminated; out was cleared.  Only
+	 * the map may block.
 	 */
 	void		(*answer)(TALLOC_CTX *ctx, struct map *map,
 			    const struct wire_peer *peer, const char *req,
 			    size_t rlen, struct answer *out);
 	/*
-	 * How old in seconds what this request is answered by may be; NULL, and 0:
-	 * it decides something, and is answered by what is so now.
+	 * How old, in seconds, the records may be that this request is answered
+	 * from.  0, or no function: the answer decides something, so the map
+	 * itself is asked.
 	 */
 	int		(*late)(const char *req, size_t rlen);
-	int		 patience;	/* ms that a peer is kept waiting for a map that
+	int		 patience;	/* ms that a client waits for a map that
 					   does not answer; 0: the map's own */
-	bool		 mapless;	/* answer() asks no map: never by a worker */
-	/* The answer that says "later" to any request; static. */
+	bool		 mapless;	/* answer() does not ask the map, so it
+					   needs no worker */
+	/* The answer to any request that means "try again later"; static. */
 	const char	*busy;
 };
 

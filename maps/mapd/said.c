@@ -13,8 +13,9 @@
 #define FLAGS	4
 #define LINE	100			/* bytes; the longest has some 60 */
 
-static const char *const answer_flags = "cwfh", *const change_flags = "i",
-    *const record_flags = "stc";
+static const char *const answer_flags = "cwfh";
+static const char *const change_flags = "i";
+static const char *const record_flags = "stc";
 
 static const char *const events[] = {
 	[FOLLOW_BEGIN] = "begin", [FOLLOW_RECORD] = "record",
@@ -24,9 +25,9 @@ static const char *const events[] = {
 
 struct reading {
 	char		 line[LINE];
-	char		*word[WORDS];	/* of the line, "" where there is none */
+	char		*word[WORDS];	/* of the line */
 	int		 words;
-	const char	*body, *end;	/* behind the line's LF; NULL: there is none */
+	const char	*body, *end;	/* behind the LF; NULL: none */
 };
 
 /* Exactly one blank between two words, none before or behind. */
@@ -54,7 +55,7 @@ split(struct reading *r, const char *payload, size_t len)
 	return true;
 }
 
-/* As one writes it: no sign, no zero in front. */
+/* In its only form: no sign, no leading zero. */
 static bool
 number(const char *text, uint64_t *n)
 {
@@ -107,8 +108,9 @@ read_answer(struct reading *r, struct said *said)
 
 	if (r->words != 3 || !flags(r->word[2], answer_flags, yes))
 		return false;
-	for (a->st = ST_OK; strcmp(r->word[1], status_name(a->st)) != 0; a->st++)
-		if (a->st == ST_NEVER)
+	a->st = ST_OK;
+	while (strcmp(r->word[1], status_name(a->st)) != 0)
+		if (a->st++ == ST_NEVER)
 			return false;
 	a->conflict = yes[0];
 	a->window = yes[1];
@@ -273,9 +275,9 @@ put_line(TALLOC_CTX *ctx, const struct said *said)
 
 	switch (said->what) {
 	case SAID_ANSWER:
-		return talloc_asprintf(ctx, "answer %s %s\n", status_name(a->st),
-		    put_flags(text, answer_flags, (bool []){ a->conflict,
-		    a->window, a->watch, a->close }));
+		return talloc_asprintf(ctx, "answer %s %s\n",
+		    status_name(a->st), put_flags(text, answer_flags,
+		    (bool []){ a->conflict, a->window, a->watch, a->close }));
 	case SAID_CHANGE:
 		return talloc_asprintf(ctx, "change %s\n", put_flags(text,
 		    change_flags, &said->imported));
@@ -295,7 +297,7 @@ struct part {
 };
 
 static struct part
-string(const char *text)		/* with its NUL; nothing where it is NULL */
+string(const char *text)		/* with its NUL; NULL has no bytes */
 {
 	return (struct part){ text, text == NULL ? 0 : strlen(text) + 1 };
 }

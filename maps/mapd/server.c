@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * server.c - one event loop between clients and the map, blocking on neither
+ * server.c - one event loop between clients and the map
  *
- * It listens at a socket for each protocol, accepts, and does what the time
- * demands; what a client asks and hears is client.c's.
+ * It listens at one socket for each protocol, accepts connections, and does
+ * what is due each second.  Requests and answers are the business of client.c.
  */
 #include "maps/mapd/server.h"
 
@@ -33,7 +33,8 @@
 
 #define BACKLOG		1024
 #define EMFILE_REST	100		/* ms without accepting */
-#define USER_CLIENTS	50		/* of one ordinary user: nobody takes all */
+#define USER_CLIENTS	50		/* of one ordinary user, so that no user
+					   takes all connections */
 #define ACCEPTS		64		/* at a turn */
 #define LISTENERS	4
 
@@ -51,28 +52,29 @@ struct server {
 	struct peer_rules	*rules;
 	struct event_base	*base;
 	struct event		*each_second, *resting, *working;
-	int			 clock;		/* timerfd: readable each second */
+	int			 clock;	/* timerfd: readable each second */
 	struct event		*on_term, *on_int, *on_hup;
 	struct listener		 listener[LISTENERS];
 	int			 nlisteners;
 	struct clients		 clients;
-	struct workers		*workers;	/* NULL: the map does not block */
-	long long		 told;	/* when "too many" was last logged */
+	struct workers		*workers; /* NULL: the map does not block */
+	long long		 logged_full; /* clock_ms() of the last one */
 	server_reload_fn	*reload;
 	void			*reload_arg;
 };
 
+/* Once a minute. */
 static void
-tell_full(struct server *srv, const char *why)
+log_full(struct server *srv, const char *why)
 {
-	if (srv->told != 0 && clock_ms() - srv->told < 60000)
+	if (srv->logged_full != 0 && clock_ms() - srv->logged_full < 60000)
 		return;
-	srv->told = clock_ms();
+	srv->logged_full = clock_ms();
 	log_why(LOG_WARNING, "full", why);
 }
 
-/* Too many: a clear word and the door.  An LDA that waited in the backlog would
- * defer as well, but later. */
+/* Answer `busy` and close.  An LDA that waited in the backlog would defer, too,
+ * but later. */
 static void
 turn_away(const struct listener *ls, int fd, const char *why)
 {
@@ -83,7 +85,7 @@ turn_away(const struct listener *ls, int fd, const char *why)
 	len = ls->pr->netstrings ? snprintf(text, sizeof(text), "%zu:%s,",
 	    strlen(busy), busy) : snprintf(text, sizeof(text), "%s", busy);
 	metrics_add(M_REFUSED, 1);
-	tell_full(ls->srv, why);
+	log_full(ls->srv, why);
 	(void)!send(fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)close(fd);
 }
@@ -98,8 +100,8 @@ welcome(const struct listener *ls, int fd)
 		(void)close(fd);
 	else if (!peer.admin && !peer.trusted && ls->pr == &protocol_map &&
 	    client_count(&ls->srv->clients, ls->pr, peer.uid) >= USER_CLIENTS)
-		turn_away(ls, fd, "a user has more than his connections: his "
-		    "other deliveries are told to come again");
+		turn_away(ls, fd, "a user has too many connections: the "
+		    "user's next deliveries are deferred");
 	else
 		client_welcome(&ls->srv->clients, fd, ls->pr, &peer);
 }
@@ -129,7 +131,7 @@ on_listening(evutil_socket_t fd, short what, void *arg)
 		new = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (new == -1 && (errno == EMFILE || errno == ENFILE ||
 		    errno == ENOMEM || errno == ENOBUFS)) {
-			tell_full(srv, "no descriptors left: raise LimitNOFILE");
+			log_full(srv, "no descriptors left: raise LimitNOFILE");
 			listen_again(srv, false);
 			(void)event_add(srv->resting, &rest);
 		}
@@ -137,7 +139,7 @@ on_listening(evutil_socket_t fd, short what, void *arg)
 			return;
 		if (srv->clients.n >= srv->conf->max_connections)
 			turn_away(ls, new, "max_connections reached: clients "
-			    "are told to come again");
+			    "are asked to try again");
 		else
 			welcome(ls, new);
 	}
@@ -153,7 +155,7 @@ on_rested(evutil_socket_t fd, short what, void *arg)
 	listen_again(srv, true);
 }
 
-/* A batch of the map's waiting work, then whoever asks, then the next. */
+/* One batch of the map's waiting work; clients are served before the next. */
 static void
 on_working(evutil_socket_t fd, short what, void *arg)
 {
@@ -172,7 +174,7 @@ on_working(evutil_socket_t fd, short what, void *arg)
 		log_why(LOG_ERR, "unfinished", err.text);
 }
 
-/* The list is in the order of activity: only the silent are looked at. */
+/* The list is in the order of last activity: silent clients come first. */
 static void
 on_second(evutil_socket_t fd, short what, void *arg)
 {
@@ -202,7 +204,8 @@ log_change(const struct change *ch)
 
 	log_begin(&l, LOG_INFO, ch->is == NULL ? "deleted" : "changed");
 	log_str(&l, "user", ch->user);
-	log_str(&l, "from", ch->was == NULL ? "none" : state_name(ch->was->state));
+	log_str(&l, "from", ch->was == NULL ? "none" :
+	    state_name(ch->was->state));
 	if (ch->is != NULL) {
 		log_str(&l, "to", state_name(ch->is->state));
 		log_num(&l, "version", (long long)ch->is->version);
@@ -212,26 +215,26 @@ log_change(const struct change *ch)
 	log_end(&l);
 }
 
-/* Every change is a line of the log, and news for who watches. */
+/* Each change is logged, counted, and sent to the watchers. */
 static enum status
 on_change(const struct change *ch, void *arg, struct err *err)
 {
 	struct server *srv = arg;
 	struct client *cl, *next;
 	size_t alen;
-	TALLOC_CTX *ctx = must(talloc_new(NULL));	/* it has more than one child */
+	TALLOC_CTX *ctx = must(talloc_new(NULL));
 	char *answer = wire_change(ctx, ch, &alen);
 
 	(void)err;
 	metrics_add(M_CHANGES, 1);
-	if (srv->workers == NULL)	/* else who follows the map counts */
+	if (srv->workers == NULL)	/* else the copy counts the users */
 		metrics_user(ch->was, ch->is);
-	if (!ch->imported)		/* there may be 100,000 of those */
+	if (!ch->imported)		/* an import may have 100,000 */
 		log_change(ch);
 	for (cl = TAILQ_FIRST(&srv->clients.list); cl != NULL; cl = next) {
 		next = TAILQ_NEXT(cl, entry);
 		if (cl->watching)
-			client_tell(cl, answer, alen);
+			client_send(cl, answer, alen);
 	}
 	talloc_free(ctx);
 	return ST_OK;
@@ -273,7 +276,7 @@ on_hup(evutil_socket_t sig, short what, void *arg)
 	notify_reloaded();
 }
 
-/* A socket that nobody answers at is left from a crash. */
+/* A socket at which no process answers was left by a crash. */
 static bool
 is_answered(const struct sockaddr_un *addr)
 {
@@ -302,8 +305,8 @@ listen_at(struct listener *ls, const char *path, mode_t mode, struct err *err)
 	if (ls->fd == -1)
 		return err_sys(err, "socket");
 	if (is_answered(&addr))
-		return err_set(err, ST_AGAIN, "%s: another mailferry-mapd answers "
-		    "there", path);
+		return err_set(err, ST_AGAIN,
+		    "%s: another mailferry-mapd answers there", path);
 	(void)unlink(path);
 	if (bind(ls->fd, (struct sockaddr *)&addr, sizeof(addr)) == -1)
 		return err_sys(err, "bind %s", path);
@@ -348,15 +351,17 @@ server_destroy(struct server *srv)
 }
 
 /*
- * The clock is a descriptor, no timer of the loop: with one of those the loop waits with
- * a time-out, and for each wait the kernel sets up a timer and takes it down again.
+ * The clock is a descriptor, no timer of the loop: with one of those the loop
+ * waits with a time-out, and for each wait the kernel sets up a timer and
+ * takes it down again.
  */
 static enum status
 make_clock(struct server *srv, struct err *err)
 {
 	static const struct itimerspec second = { { 1, 0 }, { 1, 0 } };
 
-	srv->clock = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	srv->clock = timerfd_create(CLOCK_MONOTONIC,
+	    TFD_NONBLOCK | TFD_CLOEXEC);
 	if (srv->clock == -1 ||
 	    timerfd_settime(srv->clock, 0, &second, NULL) == -1)
 		return err_sys(err, "timerfd");
@@ -381,7 +386,7 @@ make_events(struct server *srv, struct err *err)
 	return make_clock(srv, err);
 }
 
-/* From here on each change is told. */
+/* The users at the start; on_change() counts from there. */
 static enum status
 count_user(const struct record *rec, void *arg, struct err *err)
 {
@@ -411,7 +416,7 @@ server_new(TALLOC_CTX *ctx, const struct conf *conf, struct map *map,
 		talloc_free(srv);
 		return st;
 	}
-	/* A map that cannot be listed is told of by every answer. */
+	/* If the map cannot be listed, each answer says so. */
 	metrics_set(M_WHOLE, map->ops->workers != NULL ||
 	    map_each(map, count_user, NULL, err) == ST_OK);
 	map->changed = on_change;
@@ -448,7 +453,7 @@ server_listen(struct server *srv, const struct protocol *pr, const char *path,
 	return ST_OK;
 }
 
-/* What was read is answered, as far as it goes without waiting. */
+/* Send the answers that are ready, as far as that goes without waiting. */
 static void
 last_answers(struct server *srv)
 {

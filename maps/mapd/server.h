@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * server.h - one event loop between clients and the map, blocking on neither
+ * server.h - one event loop between clients and the map
+ *
+ * The loop blocks on neither.
  */
 #ifndef MAPS_MAPD_SERVER_H
 #define MAPS_MAPD_SERVER_H
@@ -11,25 +13,27 @@
 struct server;
 
 /*
- * Prepare to answer for `map`.
+ * Prepare a server that answers questions about `map`.
  *
- * srv  talloc child of ctx; conf and map are borrowed for its life.
+ * srv  talloc child of ctx.  conf and map are borrowed for its life.
  */
 enum status	server_new(TALLOC_CTX *ctx, const struct conf *conf,
 		    struct map *map, struct server **srv, struct err *err)
 		    MUST_CHECK;
 
 /*
- * Answer one protocol at a unix socket, made with this mode, its directory where it
- * is missing.  At most one for each protocol there is.
- * ST_AGAIN  somebody answers there already, or the socket cannot be made.
+ * Listen for one protocol at a unix socket.  The socket is made with this
+ * mode, and its directory is made if it is missing.  Call it at most once for
+ * each protocol.
+ *
+ * ST_AGAIN  another process answers there, or the socket cannot be made.
  */
 enum status	server_listen(struct server *srv, const struct protocol *pr,
 		    const char *path, mode_t mode, struct err *err) MUST_CHECK;
 
 /*
- * Run until SIGTERM or SIGINT.  On SIGHUP `reload` is called, which may give
- * another configuration to go on with (NULL: none).
+ * Run until SIGTERM or SIGINT.  On SIGHUP `reload` is called.  It returns the
+ * configuration to go on with, or NULL: the present one stays.
  */
 typedef const struct conf *server_reload_fn(void *arg);
 enum status	server_run(struct server *srv, server_reload_fn *reload,

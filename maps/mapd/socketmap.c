@@ -60,7 +60,7 @@ find_table(const char *name, size_t len)
 	return NULL;
 }
 
-/* One line of ASCII, whatever it quotes. */
+/* The answer, as one line of printable ASCII. */
 static char *
 put(TALLOC_CTX *ctx, const char *word, const char *text)
 {
@@ -85,7 +85,7 @@ say(TALLOC_CTX *ctx, enum status st, const char *text, const struct err *err)
 	case ST_NONE:
 		return put(ctx, "NOTFOUND", "");
 	case ST_AGAIN:
-	case ST_NEVER:		/* somebody will mend it; no mail bounces for it */
+	case ST_NEVER:		/* it can be mended: no mail bounces for it */
 		break;
 	}
 	return put(ctx, "TEMP", err->text);
@@ -103,7 +103,7 @@ socketmap_answer(TALLOC_CTX *ctx, struct map *map, const struct wire_peer *peer,
 	char *text = NULL;
 	struct err err;
 
-	(void)peer;			/* anybody may know where mail goes */
+	(void)peer;			/* any client may ask where mail goes */
 	if (table == NULL) {
 		out->st = ST_NEVER;
 		out->data = put(ctx, "PERM", blank == NULL ?
@@ -121,7 +121,7 @@ socketmap_answer(TALLOC_CTX *ctx, struct map *map, const struct wire_peer *peer,
 	out->window = q.window;
 }
 
-/* Wherever Postfix sends it, the LDA decides. */
+/* Postfix only chooses where to send a message; the LDA decides. */
 static int
 socketmap_late(const char *req, size_t len)
 {
@@ -134,5 +134,6 @@ const struct protocol protocol_socketmap = {
 	.name = "socketmap", .netstrings = true,
 	.request_max = SOCKETMAP_REQUEST_MAX, .answer = socketmap_answer,
 	.late = socketmap_late, .patience = SOCKETMAP_PATIENCE,
-	.busy = "TEMP too many clients of mailferry-mapd, or its map does not answer",
+	.busy = "TEMP too many clients of mailferry-mapd, or its map does not "
+	    "answer",
 };

@@ -18,11 +18,11 @@ struct asking {
 	TALLOC_CTX		*ctx;
 	struct map		*map;
 	const struct wire_peer	*peer;
-	char			*word[4];	/* verb and arguments, "" where none */
-	char			*body;		/* behind the line's LF; "" */
+	char			*word[4];	/* verb and arguments, or "" */
+	char			*body;		/* behind the LF, or "" */
 	char			*out;
 	bool			 watch;
-	bool			 conflict;	/* somebody else was first */
+	bool			 conflict;	/* the record had changed */
 	bool			 window;	/* the answer defers */
 };
 
@@ -50,7 +50,7 @@ answer_get(struct asking *q, struct err *err)
 		return q->peer->admin || st == ST_AGAIN ? st : denied(err);
 	if (!wire_may_get(q->peer, rec))
 		return denied(err);
-	/* Who was content with a late answer asks again before he defers. */
+	/* A client that accepts a late answer asks again before it defers. */
 	if (rec->state == STATE_CUTOVER && q->word[2][0] == '\0')
 		q->window = true;
 	q->out = must(talloc_strdup_append_buffer(q->out,
@@ -123,8 +123,8 @@ answer_replace(struct asking *q, struct err *err)
 		return st;
 	q->conflict = (was == NULL ? 0 : was->version) != was_version;
 	if (q->conflict)
-		return err_set(err, ST_AGAIN, "somebody else changed the record of "
-		    "%s", q->word[1]);
+		return err_set(err, ST_AGAIN,
+		    "somebody else changed the record of %s", q->word[1]);
 	if (was == NULL && is == NULL)
 		return ST_NONE;
 	st = map_replace(q->map, was, is, &by, &version, err);
@@ -158,7 +158,8 @@ answer_each(struct asking *q, struct err *err)
 		return ST_NONE;
 	q->out = must(talloc_strdup(q->ctx, ""));
 	st = q->map->ops->each(q->map, q->ctx, &cursor, put_record, q, err);
-	q->out = must(talloc_asprintf(q->ctx, "%s%s\n%s", head, cursor, q->out));
+	q->out = must(talloc_asprintf(q->ctx, "%s%s\n%s", head, cursor,
+	    q->out));
 	return st;
 }
 
@@ -170,7 +171,8 @@ put_change(const struct change *ch, void *arg, struct err *err)
 	char *text = change_format(q->ctx, ch, 0, &len);
 
 	(void)err;
-	q->out = must(talloc_asprintf_append_buffer(q->out, "%zu\n%s", len, text));
+	q->out = must(talloc_asprintf_append_buffer(q->out, "%zu\n%s", len,
+	    text));
 	talloc_free(text);
 	return talloc_get_size(q->out) < BATCH_MAX ? ST_OK : ST_NONE;
 }
@@ -274,7 +276,7 @@ answer_abort(struct asking *q, struct err *err)
 static const struct verb {
 	const char	 *name;
 	enum status	(*answer)(struct asking *, struct err *);
-	bool		  anyone;	/* not only admins: it looks itself */
+	bool		  anyone;	/* the verb checks permission itself */
 } verbs[] = {
 	{ "get",	answer_get,	true },
 	{ "stored",	answer_stored,	false },
@@ -348,8 +350,8 @@ map_answer(TALLOC_CTX *ctx, struct map *map, const struct wire_peer *peer,
 }
 
 /*
- * The milter's question: the LDA decides.  And the LDA's first, from which it knows
- * which locks to take: it asks again behind them.
+ * The milter's question, since the LDA decides; and the LDA's first question,
+ * which only selects the locks: it asks again under them.
  */
 static int
 map_late(const char *req, size_t len)

@@ -12,8 +12,8 @@
 extern const struct protocol protocol_map;
 
 /*
- * May this peer have the locations of a record?  Those of a user without a record
- * are everybody's.
+ * May this client have the locations in a record?  Every client may have those
+ * of a user without a record.
  */
 bool		wire_may_get(const struct wire_peer *peer,
 		    const struct record *rec);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * worker.c - one of the processes that answer in the loop's place
+ * worker.c - one of the processes that answer instead of the loop
  */
 #include "maps/mapd/worker.h"
 
@@ -22,7 +22,7 @@
 
 static int parent = WORKER_FD;
 
-/* What the loop would not take is not said: it would kill us for it. */
+/* A report that is not valid is not sent: the loop would kill us for it. */
 static void
 say(const struct said *said)
 {
@@ -88,7 +88,7 @@ answer_next(struct map *map)
 	char *req;
 
 	if (!hear(&q, sizeof(q)))
-		_exit(0);		/* the parent ended, or wants another */
+		_exit(0);		/* the parent ended, or replaces us */
 	req = must(talloc_size(ctx, q.len + 1));
 	if (!hear(req, q.len))
 		_exit(0);
@@ -97,12 +97,12 @@ answer_next(struct map *map)
 	talloc_free(ctx);
 }
 
-/* What waits, a few milliseconds at a time; the alarm ends what hangs.  Seconds until
- * the next look. */
+/* Some of the waiting work; the alarm ends a call that hangs.  Returns the
+ * seconds until the next call. */
 static int
 keep(struct map *map)
 {
-	static time_t told;
+	static time_t logged;
 	enum status st;
 	struct err err;
 
@@ -110,27 +110,27 @@ keep(struct map *map)
 	st = map->ops->tick == NULL ? ST_NONE : map->ops->tick(map, &err);
 	(void)alarm(0);
 	if (st == ST_OK || st == ST_NONE) {
-		told = 0;
+		logged = 0;
 		return st == ST_OK ? 0 : 1;
 	}
-	if (told == 0 || time(NULL) - told >= 60) {
-		told = time(NULL);
+	if (logged == 0 || time(NULL) - logged >= 60) {
+		logged = time(NULL);
 		log_why(LOG_ERR, "unfinished", err.text);
 	}
 	return KEEPER_REST;
 }
 
-/* Told once a minute: a server without the overlay never will. */
+/* Logged once a minute: a server without the overlay never reports a change. */
 static void NORETURN
 follow(struct map *map)
 {
-	time_t told = 0;
+	time_t logged = 0;
 	struct err err;
 
 	for (;;) {
 		(void)!map->ops->follow(map, say_followed, NULL, &err);
-		if (map->ops->lease(map) > 0 && time(NULL) - told >= 60) {
-			told = time(NULL);
+		if (map->ops->lease(map) > 0 && time(NULL) - logged >= 60) {
+			logged = time(NULL);
 			log_why(LOG_WARNING, "unfollowed", err.text);
 		}
 		(void)sleep(map->ops->lease(map) > 0 ? 1 : 3600);
@@ -149,7 +149,7 @@ worker_run(struct map *map, int fd, enum role role)
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (dup2(fd, parent) == -1)
 		_exit(1);
-	/* Clients, listeners, the loop's own: none of them is ours. */
+	/* Clients, listeners and the loop's descriptors are not ours. */
 	(void)close_range((unsigned)parent + 1, ~0u, 0);
 	(void)fcntl(parent, F_SETFL, 0);
 	log_forked();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * workers.c - processes that answer in the loop's place, where answering may block
+ * workers.c - processes that answer instead of the loop, for a map that may
+ * block
  */
 #include "maps/mapd/workers.h"
 
@@ -22,10 +23,10 @@
 
 #define QUEUE_MAX	1000		/* requests that wait for a worker */
 #define LOOK_MS		100		/* how exact a deadline is */
-#define PROBE_MS	1000		/* between questions that nobody waits for */
-#define SNDBUF		(512 * 1024)	/* bytes: a request fits, whatever it is */
-#define SHORT_LIFE	1000		/* ms: a worker that lived no longer is
-					   replaced within the next second */
+#define PROBE_MS	1000		/* between two probes */
+#define SNDBUF		(512 * 1024)	/* bytes: every request fits */
+#define SHORT_LIFE	1000		/* ms; a worker that lived no longer is
+					   replaced by workers_second() */
 #define READ_SIZE	65536		/* bytes of reports at a time */
 
 struct job {
@@ -33,8 +34,8 @@ struct job {
 	workers_answered_fn	*fn;
 	void			*arg;	/* NULL: nobody waits for the answer */
 	long long		 end;	/* clock_ms(): the worker is killed */
-	long long		 busy;	/* clock_ms(): its client gets `busy`, and the
-					   worker goes on; 0: not before the end */
+	long long		 busy;	/* clock_ms(): its client gets `busy`,
+					   and the worker goes on; 0: never */
 	bool			 probe;	/* is the map answered again? */
 	struct asked		 asked;
 	char			 req[];
@@ -47,7 +48,7 @@ struct worker {
 	int			 fd;
 	struct event		*readable;
 	struct job		*job;	/* NULL: idle */
-	char			*buf;	/* its reports, the last not yet whole */
+	char			*buf;	/* its reports; the last is a part */
 	size_t			 at, len, size;	/* buf[at .. len) */
 	long long		 born;	/* clock_ms() */
 	bool			 stale;	/* to be replaced when it is idle */
@@ -59,7 +60,7 @@ struct workers {
 	TAILQ_HEAD(, job)	 queue;
 	int			 queued;
 	struct event		*look;
-	bool			 silent; /* no worker gets an answer at the moment */
+	bool			 silent; /* no worker gets answers now */
 	long long		 probed; /* clock_ms() of the last try */
 	struct worker		*w;
 	int			 n;
@@ -210,8 +211,8 @@ dispatch(struct workers *all)
 }
 
 /*
- * At first no record is news, later also what was changed while no worker followed: a
- * number above the one that the copy has.
+ * At first no record is news, later also what was changed while no worker
+ * followed: a number above the one that the copy has.
  */
 static bool
 is_news(const struct workers *all, const struct followed *rec)
@@ -264,7 +265,8 @@ take_report(struct worker *w)
 	struct said said;
 	size_t used;
 
-	st = said_parse(&w->speaker, w->buf + w->at, w->len - w->at, &said, &used);
+	st = said_parse(&w->speaker, w->buf + w->at, w->len - w->at, &said,
+	    &used);
 	if (st != ST_OK)
 		return st;
 	w->at += used;
@@ -366,7 +368,7 @@ answer_impatient(struct workers *all, long long now)
 	}
 }
 
-/* The deadlines of the workers' requests, and of those that wait for a worker. */
+/* The deadlines of the requests that workers have, and of those that wait. */
 static void
 on_look(evutil_socket_t fd, short what, void *arg)
 {
@@ -465,7 +467,8 @@ workers_second(struct workers *all)
 	reap(all);
 	news_second(all->news);
 	if (all->cache != NULL && mapcache_age(all->cache) >= 0)
-		metrics_set(M_CACHE_AGE, (uint64_t)mapcache_age(all->cache) / 1000);
+		metrics_set(M_CACHE_AGE,
+		    (uint64_t)mapcache_age(all->cache) / 1000);
 	for (i = 0; i < all->n; i++)
 		if (all->w[i].pid == 0 && hire(&all->w[i], &err) != ST_OK)
 			log_why(LOG_ERR, "worker", err.text);

@@ -39,7 +39,8 @@ memo_find(const struct memo *memo, TALLOC_CTX *ctx, const char *user,
 {
 	const struct slot *s = &memo->slot[slot_of(user)];
 
-	if (s->rec == NULL || s->len != len || memcmp(s->data, data, len) != 0 ||
+	if (s->rec == NULL || s->len != len ||
+	    memcmp(s->data, data, len) != 0 ||
 	    strcmp(s->rec->user, user) != 0)
 		return NULL;
 	return record_copy(ctx, s->rec);

@@ -2,10 +2,11 @@
 /*
  * memo.h - records that were parsed a moment ago
  *
- * A look-up finds a record's bytes in the file.  Where they are the very bytes that
- * this user's record was parsed from the last time, the parsed record is the same, and
- * neither the checksum nor the text is read again.  So a memo is never out of date: the
- * file is asked each time, and only what a pure function made of its answer is kept.
+ * A look-up finds a record's bytes in the file.  Where they are the very bytes
+ * that this user's record was parsed from the last time, the parsed record is
+ * the same, and neither the checksum nor the text is read again.  So a memo is
+ * never out of date: the file is asked each time, and only what a pure
+ * function made of its answer is kept.
  */
 #ifndef MAPS_TDB_MEMO_H
 #define MAPS_TDB_MEMO_H
@@ -14,12 +15,13 @@
 
 struct memo;
 
-/* talloc child of ctx.  It takes a few MB at most, however many users there are. */
+/* talloc child of ctx.  It takes a few MiB at most, however many users there
+ * are. */
 struct memo    *memo_new(TALLOC_CTX *ctx);
 
 /*
- * The record of `user` that was kept for these very bytes, a copy and a talloc child
- * of ctx; NULL: none was.
+ * The record of `user` that was kept for these very bytes, a copy and a talloc
+ * child of ctx; NULL: none was.
  */
 struct record  *memo_find(const struct memo *memo, TALLOC_CTX *ctx,
 		    const char *user, const void *data, size_t len) MUST_CHECK;

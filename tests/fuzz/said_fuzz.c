@@ -2,8 +2,8 @@
 /*
  * said_fuzz.c - what a worker process may report to mapd's loop
  *
- * Input: a letter, then what the worker writes.  A answers, and has a request each
- * time; a answers, and has none; K keeps; F follows.
+ * Input: a letter, then what the worker writes.  A answers, and has a request
+ * each time; a answers, and has none; K keeps; F follows.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -189,7 +189,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t used;
 
 	if (conf == NULL)
-		HOLDS(conf_parse(NULL, "fuzz.conf", "", 0, &conf, &err) == ST_OK);
+		HOLDS(conf_parse(NULL, "fuzz.conf", "", 0, &conf, &err) ==
+		    ST_OK);
 	cache = mapcache_new(NULL, conf);
 	news = news_new(NULL, see, NULL);
 	nknown = 0;

@@ -2,12 +2,14 @@
 /*
  * load.c - questions to a server as fast as it answers
  *
- *	load SOCKET CONNECTIONS SECONDS USERS [BEFORE AFTER]
+ *	load SOCKET CONNECTIONS SECONDS|=ANSWERS USERS [BEFORE AFTER]
  *
- * One question under way on each connection, BEFORE (`get user`), a number
- * below USERS, AFTER (nothing).  Prints answers per second and the 99th
- * percentile of the time to an answer, in microseconds.
+ * One question under way on each connection: BEFORE (`get user`), a number
+ * below USERS, AFTER (nothing).  It ends after so many seconds or answers,
+ * and prints the answers per second and the 99th percentile of the time to
+ * an answer, in microseconds.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +64,7 @@ main(int argc, char **argv)
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	struct epoll_event ev = { .events = EPOLLIN }, evs[64];
 	int ep = epoll_create1(0), conns, i, n;
-	long end, begin, answers = 0;
+	long end, most, begin, answers = 0;
 	unsigned users;
 	struct conn *c;
 	char *colon;
@@ -88,8 +90,9 @@ main(int argc, char **argv)
 		ask(c, users);
 	}
 	begin = now();
-	end = begin + atol(argv[3]) * 1000000000L;
-	while (now() < end) {
+	most = argv[3][0] == '=' ? atol(argv[3] + 1) : LONG_MAX;
+	end = most != LONG_MAX ? LONG_MAX : begin + atol(argv[3]) * 1000000000L;
+	while (answers < most && now() < end) {
 		n = epoll_wait(ep, evs, 64, 1000);
 		for (i = 0; i < n; i++) {
 			c = evs[i].data.ptr;

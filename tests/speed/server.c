@@ -5,8 +5,8 @@
  *	server SOCKET TDB KEY-PREFIX [COUNT VALUE]
  *
  * COUNT: the TDB is made first, with VALUE for KEY-PREFIX.userN@example.test.
- * Answers `get NAME` with OK, LF and what KEY-PREFIX.NAME has; any other word than get
- * with OK, a blank and that, as a socketmap does.
+ * Answers `get NAME` with OK, LF and what KEY-PREFIX.NAME has, and a request
+ * with any other word with OK, a blank and that, as a socketmap does.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -68,9 +68,11 @@ fill(int count, const char *value)
 	int i, len;
 
 	for (i = 0; i < count; i++) {
-		len = snprintf(key, sizeof(key), "%suser%d@example.test", prefix, i);
+		len = snprintf(key, sizeof(key), "%suser%d@example.test",
+		    prefix, i);
 		tdb_store(tdb, (TDB_DATA){ (unsigned char *)key, (size_t)len },
-		    (TDB_DATA){ (unsigned char *)(uintptr_t)value, strlen(value) },
+		    (TDB_DATA){ (unsigned char *)(uintptr_t)value,
+		    strlen(value) },
 		    TDB_REPLACE);
 	}
 }
@@ -94,7 +96,8 @@ main(int argc, char **argv)
 	lfd = socket(AF_UNIX, SOCK_STREAM, 0);
 	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", argv[1]);
 	unlink(argv[1]);
-	if (tdb == NULL || bind(lfd, (struct sockaddr *)&sun, sizeof(sun)) == -1 ||
+	if (tdb == NULL ||
+	    bind(lfd, (struct sockaddr *)&sun, sizeof(sun)) == -1 ||
 	    listen(lfd, 1024) == -1)
 		return 1;
 	chmod(argv[1], 0666);
@@ -111,7 +114,8 @@ main(int argc, char **argv)
 				epoll_ctl(ep, EPOLL_CTL_ADD, p->fd, &ev);
 				continue;
 			}
-			r = recv(p->fd, p->buf + p->len, sizeof(p->buf) - p->len, 0);
+			r = recv(p->fd, p->buf + p->len,
+			    sizeof(p->buf) - p->len, 0);
 			if (r > 0)
 				p->len += (size_t)r;
 			if (r <= 0 || answer(p) == -1) {
