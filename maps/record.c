@@ -68,7 +68,7 @@ utf8_length(const unsigned char *p)
 	return n;
 }
 
-/* How many bytes from p on are printable ASCII without blanks: eight at a time. */
+/* How many bytes from p on are printable ASCII, no blank; eight at a time. */
 static size_t
 plain_length(const unsigned char *p, size_t len)
 {
@@ -78,8 +78,8 @@ plain_length(const unsigned char *p, size_t len)
 
 	for (; len - n >= sizeof(x); n += sizeof(x)) {
 		memcpy(&x, p + n, sizeof(x));
-		/* A byte below 0x21, above 0x7e, or above 0x7f sets its high bit;
-		 * so may one behind such a byte, which is looked at again. */
+		/* A byte below 0x21 or above 0x7e sets its high bit.  The byte
+		 * behind it may do so as well, and is looked at again. */
 		if (((x - ones * 0x21) | (x + ones) | x) & ones * 0x80)
 			break;
 	}
@@ -530,9 +530,10 @@ strings_of(struct record *rec, const char **string[STRINGS])
 	string[n] = &rec->unknown;
 }
 
-/* How much memory the strings of a record take; *n: how many addresses it has. */
+/* How many bytes the strings of a record have; *n: its number of addresses. */
 static size_t
-strings_size(const char **const string[STRINGS], const char **address, size_t *n)
+strings_size(const char **const string[STRINGS], const char **address,
+    size_t *n)
 {
 	size_t size = 0;
 	int i;

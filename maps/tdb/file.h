@@ -27,7 +27,7 @@ struct tdbmap {
 						   program last waited */
 	long long		 seen_at;	/* clock_ms() of that check */
 	struct staging		*import;	/* NULL: there is none */
-	struct memo		*memo;		/* the records that get() parsed */
+	struct memo		*memo;		/* records that get() parsed */
 };
 
 /*

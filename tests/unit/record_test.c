@@ -254,6 +254,28 @@ decides(void **state)
 	}
 }
 
+/* Eight bytes at a time: each byte at each place, in texts of each length. */
+static void
+each_byte_at_each_place(void **state)
+{
+	char text[21];
+	size_t len, at;
+	int c;
+
+	(void)state;
+	for (len = 1; len < sizeof(text); len++)
+		for (at = 0; at < len; at++)
+			for (c = 1; c < 256; c++) {
+				memset(text, 'x', len);
+				text[len] = '\0';
+				text[at] = (char)c;
+				assert_int_equal(record_text_valid(text, false),
+				    c > ' ' && c < 0x7f);
+				assert_int_equal(record_text_valid(text, true),
+				    c >= ' ' && c < 0x7f);
+			}
+}
+
 int
 main(void)
 {
@@ -263,6 +285,7 @@ main(void)
 		cmocka_unit_test(names), cmocka_unit_test(locations),
 		cmocka_unit_test(own_location_stands_alone),
 		cmocka_unit_test(decides),
+		cmocka_unit_test(each_byte_at_each_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
