@@ -100,7 +100,7 @@ expanded(struct lint *l, struct text in, enum words_mode mode, struct words *w)
 	if (w == NULL)
 		w = &own;
 	words_begin(w, l->ctx, 65536);
-	(void)words_read(w, &in, mode, &x);
+	(void)lexer_read(w, &in, mode, &x);
 	return w->buf;
 }
 

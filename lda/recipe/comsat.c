@@ -58,7 +58,7 @@ comsat_set(struct engine *e, const char *value)
 	long port;
 
 	e->comsat = false;
-	if (at == NULL && number_of(-1, value) == 0)
+	if (at == NULL && vars_number(-1, value) == 0)
 		return true;
 	service = must(talloc_strndup(e->ctx, value, at == NULL ? 0 :
 	    (size_t)(at - value)));

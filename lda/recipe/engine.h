@@ -104,7 +104,6 @@ void		settings_begin(struct engine *e);
 void		assign(struct engine *e, const char *name, const char *value);
 void		set_folder(struct engine *e, const char *name);
 void		overflowed(struct engine *e);
-long		number_of(long old, const char *text);
 void		drop_privileges(struct engine *e);
 
 /* expand.c */

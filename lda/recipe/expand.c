@@ -77,7 +77,7 @@ expand(struct engine *e, struct words *w, const char *text, size_t len,
 {
 	struct text in = { text, text + len };
 	struct expander x = expander_of(e);
-	bool ok = words_read(w, &in, mode, &x);
+	bool ok = lexer_read(w, &in, mode, &x);
 
 	if (w->unclosed)
 		diag(e, "Unexpected EOL");

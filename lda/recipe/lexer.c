@@ -10,7 +10,7 @@
 
 #define NO_CHAR		(-1)		/* the text has ended */
 
-/* How far in a word we are; the order matters. */
+/* The place within a word; the order matters. */
 enum mode { NOTHING, BETWEEN, IN_WORD, DOUBLE, SINGLE };
 
 struct reader {
@@ -20,12 +20,12 @@ struct reader {
 	const struct expander *x;
 	enum mode	 at;
 	int		 depth;		/* of ${...} */
-	int		 quoted_depth;	/* of them when the " was opened */
-	/* A ${...} of which the text counts for nothing. */
+	int		 quoted_depth;	/* depth when the " was opened */
+	/* Within a ${...} whose text is ignored: */
 	bool		 mute;
 	int		 mute_depth;
 	enum mode	 mute_at;
-	char		*mute_value;	/* stands there in its place; NULL: none */
+	char		*mute_value;	/* used in its place; NULL: none */
 	bool		 done;
 };
 
@@ -36,33 +36,6 @@ is_name(int c)
 	    (c >= 'a' && c <= 'z') || c == '_';
 }
 
-void
-words_begin(struct words *w, TALLOC_CTX *ctx, size_t limit)
-{
-	*w = (struct words){ .ctx = ctx, .limit = limit,
-	    .args = WORDS_NO_ARGS };
-	w->room = 256;
-	w->buf = must(talloc_size(ctx, w->room));
-	w->buf[0] = '\0';
-}
-
-void
-words_put(struct words *w, const char *data, size_t len)
-{
-	if (len > w->limit - w->len) {
-		len = w->limit - w->len;
-		w->overflow = true;
-	}
-	if (w->len + len + 1 > w->room) {
-		while (w->len + len + 1 > w->room)
-			w->room *= 2;
-		w->buf = must(talloc_realloc_size(w->ctx, w->buf, w->room));
-	}
-	memcpy(w->buf + w->len, data, len);
-	w->len += len;
-	w->buf[w->len] = '\0';
-}
-
 static void
 put(struct reader *r, int c)
 {
@@ -71,7 +44,7 @@ put(struct reader *r, int c)
 	words_put(r->w, &byte, 1);
 }
 
-/* Nothing is substituted here. */
+/* Is nothing to be substituted here? */
 static bool
 skipping(const struct reader *r)
 {
@@ -106,7 +79,7 @@ unclosed(struct reader *r)
 	r->done = true;
 }
 
-/* Inside a ${...} that the } here would close? */
+/* Would a } here close a ${...}? */
 static bool
 in_braces(const struct reader *r)
 {
@@ -157,7 +130,7 @@ escaped(struct reader *r, int c)
 	literal(r, c);
 }
 
-/* A value outside of quotes becomes as many words as it has. */
+/* A value outside of quotes may become several words. */
 static void
 put_split(struct reader *r, const char *value)
 {
@@ -193,7 +166,7 @@ put_value(struct reader *r, const char *value, bool split)
 		r->at = IN_WORD;
 }
 
-/* Name of a variable, into name; what is longer is cut. */
+/* Read the name of a variable; a longer one than `room` is cut. */
 static void
 read_name(struct reader *r, char *name, size_t room)
 {
@@ -216,7 +189,7 @@ value_of(const struct reader *r, const char *name)
 	return skipping(r) ? NULL : r->x->value(r->x->arg, name);
 }
 
-/* The text of this ${...} counts for nothing, `value` stands for it. */
+/* Ignore the text of this ${...} and use `value` in its place. */
 static void
 mute(struct reader *r, const char *value)
 {
@@ -229,7 +202,7 @@ mute(struct reader *r, const char *value)
 	    value));
 }
 
-/* ${name}, ${name:-text}, ... : behind the brace. */
+/* ${name}, ${name:-text} and so on: called after the brace. */
 static void
 braces(struct reader *r)
 {
@@ -266,8 +239,8 @@ close_brace(struct reader *r)
 	char *value;
 
 	r->depth--;
-	/* Where a value ends must not depend on what is in the variable: the file is
-	 * cut into statements before that is known. */
+	/* Where a value ends must not depend on the variable: the file is cut
+	 * into statements before that is known. */
 	if (r->mode == WORDS_VALUE && r->at <= BETWEEN)
 		r->at = IN_WORD;
 	if (!r->mute || r->depth != r->mute_depth)
@@ -280,7 +253,7 @@ close_brace(struct reader *r)
 	talloc_free(value);
 }
 
-/* $\name: a value without magic in an expression. */
+/* $\name: a value that has no special characters in an expression. */
 static void
 put_disarmed(struct reader *r, const char *value)
 {
@@ -354,7 +327,7 @@ dollar(struct reader *r)
 	put_value(r, value_of(r, name), true);
 }
 
-/* The command between backquotes into cmd.  Returns what ended it. */
+/* Read the command between backquotes.  Returns the character that ended it. */
 static int
 read_command(struct reader *r, struct words *cmd)
 {
@@ -413,12 +386,12 @@ quote(struct reader *r, int c)
 
 	if (r->at == mine) {
 		if (c == '"' && r->quoted_depth < r->depth)
-			literal(r, c);	/* within ${...} */
+			literal(r, c);		/* within ${...} */
 		else
 			r->at = IN_WORD;
 		return;
 	}
-	if (r->at > IN_WORD) {		/* inside the other one */
+	if (r->at > IN_WORD) {		/* within the other quote */
 		literal(r, c);
 		return;
 	}
@@ -474,7 +447,7 @@ one(struct reader *r)
 }
 
 bool
-words_read(struct words *w, struct text *in, enum words_mode mode,
+lexer_read(struct words *w, struct text *in, enum words_mode mode,
     const struct expander *x)
 {
 	struct reader r = { .w = w, .in = in, .mode = mode, .x = x };
@@ -483,7 +456,7 @@ words_read(struct words *w, struct text *in, enum words_mode mode,
 
 	while (!r.done) {
 		one(&r);
-		/* What is read in vain does not stay. */
+		/* Remove what an ignored ${...} has put. */
 		if (r.mute && !was_mute)
 			muted_from = w->len;
 		was_mute = r.mute;
@@ -495,45 +468,8 @@ words_read(struct words *w, struct text *in, enum words_mode mode,
 	talloc_free(r.mute_value);
 	if (r.at != BETWEEN || mode != WORDS_SPLIT) {
 		if (w->len == w->limit)
-			w->limit++;	/* the last NUL has its room */
+			w->limit++;	/* for the last NUL */
 		put(&r, '\0');
 	}
 	return !w->overflow;
-}
-
-const char *
-words_next(const struct words *w, const char *word)
-{
-	word = word == NULL ? w->buf : word + strlen(word) + 1;
-	return word < w->buf + w->len ? word : NULL;
-}
-
-size_t
-words_count(const struct words *w)
-{
-	const char *p;
-	size_t n = 0;
-
-	for (p = words_next(w, NULL); p != NULL; p = words_next(w, p))
-		n++;
-	return n;
-}
-
-char *
-words_join(TALLOC_CTX *ctx, const struct words *w, const char *from)
-{
-	const char *word;
-	char *text, *end;
-	size_t len = 1;
-
-	for (word = from; word != NULL; word = words_next(w, word))
-		len += strlen(word) + 1;
-	text = end = must(talloc_size(ctx, len));
-	*end = '\0';
-	for (word = from; word != NULL; word = words_next(w, word)) {
-		if (word != from)
-			*end++ = ' ';
-		end = stpcpy(end, word);
-	}
-	return text;
 }

@@ -8,66 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "lda/message.h"
 
-#define PAGE		((size_t)4096)
-#define STEP		(64 * PAGE)	/* of a read */
-
-static void
-resize(struct bytes *b, size_t room)
-{
-	void *p;
-
-	room = (room + PAGE) & ~(PAGE - 1);	/* and a byte for the NUL */
-	if (room == b->room)
-		return;
-	if (b->p == NULL)
-		p = mmap(NULL, room, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	else
-		p = mremap(b->p, b->room, room, MREMAP_MAYMOVE);
-	b->p = must(p == MAP_FAILED ? NULL : p);
-	b->room = room;
-}
-
-void
-bytes_need(struct bytes *b, size_t more)
-{
-	size_t room;
-
-	if (b->p != NULL && b->len + more < b->room)
-		return;
-	/* A quarter in reserve; pages that nobody touches cost nothing. */
-	room = b->len + more + b->len / 4;
-	resize(b, room);
-}
-
-void
-bytes_put(struct bytes *b, const char *data, size_t len)
-{
-	bytes_need(b, len);
-	memcpy(b->p + b->len, data, len);
-	b->len += len;
-}
-
-void
-bytes_trim(struct bytes *b)
-{
-	bytes_need(b, 0);
-	resize(b, b->len);
-	b->p[b->len] = '\0';
-}
-
-void
-bytes_free(struct bytes *b)
-{
-	if (b->p != NULL)
-		(void)munmap(b->p, b->room);
-	*b = (struct bytes){ NULL, 0, 0 };
-}
+#define STEP		((size_t)256 * 1024)	/* bytes of a read */
 
 static int
 mail_destroy(struct mail *mail)
@@ -76,7 +21,7 @@ mail_destroy(struct mail *mail)
 	return 0;
 }
 
-/* All that is in `in`, behind what b has. */
+/* Append all that `in` has. */
 static enum status
 read_all(struct bytes *b, int in, struct err *err)
 {
@@ -94,9 +39,10 @@ read_all(struct bytes *b, int in, struct err *err)
 	}
 }
 
-/* With -d and -f there is a From_ line, whatever came in. */
+/* With -d and -f the message gets a From_ line in any case. */
 static void
-choose_from_line(TALLOC_CTX *ctx, const struct envelope *env, struct mail *mail)
+choose_from_line(TALLOC_CTX *ctx, const struct envelope *env,
+    struct mail *mail)
 {
 	struct bytes new = { NULL, 0, 0 };
 	const char *line, *lf;
@@ -152,8 +98,8 @@ add_fold(struct mail *mail, size_t at)
 }
 
 /*
- * Where the header ends: after the first empty line.  A NUL ends the search as it
- * does procmail's: such a message is all header.
+ * Find where the header ends: after the first empty line.  As in procmail a NUL
+ * ends the search, and the whole message is then the header.
  */
 static void
 find_body(struct mail *mail)
@@ -183,7 +129,7 @@ find_body(struct mail *mail)
 	}
 }
 
-/* The value of the first Content-Length: its place and width. */
+/* The offset and width of the first Content-Length's value; 0: none. */
 static size_t
 find_length(const struct mail *mail, size_t *width)
 {
@@ -204,7 +150,7 @@ find_length(const struct mail *mail, size_t *width)
 	return 0;
 }
 
-/* Say the body's length in the room that the field has, or nines. */
+/* Write the body's length in the width of the field, or nines. */
 static void
 correct_length(struct mail *mail)
 {
@@ -220,7 +166,7 @@ correct_length(struct mail *mail)
 		width = (size_t)(nul - (mail->b.p + at));
 	body = mail->b.len - mail->body;
 	if (mail->b.len > 1 && mail->b.p[mail->b.len - 2] == '\n' && body > 0)
-		body--;			/* the empty line between two messages */
+		body--;		/* without the empty line between messages */
 	digits = (size_t)snprintf(num, sizeof(num), "%llu", body);
 	said = body;
 	for (i = 0; i < width; i++)
@@ -286,6 +232,13 @@ mail_replace(struct mail *mail, size_t from, size_t to, struct bytes *data)
 	}
 	bytes_trim(b);
 	*data = (struct bytes){ NULL, 0, 0 };
+}
+
+struct part
+mail_whole(struct mail *mail)
+{
+	mail_unfold(mail, false);
+	return (struct part){ mail->b.p, mail->b.len, false };
 }
 
 size_t

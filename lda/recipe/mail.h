@@ -2,8 +2,10 @@
 /*
  * mail.h - the message that an rc file works on, in memory
  *
- * As procmail has it: From_ line, header, body in one block, which filters replace
- * in parts.  A Content-Length in the header always says what is true.
+ * As in procmail: From_ line, header and body are one block, parts of which
+ * filters replace.  A Content-Length in the header is always corrected.
+ *
+ * Source: procmail 3.22 src/mailfold.c, readmail() and read2blk().
  */
 #ifndef LDA_RECIPE_MAIL_H
 #define LDA_RECIPE_MAIL_H
@@ -13,35 +15,34 @@
 #include <talloc.h>
 
 #include "lda/envelope.h"
+#include "lda/recipe/bytes.h"
 #include "maps/base/err.h"
 
-/* Bytes that grow: pages of their own, which move without being copied. */
-struct bytes {
-	char		*p;		/* NULL: nothing yet; else p[len] is writable */
-	size_t		 len, room;
-};
-
-/* Room for `more` bytes behind len. */
-void		bytes_need(struct bytes *b, size_t more);
-void		bytes_put(struct bytes *b, const char *data, size_t len);
-void		bytes_trim(struct bytes *b);	/* give back what is not used */
-void		bytes_free(struct bytes *b);
-
+/* Offsets are bytes from b.p. */
 struct mail {
 	struct bytes	 b;
 	size_t		 body;		/* where the body begins */
-	size_t		 head;		/* where the header does: LFs may be before */
-	size_t		 escape;	/* an LF from there on that a "From "
-					   follows: an mbox must escape it */
-	size_t		*fold;		/* LFs that continue a field */
+	size_t		 head;		/* where the header does: after LFs */
+	size_t		 escape;	/* from here on an mbox must escape each
+					   LF that a "From " follows */
+	size_t		*fold;		/* the LFs that continue a field */
 	size_t		 nfold;
-	bool		 unfolded;	/* they are blanks for the moment */
-	bool		 berkeley;	/* -Y: Content-Length means nothing */
+	bool		 unfolded;	/* these LFs are blanks at the moment */
+	bool		 berkeley;	/* -Y: Content-Length is ignored */
+};
+
+/* A part of the message as a delivery, a program or a condition gets it. */
+struct part {
+	const char	*data;		/* borrowed from the mail or a caller */
+	size_t		 len;
+	bool		 raw;		/* no empty line is added after it */
 };
 
 /*
- * Read all of `in`, with the From_ line that -d, -f and what is there ask for.
- * ST_AGAIN  it cannot be read, or is larger than memory.
+ * Read all of descriptor `in`, and give the message the From_ line that the
+ * options -d and -f and the message itself ask for.  *mail: child of ctx.
+ *
+ * ST_AGAIN  it cannot be read, or its sender has gone before the end.
  */
 enum status	mail_read(TALLOC_CTX *ctx, const struct envelope *env, int in,
 		    struct mail **mail, struct err *err) MUST_CHECK;
@@ -49,17 +50,25 @@ enum status	mail_read(TALLOC_CTX *ctx, const struct envelope *env, int in,
 /* Find header, body, continued fields and Content-Length anew. */
 void		mail_look(struct mail *mail);
 
-/* The body alone is new. */
+/* The same after a change of the body alone. */
 void		mail_look_body(struct mail *mail);
 
-/* Continued fields as one line (a blank where the LF is), or as they came. */
+/* Show continued fields as one line each (a blank for the LF), or, with false,
+ * as they came. */
 void		mail_unfold(struct mail *mail, bool unfolded);
 
-/* Put `data` in the place of [from, to); data is used up.  mail_look() follows. */
+/*
+ * Replace the bytes [from, to) by `data`, which is empty afterwards.  The
+ * caller calls mail_look() or mail_look_body() next.
+ */
 void		mail_replace(struct mail *mail, size_t from, size_t to,
 		    struct bytes *data);
 
-/* How many bytes of [at, at + len) are From_ and >From_ lines at the beginning. */
+/* The whole message as one part, continued fields as they came. */
+struct part	mail_whole(struct mail *mail);
+
+/* The number of bytes of the From_ line and the >From_ lines after it with
+ * which data[0 .. len) begins; 0 without a From_ line. */
 size_t		mail_from_lines(const char *data, size_t len);
 
 #endif

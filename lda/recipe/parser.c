@@ -10,7 +10,8 @@
 #include "maps/base/err.h"
 
 #define UNLIMITED	((size_t)1 << 40)
-#define NESTING		1000		/* blocks in each other that are told apart */
+#define NESTING		1000		/* blocks within each other; deeper ones
+					   are folders named `{` */
 
 struct parsing {
 	struct rcfile	*rc;
@@ -70,7 +71,7 @@ is_name(char c)
 	return is_letter(c) || (c >= '0' && c <= '9');
 }
 
-/* Where we are, as a person counts. */
+/* The number of the current line, from 1. */
 static unsigned
 line_here(struct parsing *ps)
 {
@@ -103,7 +104,7 @@ add(struct parsing *ps, enum statement_kind kind)
 	return s;
 }
 
-/* Find the end of what is read in that way; the text of it. */
+/* The text up to where it ends in that mode, which is moved past. */
 static struct text
 cut(struct parsing *ps, enum words_mode mode, struct statement *s,
     struct words *words)
@@ -112,7 +113,7 @@ cut(struct parsing *ps, enum words_mode mode, struct statement *s,
 	struct words w;
 
 	words_begin(&w, ps->rc, UNLIMITED);
-	(void)words_read(&w, &ps->in, mode, NULL);
+	(void)lexer_read(&w, &ps->in, mode, NULL);
 	piece.end = ps->in.p;
 	s->unclosed = s->unclosed || w.unclosed;
 	if (words != NULL)
@@ -123,8 +124,8 @@ cut(struct parsing *ps, enum words_mode mode, struct statement *s,
 }
 
 /*
- * A line that may go on: a backslash at its end is kept with the LF, but where it
- * is all of a line only the LF is.
+ * A line, which a backslash at its end continues.  The backslash is kept with
+ * the LF; of a line with nothing else only the LF is kept.
  */
 static char *
 long_line(struct parsing *ps)
@@ -154,15 +155,15 @@ static unsigned
 flag_of(char c)
 {
 	static const char letters[] = "HBDAahbfcwWiEer";
-	static const unsigned flags[] = { FLAG_H, FLAG_B, FLAG_D, FLAG_A, FLAG_a,
-	    FLAG_h, FLAG_b, FLAG_f, FLAG_c, FLAG_w, FLAG_W, FLAG_i, FLAG_E,
-	    FLAG_e, FLAG_r };
+	static const unsigned flags[] = { FLAG_H, FLAG_B, FLAG_D, FLAG_A,
+	    FLAG_a, FLAG_h, FLAG_b, FLAG_f, FLAG_c, FLAG_w, FLAG_W, FLAG_i,
+	    FLAG_E, FLAG_e, FLAG_r };
 	const char *p = c == '\0' ? NULL : strchr(letters, c);
 
 	return p == NULL ? 0 : flags[p - letters];
 }
 
-/* The number of conditions, as recipes had it long ago: -1 without one. */
+/* The number of conditions, as old recipes give it (:2); -1 without one. */
 static int
 count_of(const char *p, const char **rest)
 {
@@ -207,7 +208,7 @@ head_parse(TALLOC_CTX *ctx, const struct words *w, struct head *head)
 		head->left = words_join(ctx, w, p);
 }
 
-/* Conditions.  false: a recipe without action; another one begins here. */
+/* Conditions.  false: the recipe has no action, and another one begins here. */
 static bool
 conditions(struct parsing *ps, struct statement *s, int count)
 {
@@ -245,9 +246,9 @@ conditions(struct parsing *ps, struct statement *s, int count)
 }
 
 /*
- * `NAME=` before a pipe or an address: what they give is captured.  Anything else is
- * a folder, of which a # right behind the NAME begins a comment (`box#1` is box), as
- * it does for procmail, which looks for the `=` first.
+ * `NAME=` before a pipe or an address: their output is captured.  Anything else
+ * is a folder.  A # right after its NAME begins a comment (`box#1` is box), as
+ * in procmail, which looks for the `=` first.
  */
 static void
 capture(struct parsing *ps, struct statement *s, const char **hash)
@@ -265,8 +266,8 @@ capture(struct parsing *ps, struct statement *s, const char **hash)
 	if (accept(ps, '=')) {
 		skip_blanks(ps);
 		if (looks_at(ps, '|') || looks_at(ps, '!')) {
-			/* With blanks before the `=` procmail loses the last
-			 * letter of the name, and so do we. */
+			/* As in procmail the name loses its last letter if
+			 * blanks stand before the `=`. */
 			s->capture = must(talloc_strndup(ps->rc, begin,
 			    (size_t)(end - begin) - apart));
 			return;
@@ -355,7 +356,7 @@ closing_brace(struct parsing *ps)
 		ps->rc->statement[ps->open[--ps->depth]].past = ps->rc->n;
 }
 
-/* An assignment, or what nobody understands. */
+/* An assignment, or what cannot be understood. */
 static void
 other(struct parsing *ps)
 {
@@ -369,12 +370,12 @@ other(struct parsing *ps)
 	if (end == begin || at_end(ps) || strchr(" \t\n=", *end) == NULL ||
 	    *end == '\0') {
 		if (end != begin && at_end(ps)) {
-			/* A name that the file ends with: skipped, too. */
+			/* A name at the end of the file is skipped, too. */
 			s->name = must(talloc_strndup(ps->rc, begin,
 			    (size_t)(end - begin)));
 			return;
 		}
-		if (end == begin)	/* the line; behind a word, the word */
+		if (end == begin)	/* else only the word is skipped */
 			skip_line(ps);
 		s->name = must(talloc_strndup(ps->rc, begin,
 		    (size_t)(ps->in.p - begin) - (ps->in.p > begin &&

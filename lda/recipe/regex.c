@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * regex.c - procmail's regular expressions: from text to positions
+ * regex.c - a regular expression of procmail as an automaton
  *
- * A parse tree, then Thompson's automaton built from the end to the beginning:
- * each piece is given the state that comes after it, so that `^^` can see
- * whether anything does.  The states that take a byte, or end the match, are
- * positions; regex_match.c walks from position to position.
+ * The text becomes a parse tree, and the tree Thompson's automaton.  The
+ * automaton is built from the end to the beginning: each piece is given the
+ * state that comes after it, so that `^^` can see whether it is the last one.
+ * The states that take a byte or end the match are positions; a walk goes from
+ * position to position.
  */
 #include "lda/recipe/regex_prog.h"
 
@@ -29,8 +30,8 @@ struct piece {				/* of the parse tree */
 struct parser {
 	TALLOC_CTX	*ctx;
 	struct regex	*re;		/* has the sets */
-	struct piece	*made;		/* of which so many are left */
-	unsigned	 left;
+	struct piece	*made;		/* allocated, */
+	unsigned	 left;		/* and so many of them unused */
 	const unsigned char *p;
 	bool		 fold;
 	bool		 broken;
@@ -43,7 +44,8 @@ piece(struct parser *ps, enum kind kind)
 	struct piece *pc;
 
 	if (ps->left == 0) {
-		ps->made = must(talloc_zero_array(ps->ctx, struct piece, PIECES));
+		ps->made = must(talloc_zero_array(ps->ctx, struct piece,
+		    PIECES));
 		ps->left = PIECES;
 	}
 	pc = &ps->made[--ps->left];
@@ -70,7 +72,7 @@ set_both_cases(const struct parser *ps, struct set *set, unsigned c, bool on)
 		set_put(set, c - ('a' - 'A'), on);
 }
 
-/* What is in the set is yet to be said, before the next one is made. */
+/* An empty set: the caller fills it before the next one is made. */
 static struct piece *
 set_piece(struct parser *ps, struct set **set)
 {
@@ -86,7 +88,7 @@ set_piece(struct parser *ps, struct set **set)
 	return pc;
 }
 
-/* `[...]`: no backslash, no named class; `]` or `-` first are themselves. */
+/* `[...]`: no backslash, no named class; a first `]` or `-` is literal. */
 static struct piece *
 parse_set(struct parser *ps)
 {
@@ -118,7 +120,7 @@ parse_set(struct parser *ps)
 	return pc;
 }
 
-/* `\<` and `\>`: one character that no word has, or a newline. */
+/* `\<` and `\>`: one character that is in no word, or a newline. */
 static struct piece *
 no_word(struct parser *ps)
 {
@@ -154,7 +156,7 @@ parse_group(struct parser *ps)
 {
 	struct piece *pc;
 
-	if (++ps->depth > DEPTH_MAX) {	/* no person wrote that */
+	if (++ps->depth > DEPTH_MAX) {
 		ps->broken = true;
 		ps->p += strlen((const char *)ps->p);
 		return piece(ps, K_EMPTY);
@@ -173,7 +175,7 @@ parse_escape(struct parser *ps)
 {
 	unsigned char c = *ps->p;
 
-	if (c == '\0')			/* nothing to quote: itself */
+	if (c == '\0')			/* nothing to quote: a backslash */
 		return byte_piece(ps, '\\');
 	ps->p++;
 	if (c == '/')
@@ -183,7 +185,7 @@ parse_escape(struct parser *ps)
 	return byte_piece(ps, c);
 }
 
-/* One piece, without what may repeat it. */
+/* One piece, without the character that may repeat it. */
 static struct piece *
 parse_simple(struct parser *ps)
 {
@@ -210,7 +212,7 @@ parse_simple(struct parser *ps)
 	}
 }
 
-/* One repetition at most: a second `*` behind the first is a star. */
+/* At most one repetition: a `*` after another is a literal star. */
 static struct piece *
 parse_repeated(struct parser *ps)
 {
@@ -274,7 +276,7 @@ new_state(struct builder *b, enum op op, unsigned x, unsigned y)
 
 static unsigned build(struct builder *b, const struct piece *pc, unsigned next);
 
-/* A list from its last piece to its first: with an array, as lists are long. */
+/* A list from its last piece to its first: lists are too long to recurse. */
 static unsigned
 build_sequence(struct builder *b, const struct piece *cat, unsigned next)
 {
@@ -286,7 +288,7 @@ build_sequence(struct builder *b, const struct piece *cat, unsigned next)
 	list = must(talloc_array(b->re, const struct piece *, (unsigned)n + 1));
 	for (i = 0, pc = cat->sub; pc != NULL; pc = pc->next)
 		list[i++] = pc;
-	if (n == 0)			/* `()` is something: no end is seen past it */
+	if (n == 0)			/* no `^^` sees the end past a `()` */
 		next = new_state(b, OP_FORK, next, next);
 	while (i-- > 0)
 		next = build(b, list[i], next);
@@ -334,8 +336,8 @@ build(struct builder *b, const struct piece *pc, unsigned next)
 	case K_SET:
 		return new_state(b, OP_SET, next, pc->set);
 	case K_EDGE:			/* state 0 is the end of the match */
-		return new_state(b, next == 0 ? OP_END_OF_TEXT : OP_BEGIN_OF_TEXT,
-		    next, 0);
+		return new_state(b, next == 0 ? OP_END_OF_TEXT :
+		    OP_BEGIN_OF_TEXT, next, 0);
 	case K_SPLIT:
 		b->re->extracts = true;
 		return new_state(b, OP_EXTRACT, next, 0);
@@ -353,7 +355,7 @@ build(struct builder *b, const struct piece *pc, unsigned next)
 	return next;
 }
 
-/* Positions are the states that are not mere forks. */
+/* Positions are the states other than forks and `\/`. */
 static void
 number_positions(struct regex *re)
 {
@@ -362,14 +364,15 @@ number_positions(struct regex *re)
 	re->npos = 0;
 	re->pos = must(talloc_array(re, unsigned, re->nstate));
 	for (i = 0; i < re->nstate; i++)
-		if (re->state[i].op != OP_FORK && re->state[i].op != OP_EXTRACT) {
+		if (re->state[i].op != OP_FORK &&
+		    re->state[i].op != OP_EXTRACT) {
 			re->state[i].pos = re->npos;
 			re->pos[re->npos++] = i;
 		}
 	re->words = (re->npos + 63) / 64;
 }
 
-/* Each class that a set cuts in two gives up a part.  false: too many classes. */
+/* Split each class of which a set has some bytes only.  false: too many. */
 static bool
 cut_classes(struct regex *re, const struct set *set, unsigned *next)
 {
@@ -392,14 +395,15 @@ cut_classes(struct regex *re, const struct set *set, unsigned *next)
 			return false;
 	}
 	for (c = 0; c < 256 && cut; c++)
-		re->class[c] = (unsigned char)part[re->class[c]][set_has(set, c)];
+		re->class[c] = (unsigned char)
+		    part[re->class[c]][set_has(set, c)];
 	*next = n;
 	return true;
 }
 
 /*
- * Bytes that no position tells apart are one class.  First the bytes that stand
- * alone, then what large sets split.
+ * Bytes that no position distinguishes are one class.  First come the bytes
+ * that stand alone, then the sets.
  */
 static void
 make_classes(struct regex *re)
@@ -416,17 +420,17 @@ make_classes(struct regex *re)
 		re->class[c] = alone[c] ? (unsigned char)next++ : 0;
 	for (i = 0; i < re->nset && !full; i++)
 		full = !cut_classes(re, &re->set[i], &next);
-	for (c = 0; c < 256 && full; c++)	/* each byte by itself */
+	for (c = 0; c < 256 && full; c++)	/* each byte is a class */
 		re->class[c] = (unsigned char)c;
 	if (full)
 		next = 256;
 	re->nclass = next;
-	/* What is upper case reads as lower case. */
+	/* Upper case is read as lower case. */
 	for (c = 'A'; re->fold && c <= 'Z'; c++)
 		re->class[c] = re->class[c + 'a' - 'A'];
 	for (c = 256; c-- > 0;)
-		re->of_class[re->class[c]] = (unsigned char)(re->fold && c >= 'A' &&
-		    c <= 'Z' ? c + 'a' - 'A' : c);
+		re->of_class[re->class[c]] = (unsigned char)(re->fold &&
+		    c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c);
 }
 
 struct regex *

@@ -3,11 +3,13 @@
  * regex.h - procmail's regular expressions, in linear time
  *
  * The dialect of procmailrc(5): every character is a byte; `^` and `$` are a
- * newline; `^^` the very start or end of the text; `\<` and `\>` a character that
- * is in no word; `\/` where MATCH begins.  No back references, so an expression
- * of m bytes never costs more than m steps for each byte of the text.
+ * newline; `^^` is the very start or end of the text; `\<` and `\>` are a
+ * character that is in no word; after `\/` MATCH begins.  There are no back
+ * references, so an expression of m bytes costs at most m steps for each byte
+ * of the text.
  *
- * Source: procmailrc(5), procmail 3.22 by what it matches.
+ * Source: procmailrc(5), Extended regular expressions; procmail 3.22
+ * src/regexp.c, observed by its matches.
  */
 #ifndef LDA_RECIPE_REGEX_H
 #define LDA_RECIPE_REGEX_H
@@ -20,38 +22,39 @@
 
 struct regex;
 
-#define REGEX_NO_MATCH	(-2)	/* no offset of a match's end is that small */
+#define REGEX_NO_MATCH	(-2)	/* less than any offset of a match */
 
 /*
- * Compile.  fold: upper and lower case of ASCII are the same.
+ * Compile an expression; talloc child of ctx.  Never fails.
  *
- * broken  true: parentheses do not pair.  The expression matches all the same, as
- *         far as it goes: an unclosed group is closed at the end, and what
- *         follows a parenthesis too many is left out.
- * Talloc child of ctx.
+ * fold    upper and lower case of ASCII are the same.
+ * broken  set to true if parentheses do not pair or nest too deeply.  The
+ *         expression still matches: an unclosed group is closed at the end, and
+ *         what follows a closing parenthesis too many is ignored.
  */
 struct regex   *regex_compile(TALLOC_CTX *ctx, const char *expr, bool fold,
 		    bool *broken);
 
 /*
- * Find the match that ends first, in text[0 .. len), beginning at `from`.
+ * Find the match that ends first in text[0 .. len), from offset `from` on.
  *
- * Returns the offset one past its end: -1 where it matched before the first
- * byte (the text begins as if after a newline), len + 1 where it ended with the
- * newline that is imagined after the text; or REGEX_NO_MATCH.
+ * Returns the offset one past its end, or REGEX_NO_MATCH.  The offset is -1 if
+ * it matched before the first byte (a newline is imagined before the text), and
+ * len + 1 if it ended with the newline that is imagined after the text.
  */
 ssize_t		regex_search(struct regex *re, const char *text, size_t len,
 		    size_t from);
 
-/* Has the expression a `\/`? */
+/* Does the expression have a `\/`? */
 bool		regex_extracts(const struct regex *re);
 
 /*
- * The same for an expression with `\/`: the leftmost and then longest of what its
- * right side matches.
+ * Find what the right side of `\/` matches: the leftmost, and of these the
+ * longest.
  *
- * true: it matched; *start and *end (within 0 .. len) bound the extract, or
- * *start is -1 where it matched by an alternative without a `\/`.
+ * Returns whether the expression matches at all.  Then [*start, *end), within
+ * 0 .. len, is the extract; *start is -1 if an alternative without `\/`
+ * matched.
  */
 bool		regex_extract(struct regex *re, const char *text, size_t len,
 		    size_t from, ssize_t *start, ssize_t *end);

@@ -19,27 +19,6 @@ extern char **environ;
 #define ROOT_PATH	"/usr/local/bin:/usr/bin:/bin"
 #define VERSION_TEXT	"3.23pre"	/* of the procmail whose place this takes */
 
-/* "yes", "on", "off", "all" and numbers; `old` for any other word. */
-long
-number_of(long old, const char *text)
-{
-	char *end;
-	long n = strtol(text, &end, 10);
-
-	if (end != text)
-		return n;
-	text += strspn(text, " \t\n\v\f\r");
-	if (*text != '\0' && strchr("yYtTeE", *text) != NULL)
-		return 1;
-	if (*text != '\0' && strchr("nNfFdD", *text) != NULL)
-		return 0;
-	if (*text == 'a' || *text == 'A')
-		return 2;
-	if (strncasecmp(text, "on", 2) == 0)
-		return 1;
-	return strncasecmp(text, "off", 3) == 0 ? 0 : old;
-}
-
 void
 overflowed(struct engine *e)
 {
@@ -75,7 +54,7 @@ drop_privileges(struct engine *e)
 static void
 set_linebuf(struct engine *e, const char *value)
 {
-	long n = number_of(0, value);
+	long n = vars_number(0, value);
 
 	e->linebuf = n < LINEBUF_MIN ? LINEBUF_MIN : n > LINEBUF_MOST ?
 	    LINEBUF_MOST : (size_t)n;
@@ -118,7 +97,7 @@ set_exitcode(struct engine *e, const char *value)
 static void
 set_shift(struct engine *e, const char *value)
 {
-	long n = number_of(0, value);
+	long n = vars_number(0, value);
 
 	if (n <= 0)
 		return;
@@ -131,7 +110,7 @@ set_shift(struct engine *e, const char *value)
 static void
 set_dropprivs(struct engine *e, const char *value)
 {
-	if (number_of(0, value) == 0)
+	if (vars_number(0, value) == 0)
 		return;
 	if (e->set.verbose != 0)
 		diag(e, "Assuming identity of the recipient, VERBOSE=off");
@@ -144,7 +123,7 @@ set_delivered(struct engine *e, const char *value)
 {
 	pid_t pid;
 
-	if (number_of(0, value) == 0)
+	if (vars_number(0, value) == 0)
 		return;
 	rclog_flush(e);
 	pid = fork();
@@ -268,7 +247,7 @@ act(struct engine *e, const char *name, const char *value)
 		if (strcmp(name, numbers[i].name) == 0) {
 			long *n = (long *)((char *)&e->set + numbers[i].offset);
 
-			*n = number_of(*n, value);
+			*n = vars_number(*n, value);
 			return;
 		}
 	for (i = 0; i < COUNT(texts); i++)

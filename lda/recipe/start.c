@@ -206,7 +206,7 @@ run_trap(struct engine *e)
 	struct program p;
 
 	if (e->exitcode_set && text != NULL) {
-		forced = number_of(-2, text);
+		forced = vars_number(-2, text);
 		if (forced >= 0)
 			e->retval = (int)(forced & 0xff);
 	} else if (*e->set.trap != '\0')

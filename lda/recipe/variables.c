@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * variables.c - the variables of a run, which are the environment of its programs
+ * variables.c - the variables of a run: the environment of its programs
  */
 #include "lda/recipe/variables.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "maps/base/err.h"
 
@@ -26,7 +28,7 @@ vars_new(TALLOC_CTX *ctx)
 	return vars;
 }
 
-/* Its place, or vars->n. */
+/* The index of a name; vars->n if it is not set. */
 static size_t
 find(const struct vars *vars, const char *name, size_t len)
 {
@@ -76,7 +78,7 @@ vars_set_bytes(struct vars *vars, const char *name, const char *value,
 	char *entry;
 
 	len = strnlen(value, len);
-	/* The new one first: the value may be the old one's. */
+	/* The new entry first: the value may lie in the old one. */
 	entry = must(talloc_size(vars, nlen + 1 + len + 1));
 	memcpy(entry, name, nlen);
 	entry[nlen] = '=';
@@ -108,4 +110,24 @@ char *const *
 vars_environ(const struct vars *vars)
 {
 	return vars->env;
+}
+
+long
+vars_number(long old, const char *text)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (end != text)
+		return n;
+	text += strspn(text, " \t\n\v\f\r");
+	if (*text != '\0' && strchr("yYtTeE", *text) != NULL)
+		return 1;
+	if (*text != '\0' && strchr("nNfFdD", *text) != NULL)
+		return 0;
+	if (*text == 'a' || *text == 'A')
+		return 2;
+	if (strncasecmp(text, "on", 2) == 0)
+		return 1;
+	return strncasecmp(text, "off", 3) == 0 ? 0 : old;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * variables.h - the variables of a run, which are the environment of its programs
+ * variables.h - the variables of a run: the environment of its programs
  *
- * Names and values only; what a variable means is settings.c's business.
+ * Names and values only: assign.c knows what a variable means.
  */
 #ifndef LDA_RECIPE_VARIABLES_H
 #define LDA_RECIPE_VARIABLES_H
@@ -12,23 +12,32 @@
 
 struct vars;
 
-/* Empty; talloc child of ctx. */
+/* No variables; talloc child of ctx. */
 struct vars    *vars_new(TALLOC_CTX *ctx);
 
-/* NULL: not set.  Borrowed until that variable changes. */
+/* The value; NULL: not set.  Borrowed until that variable changes. */
 const char     *vars_get(const struct vars *vars, const char *name);
 
-/* "" where it is not set. */
+/* The value; "" if it is not set.  Borrowed likewise. */
 const char     *vars_text(const struct vars *vars, const char *name);
 
-/* value NULL: unset.  The name must not have a `=`. */
-void		vars_set(struct vars *vars, const char *name, const char *value);
+/* Set a copy of the value; NULL: unset.  The name must not have a `=`. */
+void		vars_set(struct vars *vars, const char *name,
+		    const char *value);
 
-/* The same with a value of len bytes, cut off at a NUL among them. */
+/* Set a value of len bytes, which is cut off at a NUL among them. */
 void		vars_set_bytes(struct vars *vars, const char *name,
 		    const char *value, size_t len);
 
 /* `NAME=value`, NULL-terminated, for execve(2).  Borrowed until a change. */
 char *const    *vars_environ(const struct vars *vars);
+
+/*
+ * The number that a value stands for: its digits, else 1 for yes, true, enable
+ * and on, 0 for no, false, disable and off, 2 for all; `old` for other words.
+ *
+ * Source: procmailrc(5), VERBOSE; procmail 3.22 src/acommon.c, renvint().
+ */
+long		vars_number(long old, const char *text);
 
 #endif

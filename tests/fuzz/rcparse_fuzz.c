@@ -55,8 +55,8 @@ check_words(struct text in, enum words_mode mode)
 
 	words_begin(&w, NULL, LIMIT);
 	words_begin(&skip, NULL, (size_t)1 << 40);
-	(void)words_read(&w, &in, mode, &x);
-	(void)words_read(&skip, &other, mode, NULL);
+	(void)lexer_read(&w, &in, mode, &x);
+	(void)lexer_read(&skip, &other, mode, NULL);
 	/*
 	 * What cuts the file into pieces and what reads them agree: but for a `#`,
 	 * which is a comment or not by whether a word was begun, by a value, and

@@ -216,8 +216,8 @@ words(void **state)
 		in = other = (struct text){ text, text + strlen(text) };
 		words_begin(&w, NULL, 2048);
 		words_begin(&skipped, NULL, 2048);
-		assert_true(words_read(&w, &in, readings[i].mode, &x));
-		(void)words_read(&skipped, &other, readings[i].mode, NULL);
+		assert_true(lexer_read(&w, &in, readings[i].mode, &x));
+		(void)lexer_read(&skipped, &other, readings[i].mode, NULL);
 		for (k = 0; k < w.len; k++)
 			if (w.buf[k] == '\0')
 				w.buf[k] = '|';
@@ -240,7 +240,7 @@ too_long(void **state)
 
 	(void)state;
 	words_begin(&w, NULL, 20);
-	assert_false(words_read(&w, &in, WORDS_VALUE, &x));
+	assert_false(lexer_read(&w, &in, WORDS_VALUE, &x));
 	assert_true(w.len <= 21);
 	assert_string_equal(in.p, "next");
 	talloc_free(w.buf);
