@@ -2,35 +2,47 @@
 /*
  * actions.c - what a recipe does once its conditions hold
  */
+#include "lda/recipe/actions.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lda/recipe/actions.h"
+#include "lda/recipe/abstract.h"
+#include "lda/recipe/assign.h"
+#include "lda/recipe/destination.h"
+#include "lda/recipe/engine.h"
+#include "lda/recipe/pipes.h"
 
 struct act {
 	struct engine	*e;
 	const struct statement *s;
 	const struct head *head;
-	unsigned	 flags;
-	struct piece	 piece;		/* what of the message it is for */
-	unsigned	 wait;
+	struct part	 part;		/* of the message: what it is given */
+	unsigned	 wait;		/* enum pipes_wait */
 };
+
+static bool
+has(const struct act *a, unsigned flag)
+{
+	return (a->head->flags & flag) != 0;
+}
 
 static void
 ignored(struct engine *e, const char *what)
 {
-	diag(e, must(talloc_asprintf(e->ctx, "Extraneous %s ignored", what)));
+	rclog_say(&e->log, must(talloc_asprintf(e->ctx,
+	    "Extraneous %s ignored", what)));
 }
 
-/* Header, body or both. */
-static struct piece
-choose_piece(const struct engine *e, unsigned flags)
+/* The header, the body or both. */
+static struct part
+choose_part(const struct engine *e, unsigned flags)
 {
 	const struct mail *m = e->mail;
-	struct piece p = { m->b.p, m->b.len, (flags & FLAG_r) != 0 };
+	struct part p = { m->b.p, m->b.len, (flags & FLAG_r) != 0 };
 
 	if ((flags & (FLAG_h | FLAG_b)) == FLAG_h)
 		p.len = m->body;
@@ -65,44 +77,44 @@ append_target(struct engine *e, const struct program *p)
 static void
 lock_program(struct act *a, const struct program *p)
 {
-	const char *of = a->head->lockfile == NULL ? append_target(a->e, p) : NULL;
+	const char *of = a->head->lockfile == NULL ?
+	    append_target(a->e, p) : NULL;
 
 	if (!a->head->lock)
 		return;
 	if (a->head->lockfile == NULL && of == NULL)
-		diag_of(a->e, "Couldn't determine implicit lockfile from",
-		    p->words.buf);
-	lock_local(a->e, a->head->lockfile, of == NULL ? "" : of);
+		rclog_say_of(&a->e->log,
+		    "Couldn't determine implicit lockfile from", p->words.buf);
+	lockfile_local(a->e, a->head->lockfile, of == NULL ? "" : of);
 	if (a->wait == NO_WAIT)
-		a->wait = WAIT_QUIET;	/* or the lock would be for nothing */
+		a->wait = WAIT_QUIET;	/* for as long as the lock is held */
 }
 
-/* The message, or its part, becomes what the program makes of it. */
+/* Replace the message, or a part of it, by the output of the program. */
 static bool
 filter(struct act *a, const struct program *p)
 {
 	struct engine *e = a->e;
 	struct mail *m = e->mail;
-	size_t from = (size_t)(a->piece.data - m->b.p);
+	size_t from = (size_t)(a->part.data - m->b.p);
 	struct bytes out = { NULL, 0, 0 };
 
-	if (!program_filter(e, p, &a->piece, a->wait,
-	    (a->flags & FLAG_i) != 0, &out)) {
+	if (!pipes_filter(e, p, &a->part, a->wait, has(a, FLAG_i), &out)) {
 		bytes_free(&out);
 		return false;
 	}
-	/* A filter of the header alone keeps the body; one of the body the header,
-	 * and one that forwards the From_ line; what a filter of all says is all. */
+	/* A filter of the header keeps the body, one of the body the header,
+	 * and one by `!` the From_ line; a filter of both replaces all. */
 	bytes_trim(&out);
 	if (from == 0)
-		mail_replace(m, 0, a->piece.len, &out);
+		mail_replace(m, 0, a->part.len, &out);
 	else
 		mail_replace(m, from, m->b.len, &out);
 	if (from != 0 && from == m->body)
 		mail_look_body(m);
 	else
 		mail_look(m);
-	return a->wait != NO_WAIT || !e->filter_failed;
+	return a->wait != NO_WAIT || !e->programs.filter_failed;
 }
 
 /* VAR=| */
@@ -114,8 +126,7 @@ capture(struct act *a, const struct program *p)
 	char *value;
 	bool ok;
 
-	ok = program_filter(e, p, &a->piece, a->wait, (a->flags & FLAG_i) != 0,
-	    &out);
+	ok = pipes_filter(e, p, &a->part, a->wait, has(a, FLAG_i), &out);
 	if (ok) {
 		if (out.len > 0 && out.p[out.len - 1] == '\n')
 			out.len--;
@@ -126,46 +137,27 @@ capture(struct act *a, const struct program *p)
 		talloc_free(value);
 	}
 	bytes_free(&out);
-	return ok && (a->wait != NO_WAIT || !e->filter_failed);
+	return ok && (a->wait != NO_WAIT || !e->programs.filter_failed);
 }
 
-/* Was it run for this message before?  As a mail system's retry is. */
-static enum status
-done_before(struct engine *e, struct dest *dest, enum dest_kind kind,
-    const struct program *p)
-{
-	const struct sink *sink = e->su->sink;
-	enum status st;
-	struct err err;
-
-	if (sink == NULL)
-		return ST_NONE;
-	*dest = dest_new(e, kind, program_name(e, p));
-	st = sink->was_done(sink->arg, dest, &err);
-	if (st == ST_OK)
-		set_folder(e, dest->path);
-	else if (st != ST_NONE)
-		engine_defer(e, &err);
-	return st;
-}
-
+/* Run the program, unless an earlier run for this message has. */
 static bool
 deliver(struct act *a, const struct program *p, enum dest_kind kind)
 {
 	struct engine *e = a->e;
-	const struct sink *sink = e->su->sink;
 	struct dest dest;
-	enum status st;
-	struct err err;
+	enum status st = ST_NONE;
 	bool ok;
 
-	st = done_before(e, &dest, kind, p);
+	if (e->su->sink != NULL) {
+		dest = delivered_next(e, kind, pipes_name(e, p));
+		st = delivered_before(e, &dest);
+	}
 	if (st != ST_NONE)
 		return st == ST_OK;
-	ok = program_deliver(e, p, &a->piece, a->wait, (a->flags & FLAG_i) != 0,
-	    true);
-	if (ok && sink != NULL && sink->done(sink->arg, &dest, &err) != ST_OK)
-		diag(e, err.text);
+	ok = pipes_deliver(e, p, &a->part, a->wait, has(a, FLAG_i), true);
+	if (ok && e->su->sink != NULL)
+		delivered_now(e, &dest);
 	return ok;
 }
 
@@ -177,14 +169,13 @@ run_program(struct act *a, const struct program *p, enum dest_kind kind,
 	bool ok;
 
 	lock_program(a, p);
-	if (e->stop)
+	if (e->end.stop)
 		return false;
-	if ((a->flags & FLAG_c) != 0 && ((a->flags & FLAG_f) != 0 ||
-	    a->s->capture != NULL))
+	if (has(a, FLAG_c) && (has(a, FLAG_f) || a->s->capture != NULL))
 		ignored(e, "copy-flag");
 	if (a->s->capture != NULL)
 		return capture(a, p);
-	if ((a->flags & FLAG_f) != 0)
+	if (has(a, FLAG_f))
 		return filter(a, p);
 	ok = deliver(a, p, kind);
 	*delivered = ok;
@@ -199,33 +190,34 @@ pipe_action(struct act *a, bool *delivered)
 	bool ok;
 
 	if (strlen(a->s->command) >= e->linebuf) {
-		overflowed(e);
+		expand_overflowed(e);
 		return false;
 	}
-	program_parse(e, a->s->command, &p);
-	if (!p.shell && p.words.len == 1) {	/* nothing but the `|` */
+	expand_command(e, a->s->command, &p);
+	if (!p.shell && p.words.len == 1) {	/* the action is just `|` */
 		if (a->head->lock)
-			lock_local(e, a->head->lockfile, "|");
-		ok = !e->stop && stdout_write(e, "|", &a->piece,
-		    (a->flags & FLAG_i) != 0);
+			lockfile_local(e, a->head->lockfile, "|");
+		ok = !e->end.stop && folder_stdout(e, "|", &a->part,
+		    has(a, FLAG_i));
 		*delivered = ok;
 	} else
 		ok = run_program(a, &p, DEST_PROGRAM, delivered);
 	return ok;
 }
 
-/* SENDMAIL SENDMAILFLAGS addresses; without the From_ line, which mailers that
- * forward take for something else. */
+/* Run SENDMAIL SENDMAILFLAGS addresses.  The message has no From_ line then,
+ * which a mailer would not understand. */
 static bool
 forward_action(struct act *a, bool *delivered)
 {
 	struct engine *e = a->e;
 	struct program p = { .shell = false };
-	const char *flags = e->set.sendmailflags;
-	size_t n, skip;
+	const char *flags = e->mailer.flags;
+	size_t n;
 
 	words_begin(&p.words, e->ctx, e->linebuf);
-	words_put(&p.words, e->set.sendmail, strlen(e->set.sendmail) + 1);
+	words_put(&p.words, e->mailer.sendmail,
+	    strlen(e->mailer.sendmail) + 1);
 	for (;;) {
 		flags += strspn(flags, " \t\n");
 		n = strcspn(flags, " \t\n");
@@ -238,11 +230,7 @@ forward_action(struct act *a, bool *delivered)
 	if (!expand(e, &p.words, a->s->text.p,
 	    (size_t)(a->s->text.end - a->s->text.p), WORDS_SPLIT))
 		return false;
-	if (a->piece.data == e->mail->b.p) {
-		skip = mail_from_lines(a->piece.data, a->piece.len);
-		a->piece.data += skip;
-		a->piece.len -= skip;
-	}
+	a->part = mail_without_from(e->mail, &a->part);
 	return run_program(a, &p, DEST_FORWARD, delivered);
 }
 
@@ -257,25 +245,31 @@ folder_action(struct act *a, bool *delivered)
 	if (!expand(e, &w, a->s->text.p, (size_t)(a->s->text.end -
 	    a->s->text.p), WORDS_SPLIT))
 		return false;
-	if ((a->flags & FLAG_f) != 0) {		/* the whole message, then */
-		a->piece.data = e->mail->b.p;
-		a->piece.len = e->mail->b.len;
+	if (has(a, FLAG_f)) {		/* ignored; the whole message, then */
+		a->part.data = e->mail->b.p;
+		a->part.len = e->mail->b.len;
 	}
 	if (a->head->lock)
-		lock_local(e, a->head->lockfile, w.buf);
-	ok = !e->stop && folder_write(e, &w, &a->piece,
-	    (a->flags & FLAG_i) != 0, false);
+		lockfile_local(e, a->head->lockfile, w.buf);
+	ok = !e->end.stop && destination_write(e, &w, &a->part,
+	    has(a, FLAG_i), false);
 	*delivered = ok;
 	return ok;
 }
 
+static unsigned
+wait_of(unsigned flags)
+{
+	return ((flags & FLAG_w) != 0 ? WAIT : 0) |
+	    ((flags & FLAG_W) != 0 ? WAIT_QUIET : 0);
+}
+
 bool
 action_run(struct engine *e, const struct statement *s,
-    const struct head *head, unsigned flags, bool *delivered)
+    const struct head *head, bool *delivered)
 {
-	struct act a = { e, s, head, flags, choose_piece(e, flags),
-	    ((flags & FLAG_w) != 0 ? WAIT : 0) |
-	    ((flags & FLAG_W) != 0 ? WAIT_QUIET : 0) };
+	struct act a = { e, s, head, choose_part(e, head->flags),
+	    wait_of(head->flags) };
 	bool ok = false;
 
 	*delivered = false;
@@ -292,18 +286,18 @@ action_run(struct engine *e, const struct statement *s,
 	case ACTION_BLOCK: case ACTION_NONE:
 		break;
 	}
-	if (ok && *delivered && (flags & FLAG_c) != 0 &&
-	    e->set.logabstract == 2)
-		rclog_abstract(e, vars_text(e->vars, "LASTFOLDER"));
-	e->tell = -1;
+	if (ok && *delivered && has(&a, FLAG_c) && e->log.abstract == 2)
+		abstract_write(e, vars_text(e->vars, "LASTFOLDER"));
+	e->last.tell = -1;
 	return ok;
 }
 
-/* What is told of flags that mean nothing here, also where nothing is done. */
 void
 action_flags(struct engine *e, const struct statement *s,
-    const struct head *head, unsigned flags)
+    const struct head *head)
 {
+	unsigned flags = head->flags;
+
 	if ((s->action == ACTION_FOLDER || s->action == ACTION_BLOCK ||
 	    s->capture != NULL) && (flags & FLAG_f) != 0)
 		ignored(e, "filter-flag");
@@ -321,15 +315,15 @@ action_flags(struct engine *e, const struct statement *s,
 		ignored(e, "raw-mode flag");
 }
 
-/* The clone's exit status; waited for in bits, as signals are looked at. */
+/* The clone's exit status, or minus the signal that ended it. */
 static int
 wait_clone(struct engine *e, pid_t pid)
 {
 	int status = 0;
 
 	while (waitpid(pid, &status, 0) == -1 && errno == EINTR) {
-		check_signals(e);
-		if (e->stop) {
+		engine_check_signals(e);
+		if (e->end.stop) {
 			(void)kill(pid, SIGTERM);
 			return 0;
 		}
@@ -337,61 +331,57 @@ wait_clone(struct engine *e, pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-/* `c` on a block: the clone goes in, we go past.  true: we are the clone. */
+static void
+become_clone(struct engine *e)
+{
+	delivered_as_clone(&e->last);
+	lockfile_forget(&e->locks);
+	engine_background(e);
+	e->process.clone = true;
+	e->process.child = 0;
+}
+
+/* `c` on a block.  Returns true in the clone, which goes into the block. */
 static bool
 clone(struct engine *e, unsigned wait, bool *ok)
 {
-	char text[64];
 	pid_t pid;
-	int code;
 
-	chat(e, "Forking", "procmail");
-	rclog_flush(e);
+	rclog_verbose(&e->log, "Forking", "procmail");
+	rclog_flush(&e->log);
 	pid = fork();
 	if (pid == 0) {
-		e->lineage = e->lineage * 61 + ++e->clones;
-		e->clones = 0;
-		e->ordinal = 0;
-		engine_become(e);
+		become_clone(e);
 		return true;
 	}
-	e->clones++;
+	e->last.clones++;
 	if (pid == -1) {
-		diag_of(e, "Failed forking", "procmail");
+		rclog_say_of(&e->log, "Failed forking", "procmail");
 		*ok = false;
 		return false;
 	}
 	if (wait == NO_WAIT)
 		return false;
-	code = wait_clone(e, pid);
-	if (code != 0) {
-		if ((wait & WAIT_QUIET) == 0 || e->set.verbose != 0) {
-			(void)snprintf(text, sizeof(text),
-			    (wait & WAIT_QUIET) != 0 ?
-			    "Non-zero exitcode (%d) from" :
-			    "Program failure (%d) of", code);
-			diag_of(e, text, "procmail");
-		}
+	e->special.code = wait_clone(e, pid);
+	if (e->special.code != 0) {
+		pipes_failure(e, "procmail", e->special.code, wait);
 		*ok = false;
 	}
-	e->code = code;
 	return false;
 }
 
 bool
-action_block(struct engine *e, const struct head *head, unsigned flags,
-    bool *ok)
+action_block(struct engine *e, const struct head *head, bool *ok)
 {
-	unsigned wait = ((flags & FLAG_w) != 0 ? WAIT : 0) |
-	    ((flags & FLAG_W) != 0 ? WAIT_QUIET : 0);
+	unsigned wait = wait_of(head->flags);
 
 	*ok = true;
 	if (head->lock) {
-		lock_local(e, head->lockfile, "");
+		lockfile_local(e, head->lockfile, "");
 		if (wait == NO_WAIT)
 			wait = WAIT_QUIET;
 	}
-	if ((flags & FLAG_c) == 0)
+	if ((head->flags & FLAG_c) == 0)
 		return true;
 	return clone(e, wait, ok);
 }

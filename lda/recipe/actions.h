@@ -1,31 +1,50 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * actions.h - what a recipe does once its conditions hold
+ *
+ * Source: procmailrc(5), Recipe action line, Flags; procmail 3.22
+ * src/procmail.c.
  */
 #ifndef LDA_RECIPE_ACTIONS_H
 #define LDA_RECIPE_ACTIONS_H
 
-#include <stdio.h>
+#include <stdbool.h>
 
-#include "lda/recipe/engine.h"
+#include "lda/recipe/parser.h"
+
+struct engine;
+
+/* Settings of `!` (assign.c). */
+struct mailer {
+	const char	*sendmail;	/* SENDMAIL */
+	const char	*flags;		/* SENDMAILFLAGS: words */
+};
 
 /*
- * Do it.  delivered: true where the message has gone somewhere (to a folder or a
- * program; not through a filter).
- * Returns whether it was successful; e->stop may be set meanwhile.
+ * Run the action of a recipe: a folder, a pipe or a forward.
+ *
+ * delivered  true if the message was delivered to a folder or a program, and
+ *            not only changed by a filter.
+ *
+ * Returns whether it was successful; a failure is logged.  The run may be over
+ * afterwards (e->end.stop).
  */
 bool		action_run(struct engine *e, const struct statement *s,
-		    const struct head *head, unsigned flags, bool *delivered);
+		    const struct head *head, bool *delivered);
 
-/* Tell of flags that mean nothing with this action. */
+/* Log the flags that have no meaning with the action of this recipe. */
 void		action_flags(struct engine *e, const struct statement *s,
-		    const struct head *head, unsigned flags);
+		    const struct head *head);
 
 /*
- * A block: true: go in; false: go past it, as our clone is in it.  ok: whether the
- * recipe was successful.
+ * Begin a block.  With the flag c a clone of this process goes into it.
+ *
+ * ok  false if the clone failed, as far as it was waited for.
+ *
+ * Returns true if this process is to go into the block, false if it is to pass
+ * the block.
  */
 bool		action_block(struct engine *e, const struct head *head,
-		    unsigned flags, bool *ok);
+		    bool *ok);
 
 #endif

@@ -1,31 +1,30 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * conditions.c - does a recipe apply?  Conditions, and weighted scores
- *
- * Source: procmailrc(5), procmailsc(5); procmail 3.22 by what it does.
+ * conditions.c - does a recipe apply?
  */
-#include <math.h>
+#include "lda/recipe/conditions.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lda/recipe/engine.h"
-#include "lda/recipe/macros.h"
+#include "lda/recipe/expression.h"
+#include "lda/recipe/pipes.h"
 #include "lda/recipe/regex.h"
-
-#define SCORE_MAX	2147483647.0
+#include "lda/recipe/scoring.h"
 
 struct condition {
 	struct engine	*e;
-	unsigned	 flags;
+	unsigned	 flags;		/* of the recipe */
 	const char	*area;		/* what is searched */
 	size_t		 len;
-	size_t		 size;		/* what < and > compare */
+	size_t		 size;		/* bytes: what < and > compare */
 	bool		 negate;
 	bool		 weighted;
-	double		 weight, exponent;
+	struct weight	 weight;
 	double		*score;
-	const char	*shown;		/* what is told of it */
+	const char	*shown;		/* its text for VERBOSE; NULL */
 	bool		 holds;
 };
 
@@ -47,76 +46,15 @@ skip(const char *p)
 	return p + strspn(p, " \t");
 }
 
-/* Lines that go on become one: backslash and LF go, and blanks that follow an LF. */
-static char *
-squeeze(TALLOC_CTX *ctx, const char *text)
-{
-	char *out = must(talloc_size(ctx, strlen(text) + 1)), *to = out;
-	bool line_begins = false;
-
-	for (; *text != '\0'; text++) {
-		if (*text == '\\' && text[1] == '\n') {
-			text++;
-			line_begins = true;
-		} else if (line_begins && (*text == ' ' || *text == '\t'))
-			continue;
-		else {
-			line_begins = *text == '\n';
-			*to++ = *text;
-		}
-	}
-	*to = '\0';
-	return out;
-}
-
-/* Put in what a macro stands for, as far as the first one behind a backslash (quoted:
- * before the whole). */
-static char *
-with_macro(TALLOC_CTX *ctx, const char *expr, const struct macro *macro,
-    bool quoted, bool *no_case)
-{
-	size_t name = strlen(macro->name), len = strlen(macro->expr), n = 0;
-	const char *hit, *end = expr;
-	char *out, *to;
-
-	while ((hit = strstr(end, macro->name)) != NULL &&
-	    !(hit > expr ? hit[-1] == '\\' : quoted)) {
-		n++;
-		end = hit + name;
-	}
-	*no_case = *no_case || (n > 0 && macro->no_case);
-	out = to = must(talloc_size(ctx, strlen(expr) + n * len + 1));
-	for (; n > 0; n--) {
-		hit = strstr(expr, macro->name);
-		to = mempcpy(mempcpy(to, expr, (size_t)(hit - expr)),
-		    macro->expr, len);
-		expr = hit + name;
-	}
-	memcpy(to, expr, strlen(expr) + 1);
-	return out;
-}
-
-/* The same with all of them.  FROM_DAEMON knows no case. */
-static char *
-with_macros(TALLOC_CTX *ctx, char *expr, bool quoted, bool *no_case)
-{
-	size_t i;
-
-	for (i = 0; i < MACROS; i++)
-		if (strstr(expr, macros[i].name) != NULL)
-			expr = with_macro(ctx, expr, &macros[i], quoted, no_case);
-	return expr;
-}
-
 static void
 set_match(struct engine *e, const char *data, size_t len)
 {
 	vars_set_bytes(e->vars, "MATCH", data, len);
-	chat(e, "Matched", vars_text(e->vars, "MATCH"));
+	rclog_verbose(&e->log, "Matched", vars_text(e->vars, "MATCH"));
 }
 
-/* What is extracted is as long as it goes, and so then is the match; `end` is where
- * the shortest one ends. */
+/* Set MATCH.  Returns the end of the match: the extract is the longest one,
+ * while the shortest match ends at `end`. */
 static ssize_t
 extract_from(struct condition *c, struct regex *re, size_t at, ssize_t end)
 {
@@ -129,35 +67,22 @@ extract_from(struct condition *c, struct regex *re, size_t at, ssize_t end)
 	return longest > end ? longest : end;
 }
 
-/* Every match adds to the score, each by its exponent more or less; the last one
- * leaves MATCH. */
+/* Add the points of all matches; the last one leaves MATCH. */
 static void
 add_matches(struct condition *c, struct regex *re)
 {
-	double weight = c->weight, square = weight * weight, next;
+	struct series points = scoring_series(c->weight, c->score);
 	size_t at = 0;
 	ssize_t end;
 
-	while (weight != 0 && *c->score > -SCORE_MAX && *c->score < SCORE_MAX &&
-	    at <= c->len) {
+	while (scoring_goes_on(&points) && at <= c->len) {
 		end = regex_search(re, c->area, c->len, at);
 		if (end == REGEX_NO_MATCH)
 			return;
 		if (regex_extracts(re))
 			end = extract_from(c, re, at, end);
-		*c->score += weight;
-		weight *= c->exponent;
-		if (end <= (ssize_t)at) {	/* of nothing, for ever */
-			if (c->exponent > 0 && c->exponent < 1)
-				*c->score += weight / (1 - c->exponent);
-			else if (c->exponent >= 1 && weight != 0)
-				*c->score += weight < 0 ? -SCORE_MAX : SCORE_MAX;
+		if (!scoring_match(&points, end <= (ssize_t)at))
 			return;
-		}
-		next = weight * weight;
-		if (next < square && square < 1)
-			return;		/* too little to count */
-		square = next;
 		at = (size_t)end;
 	}
 }
@@ -180,8 +105,7 @@ static void
 by_regex(struct condition *c, const char *text, bool quoted)
 {
 	bool no_case = (c->flags & FLAG_D) == 0, broken = false;
-	char *expr = with_macros(c->e->ctx, squeeze(c->e->ctx, text), quoted,
-	    &no_case);
+	char *expr = expression_text(c->e->ctx, text, quoted, &no_case);
 	struct regex *re;
 
 	c->shown = expr;
@@ -189,56 +113,49 @@ by_regex(struct condition *c, const char *text, bool quoted)
 		c->holds = !c->negate;
 		return;
 	}
-	if (strlen(expr) > LINEBUF_MOST) {	/* of macros, which are long */
-		overflowed(c->e);
+	if (strlen(expr) > LINEBUF_MOST) {	/* macros are long */
+		expand_overflowed(c->e);
 		c->holds = false;
 		return;
 	}
 	re = regex_compile(c->e->ctx, expr, no_case, &broken);
 	if (broken)
-		diag_of(c->e, "Invalid regexp", expr);
+		rclog_say_of(&c->e->log, "Invalid regexp", expr);
 	if (!c->weighted)
 		c->holds = matches(c, re) != c->negate;
 	else if (!c->negate)
 		add_matches(c, re);
-	else if (c->weight != 0 && !matches(c, re))
-		*c->score += c->weight;
+	else if (c->weight.w != 0 && !matches(c, re))
+		*c->score += c->weight.w;
 	talloc_free(re);
 }
 
 static void
 by_program(struct condition *c, const char *text)
 {
-	struct piece in = { c->area, c->len, false };
+	struct part in = { c->area, c->len, false };
 	struct engine *e = c->e;
 	struct program p;
-	int n;
+	int code;
 
-	program_parse(e, text, &p);
+	expand_command(e, text, &p);
 	c->shown = p.words.buf;
-	(void)program_deliver(e, &p, &in, WAIT_QUIET, true, false);
-	if (!c->weighted || e->code < 0)
-		c->holds = (e->code == 0) != c->negate;
-	else if (!c->negate)
-		*c->score += e->code == 0 ? c->weight : c->exponent;
+	(void)pipes_deliver(e, &p, &in, WAIT_QUIET, true, false);
+	code = e->special.code;
+	if (!c->weighted || code < 0)
+		c->holds = (code == 0) != c->negate;
 	else
-		for (n = e->code; n > 0; n--) {
-			*c->score += c->weight;
-			if (*c->score >= SCORE_MAX || *c->score <= -SCORE_MAX)
-				break;
-			c->weight *= c->exponent;
-		}
+		scoring_program(c->weight, code, c->negate, c->score);
 }
 
 static void
 by_size(struct condition *c, const char *text)
 {
 	struct engine *e = c->e;
+	bool less = *text == '<';
 	struct words w;
-	double ratio;
 	char *end;
 	long limit;
-	bool less;
 
 	words_begin(&w, e->ctx, e->linebuf);
 	if (!expand(e, &w, text, strlen(text), WORDS_LINE)) {
@@ -246,52 +163,18 @@ by_size(struct condition *c, const char *text)
 		return;
 	}
 	c->shown = w.buf;
-	less = *text == '<';
 	limit = strtol(w.buf + 1, &end, 10);
 	if (*skip(end) != '\0')
-		diag_of(e, "Skipped", skip(end));
-	if (!c->weighted) {
+		rclog_say_of(&e->log, "Skipped", skip(end));
+	if (c->weighted)
+		c->holds = scoring_size(c->weight, c->size, limit,
+		    less != c->negate, c->score);
+	else
 		c->holds = (less ? (long)c->size < limit :
 		    (long)c->size > limit) != c->negate;
-		return;
-	}
-	if (less != c->negate) {
-		if (c->size == 0) {
-			*c->score = limit > 0 ? SCORE_MAX : -SCORE_MAX;
-			c->holds = limit > 0;
-			return;
-		}
-		ratio = (double)limit / (double)c->size;
-	} else if (limit == 0) {
-		*c->score = SCORE_MAX;
-		return;
-	} else
-		ratio = (double)c->size / (double)limit;
-	*c->score += c->weight * pow(ratio, c->exponent);
 }
 
-/* `w^x` before a condition.  NULL: it is none. */
-static const char *
-weight_of(struct condition *c, const char *p)
-{
-	double w, x;
-	char *end;
-
-	if (strchr("0123456789-+.,", *p) == NULL || *p == '\0')
-		return NULL;
-	w = strtod(p, &end);
-	if (end == p || *skip(end) != '^')
-		return NULL;
-	p = skip(end) + 1;
-	x = strtod(p, &end);
-	if (end == p)
-		return NULL;
-	c->weight = w;
-	c->exponent = x;
-	return skip(end);
-}
-
-/* `name ??`: another area.  NULL: it is none. */
+/* `name ??`: search another area.  Returns the rest; NULL: there is none. */
 static const char *
 area_of(struct condition *c, const char *p)
 {
@@ -315,7 +198,7 @@ area_of(struct condition *c, const char *p)
 		c->area = m->b.p;
 		c->len = name[1] == '\0' ? m->body : m->b.len;
 	} else {
-		/* A copy: MATCH may be searched and set. */
+		/* A copy, as MATCH may be searched and set. */
 		c->area = must(talloc_strdup(c->e->ctx,
 		    vars_text(c->e->vars, name)));
 		c->len = strlen(c->area);
@@ -325,12 +208,12 @@ area_of(struct condition *c, const char *p)
 	return skip(skip(end) + 2);
 }
 
-/* `$`: as between double quotes; what comes out is read anew. */
+/* `$`: substitute as between double quotes; the result is evaluated anew. */
 static const char *
 substituted(struct condition *c, const char *p)
 {
 	char *line = must(talloc_asprintf(c->e->ctx, "\"%s",
-	    squeeze(c->e->ctx, p)));
+	    expression_joined(c->e->ctx, p)));
 	struct words w;
 
 	words_begin(&w, c->e->ctx, c->e->linebuf);
@@ -341,14 +224,14 @@ substituted(struct condition *c, const char *p)
 	return skip(w.buf);
 }
 
-/* What kind is it?  Prefixes one after another, then the condition. */
+/* Evaluate prefixes, one after another, then the condition. */
 static void
 evaluate(struct condition *c, const char *p)
 {
 	const char *rest;
 
 	for (;;) {
-		rest = weight_of(c, p);
+		rest = scoring_weight(p, &c->weight);
 		if (rest != NULL) {
 			if (*c->score >= SCORE_MAX)
 				return;
@@ -388,23 +271,23 @@ evaluate(struct condition *c, const char *p)
 }
 
 static void
-tell(struct condition *c, double before)
+log_result(struct condition *c, double before)
 {
 	char number[64], *line;
 	double added;
 
-	if (c->e->set.verbose == 0 || c->shown == NULL)
+	if (c->e->log.verbose == 0 || c->shown == NULL)
 		return;
 	if (c->weighted) {
 		added = *c->score - before;
 		(void)snprintf(number, sizeof(number), "Score: %7ld %7ld%s",
 		    (long)added, (long)*c->score, c->negate ? " !" : "");
-		diag_of(c->e, number, c->shown);
+		rclog_say_of(&c->e->log, number, c->shown);
 		return;
 	}
 	line = must(talloc_asprintf(c->e->ctx, "%s on%s",
 	    c->holds ? "Match" : "No match", c->negate ? " !" : ""));
-	diag_of(c->e, line, c->shown);
+	rclog_say_of(&c->e->log, line, c->shown);
 	talloc_free(line);
 }
 
@@ -414,41 +297,31 @@ one(struct engine *e, const char *text, unsigned flags, bool *scored,
 {
 	struct mail *m = e->mail;
 	struct condition c = { .e = e, .flags = flags, .score = score,
-	    .holds = true, .size = m->b.len };
+	    .holds = true, .size = m->b.len, .area = m->b.p };
 	double before = *score;
 	size_t len = strlen(text);
 	char *line;
 
 	if (len >= e->linebuf) {
-		overflowed(e);
+		expand_overflowed(e);
 		return false;
 	}
 	while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t'))
 		len--;
 	line = must(talloc_strndup(e->ctx, text, len));
-	c.area = m->b.p;
-	c.len = m->body;
-	if ((flags & FLAG_B) != 0) {
-		if ((flags & FLAG_H) != 0)
-			c.len = m->b.len;
-		else {
-			c.area = m->b.p + m->body;
-			c.len = m->b.len - m->body;
-		}
+	c.len = (flags & FLAG_B) != 0 ? m->b.len : m->body;
+	if ((flags & (FLAG_B | FLAG_H)) == FLAG_B) {
+		c.area += m->body;
+		c.len -= m->body;
 	}
 	evaluate(&c, line);
 	*scored = *scored || c.weighted;
-	if (*score > SCORE_MAX)
-		*score = SCORE_MAX;
-	if (*score <= -SCORE_MAX) {
-		*score = -SCORE_MAX;
+	if (!scoring_limit(score))
 		c.holds = false;
-	}
-	tell(&c, before);
+	log_result(&c, before);
 	return c.holds;
 }
 
-/* tried: the flags let the recipe be tried at all. */
 bool
 conditions_hold(struct engine *e, const struct statement *s, unsigned flags,
     bool tried)
@@ -461,16 +334,16 @@ conditions_hold(struct engine *e, const struct statement *s, unsigned flags,
 	if ((flags & (FLAG_B | FLAG_H)) != FLAG_B)
 		mail_unfold(e->mail, true);
 	for (i = 0; holds && s->condition != NULL && s->condition[i] != NULL &&
-	    !e->stop; i++) {
-		/* What a condition needs is gone with it. */
+	    !e->end.stop; i++) {
+		/* What a condition has allocated is freed with it. */
 		mine = must(talloc_new(outer));
 		e->ctx = mine;
 		holds = one(e, s->condition[i], flags, &scored, &score);
 		e->ctx = outer;
 		talloc_free(mine);
 	}
-	e->score = (long)score;
-	if (e->score == 0 && score > 0)
-		e->score = 1;
+	e->special.score = (long)score;
+	if (e->special.score == 0 && score > 0)
+		e->special.score = 1;
 	return holds && !(scored && score <= 0);
 }

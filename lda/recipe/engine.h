@@ -1,202 +1,125 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * engine.h - one run of rc files: what its parts share; private to lda/recipe
+ * engine.h - one run of rc files for one message; private to lda/recipe
+ *
+ * struct engine has a part for each file of this folder.  The header of that
+ * file defines the part, and the file alone changes it where no line here or
+ * there says otherwise.  engine.c itself holds what ends a run: signals,
+ * deferrals, the time that is left.
  */
 #ifndef LDA_RECIPE_ENGINE_H
 #define LDA_RECIPE_ENGINE_H
 
-#include <stdint.h>
+#include <stdbool.h>
 #include <sys/types.h>
+#include <talloc.h>
 
-#include "lda/recipe/parser.h"
+#include "lda/recipe/actions.h"
+#include "lda/recipe/blocks.h"
+#include "lda/recipe/child.h"
+#include "lda/recipe/comsat.h"
+#include "lda/recipe/delivered.h"
+#include "lda/recipe/expand.h"
+#include "lda/recipe/folder.h"
+#include "lda/recipe/lockfile.h"
+#include "lda/recipe/mail.h"
+#include "lda/recipe/rcfiles.h"
+#include "lda/recipe/rclog.h"
 #include "lda/recipe/recipe.h"
+#include "lda/recipe/run.h"
 #include "lda/recipe/variables.h"
+#include "maps/base/err.h"
 
-#define LINEBUF_MIN	128
-#define LINEBUF_DEFAULT	2048
-#define LINEBUF_MOST	(1024 * 1024)
-#define POOL_RUN	(1024 * 1024)	/* bytes that malloc() is asked for at once: */
-#define POOL_STATEMENT	(64 * 1024)	/* musl's maps a few pages for each piece */
-#define RC_SIZE_MAX	(4 * 1024 * 1024)	/* bytes of one rc file */
-#define RC_DEPTH_MAX	64			/* INCLUDERC in each other */
-#define RC_OPENED_MAX	1000			/* rc files opened in a run */
-#define RUN_MOST	900	/* seconds, below Postfix's time limit, past which
-				   it bounces */
-
-/* Variables that the engine acts on, as they were last assigned. */
-struct settings {
-	const char	*shellmetas, *lockext, *msgprefix, *trap, *shellflags,
-			*def, *sendmail, *sendmailflags;
-	long		 locksleep, locktimeout, suspend, noresretry, timeout,
-			 verbose, logabstract;
+/* The message is lost if it is not delivered. */
+enum lost {
+	LOST_NOT,		/* no: the mail system still has it */
+	LOST_DELIVERED,		/* DELIVERED=yes: the mail system was let go */
+	LOST_SIGQUIT,		/* and the exit status is 0 */
 };
 
-/* A file that is being run. */
-struct frame {
-	struct rcfile	*rc;
-	size_t		 at;		/* its next statement */
-	size_t		 blocks;	/* entered before it began */
+/* How the run ends.  recipe.c sets the status at the end. */
+struct ending {
+	bool		 stop;		/* it is over: deferred, or a signal */
+	int		 by_signal;	/* the signal; 0 */
+	enum lost	 lost;
+	int		 status;	/* exit status, as it stands */
+	bool		 exitcode_set;	/* EXITCODE was assigned (assign.c) */
+	const char	*trap;		/* TRAP (assign.c) */
 };
 
-struct block {				/* entered: restored when it closes */
-	bool		 last, prev;
-};
-
-struct engine {
-	TALLOC_CTX	*ctx;
-	TALLOC_CTX	*pool;		/* of what a statement needs */
-	const struct recipe_setup *su;
-	struct recipe_result *result;
-	struct mail	*mail;
-	struct vars	*vars;
-	struct settings	 set;
-	size_t		 linebuf;
-	/* Files and blocks. */
-	struct frame	 frame[RC_DEPTH_MAX];
-	int		 nframe;	/* 0: no rc file is being run */
-	unsigned	 opened;
-	struct block	*block;
-	size_t		 nblock, block_room;
-	bool		 left;		/* the rc file was left by HOST */
-	/* What recipes remember. */
-	bool		 last_cond, prev_cond, last_ok;
-	long		 score;		/* $= */
-	int		 code;		/* $? */
-	bool		 filter_failed;	/* the last one that was waited for: what
-					   procmail takes the next for that is not */
-	const char *const *args;	/* $1 ... */
-	size_t		 nargs;
-	bool		 exitcode_set;
-	bool		 chdir_done;
-	bool		 privileged;	/* root still */
-	bool		 clone;		/* of a block: ends by itself */
-	mode_t		 umask;
-	int		 retval;
-	int		 fake;		/* 1 DELIVERED, 2 SIGQUIT */
-	bool		 stop;		/* the run is over: deferred, or a signal */
-	int		 by_signal;	/* which */
-	char		*local, *global;	/* lockfiles held */
-	char		*spool_lock;	/* of the system mailbox: needs no luck */
-	pid_t		 child;		/* that a signal ends with us; 0 */
-	long		 dumped;	/* bytes written by the last delivery */
-	off_t		 tell;		/* where in an mbox; -1 */
-	/* Log. */
-	int		 logfd;		/* 2, or LOGFILE */
-	bool		 logfile;	/* one is open */
-	char		*pending;	/* of a line that has no LF yet */
-	bool		 comsat;
-	/* Deliveries of this process, for retries. */
-	unsigned	 ordinal, clones, lineage;
+/* What this process is. */
+struct process {
+	bool		 privileged;	/* root, not yet the recipient */
+	bool		 clone;		/* of a block (actions.c): it exits when
+					   the run ends */
+	bool		 chdir_done;	/* MAILDIR is the working directory
+					   (rcfiles.c, assign.c) */
+	pid_t		 child;		/* to be ended by our signals; 0
+					   (child.c) */
 	long long	 began;		/* CLOCK_MONOTONIC ms */
 };
 
-/* log.c */
-void		rclog(struct engine *e, const char *text);
-void		rclog_flush(struct engine *e);
-void		diag(struct engine *e, const char *what);		/* a line */
-void		diag_of(struct engine *e, const char *what, const char *of);
-void		chat(struct engine *e, const char *what, const char *of);
-void		rclog_open(struct engine *e, const char *path);
-void		rclog_abstract(struct engine *e, const char *folder);
+struct engine {
+	const struct recipe_setup *su;	/* the caller's */
+	struct recipe_result *result;	/* the caller's */
+	TALLOC_CTX	*ctx;		/* freed after the present statement or
+					   condition (run.c, conditions.c) */
+	TALLOC_CTX	*pool;		/* parent of ctx */
+	struct mail	*mail;
+	struct vars	*vars;
+	size_t		 linebuf;	/* LINEBUF, bytes (assign.c) */
+	struct ending	 end;
+	struct process	 process;
+	struct rclog	 log;
+	struct rcfiles	 rc;
+	struct blocks	 blocks;
+	struct tried	 tried;
+	struct specials	 special;
+	struct programs	 programs;
+	struct lockfiles locks;
+	struct folders	 folders;
+	struct delivered last;
+	struct mailer	 mailer;
+	struct comsat	 comsat;
+};
 
-/* settings.c */
-void		settings_begin(struct engine *e);
-void		assign(struct engine *e, const char *name, const char *value);
-void		set_folder(struct engine *e, const char *name);
-void		overflowed(struct engine *e);
-void		drop_privileges(struct engine *e);
+/* Have the signals of procmail(1), SIGNALS, noted for
+ * engine_check_signals(). */
+void		engine_catch_signals(void);
 
-/* expand.c */
-struct expander	expander_of(struct engine *e);
-bool		expand(struct engine *e, struct words *w, const char *text,
-		    size_t len, enum words_mode mode);
+/*
+ * Do what a signal has asked for since the last call: stop the run (requeue,
+ * bounce or lose the message; a child gets SIGTERM), or change VERBOSE.  Called
+ * after each statement and whenever a wait is interrupted.
+ */
+void		engine_check_signals(struct engine *e);
 
-/* rcfile.c */
-enum rc_type { RC_ABSOLUTE, RC_CURRENT, RC_DEFAULT };
-bool		rc_open(struct engine *e, const char *path, enum rc_type type,
-		    bool warn);
-bool		rc_open_etc(struct engine *e, const char *path);
-void		rc_include(struct engine *e, const char *path);
-void		rc_switch(struct engine *e, const char *path);
-bool		rc_pop(struct engine *e);
-void		rc_leave(struct engine *e);
+/* Stop the run: the mail system is to try again.  err is logged, and is the
+ * caller's reason. */
+void		engine_defer(struct engine *e, const struct err *err);
 
-/* locks.c */
-bool		lock_take(struct engine *e, const char *name, char **lock);
-void		lock_local(struct engine *e, const char *named, const char *of);
-void		lock_drop(struct engine *e, char **lock);
+/* When the run must have ended: CLOCK_MONOTONIC, ms. */
+long long	engine_ends_at(const struct engine *e);
+
+/* Seconds that are left until then, at least 1. */
+long long	engine_seconds_left(const struct engine *e);
+
+/*
+ * Sleep, the log flushed before.  Returns false if the run is over: by a
+ * signal, or deferred because it has waited for too long.
+ */
 bool		engine_sleep(struct engine *e, long seconds);
 
-/* program.c */
-struct program {
-	bool		 shell;
-	struct words	 words;		/* arguments, or one text for the shell */
-};
-struct piece {
-	const char	*data;
-	size_t		 len;
-	bool		 raw;		/* no empty line is put after it */
-};
-enum program_wait { NO_WAIT, WAIT = 1, WAIT_QUIET = 2 };
-struct outcome_of {			/* a program */
-	bool		 started, written, waited, timed_out;
-	int		 code;		/* where it was waited for */
-	size_t		 bytes;		/* written */
-};
-void		program_parse(struct engine *e, const char *line,
-		    struct program *p);
-void		program_run(struct engine *e, const struct program *p,
-		    const struct piece *in, struct bytes *out, bool out_to_log,
-		    bool wait, struct outcome_of *o);
-bool		program_deliver(struct engine *e, const struct program *p,
-		    const struct piece *in, unsigned wait, bool ignore,
-		    bool deliver);
-bool		program_filter(struct engine *e, const struct program *p,
-		    const struct piece *in, unsigned wait, bool ignore,
-		    struct bytes *out);
-void		program_output(struct engine *e, const char *command, size_t most,
-		    struct words *to);
-const char     *program_name(struct engine *e, const struct program *p);
+/*
+ * Become the recipient for good, if this process is still root; VERBOSE is off
+ * then, as in procmail.  The run is deferred if that fails (e->end.stop).
+ */
+void		engine_drop_root(struct engine *e);
 
-/* folder.c */
-enum dest_kind	folder_split(TALLOC_CTX *ctx, const char *name, char **path);
-struct piece	folder_piece(struct engine *e, const struct piece *in);
-enum write_how {
-	WRITE_IGNORE = 1,	/* errors of writing */
-	WRITE_LOCK = 2,		/* an mbox by its lockfile, too */
-	WRITE_SECOND = 4,	/* behind another folder: a directory, whatever its
-				   name says */
-};
-bool		folder_write_one(struct engine *e, enum dest_kind kind, char *path,
-		    const struct words *names, const char *others,
-		    const struct piece *in, unsigned how);
+/* This process goes on without its parent: with a deadline of its own. */
+void		engine_background(struct engine *e);
 
-/* destination.c: to a folder, wherever it lies */
-bool		folder_write(struct engine *e, const struct words *names,
-		    const struct piece *in, bool ignore, bool lock);
-
-/* folder.c */
-bool		stdout_write(struct engine *e, const char *name,
-		    const struct piece *in, bool ignore);
-bool		write_failed(struct engine *e, const char *name);
-
-/* condition.c */
-bool		conditions_hold(struct engine *e, const struct statement *s,
-		    unsigned flags, bool tried);
-
-/* run.c */
-enum ended { ENDED_DELIVERED, ENDED_EOF, ENDED_LEFT };	/* _LEFT: by HOST */
-enum ended	run_files(struct engine *e);	/* those that are open, to their end */
-void		catch_signals(void);
-void		check_signals(struct engine *e);
-void		engine_defer(struct engine *e, const struct err *err);
-void		engine_become(struct engine *e);
-const char     *working_dir(struct engine *e);
-struct dest	dest_new(struct engine *e, enum dest_kind kind, const char *path);
-
-
-/* comsat.c */
-bool		comsat_set(struct engine *e, const char *value);
-void		comsat_send(struct engine *e, const char *folder);
+/* The working directory, absolute; child of e->ctx. */
+const char     *engine_dir(struct engine *e);
 
 #endif

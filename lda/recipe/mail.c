@@ -241,8 +241,9 @@ mail_whole(struct mail *mail)
 	return (struct part){ mail->b.p, mail->b.len, false };
 }
 
-size_t
-mail_from_lines(const char *data, size_t len)
+/* The bytes of a From_ line and the >From_ lines after it. */
+static size_t
+from_lines(const char *data, size_t len)
 {
 	const char *p = data, *end = data + len, *lf;
 
@@ -255,4 +256,18 @@ mail_from_lines(const char *data, size_t len)
 		p = lf + 1;
 	} while (p < end && *p == '>');
 	return (size_t)(p - data);
+}
+
+struct part
+mail_without_from(const struct mail *mail, const struct part *part)
+{
+	struct part p = *part;
+	size_t skip;
+
+	if (p.data == mail->b.p) {
+		skip = from_lines(p.data, p.len);
+		p.data += skip;
+		p.len -= skip;
+	}
+	return p;
 }

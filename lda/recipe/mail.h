@@ -5,7 +5,7 @@
  * As in procmail: From_ line, header and body are one block, parts of which
  * filters replace.  A Content-Length in the header is always corrected.
  *
- * Source: procmail 3.22 src/mailfold.c, readmail() and read2blk().
+ * Source: procmail 3.22 src/mailfold.c, readmail().
  */
 #ifndef LDA_RECIPE_MAIL_H
 #define LDA_RECIPE_MAIL_H
@@ -67,8 +67,9 @@ void		mail_replace(struct mail *mail, size_t from, size_t to,
 /* The whole message as one part, continued fields as they came. */
 struct part	mail_whole(struct mail *mail);
 
-/* The number of bytes of the From_ line and the >From_ lines after it with
- * which data[0 .. len) begins; 0 without a From_ line. */
-size_t		mail_from_lines(const char *data, size_t len);
+/* A part as a Maildir or a mailer gets it: if it begins where the message does,
+ * then without the From_ line and the >From_ lines after it. */
+struct part	mail_without_from(const struct mail *mail,
+		    const struct part *part);
 
 #endif

@@ -3,8 +3,9 @@
  * sink.h - what the engine asks of whoever delivers
  *
  * The engine decides what becomes of a message, and writes by itself what lies
- * outside of the migration.  What lies inside is a mailbox of the plan, and that
- * is the host's: main.c without a map has none, with a map it is delivered by the
+ * outside of the migration.  What lies inside is a mailbox of the plan, and
+ * that is the host's: main.c without a map has none, with a map it is delivered
+ * by the
  * transaction.  Header only: implementations stand above it.
  */
 #ifndef LDA_RECIPE_SINK_H
@@ -53,14 +54,16 @@ struct sink {
 	/* Does a path lie inside? */
 	bool		(*inside)(void *arg, const char *dir, const char *path);
 	/*
-	 * MAILDIR is to be `path` (from `dir`, as above).  ST_OK: it lies inside;
-	 * `where` is the directory to use in its place, which may have to be made
+	 * MAILDIR is to be `path` (from `dir`, as above).  ST_OK: it lies
+	 * inside; `where` is the directory to use in its place, which may have
+	 * to be made
 	 * first.  ST_NONE: it does not.
 	 */
 	enum status	(*enter)(void *arg, const char *dir, const char *path,
 			    const char **where, struct err *err);
 	/* Was that done in an earlier run for this message?  ST_OK yes, ST_NONE
-	 * no.  Asked before every delivery that mailbox() leaves to the engine. */
+	 * no.  Asked before every delivery that mailbox() leaves to the
+	 * engine. */
 	enum status	(*was_done)(void *arg, const struct dest *dest,
 			    struct err *err);
 	/* It is done now: remember it. */

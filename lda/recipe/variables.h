@@ -36,7 +36,7 @@ char *const    *vars_environ(const struct vars *vars);
  * The number that a value stands for: its digits, else 1 for yes, true, enable
  * and on, 0 for no, false, disable and off, 2 for all; `old` for other words.
  *
- * Source: procmailrc(5), VERBOSE; procmail 3.22 src/acommon.c, renvint().
+ * Source: procmailrc(5), VERBOSE; procmail 3.22 renvint().
  */
 long		vars_number(long old, const char *text);
 

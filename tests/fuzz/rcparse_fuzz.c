@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * rcparse_fuzz.c - any bytes are an rc file: words, statements, and where they end
+ * rcparse_fuzz.c - any bytes are an rc file: its words and statements
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -58,9 +58,9 @@ check_words(struct text in, enum words_mode mode)
 	(void)lexer_read(&w, &in, mode, &x);
 	(void)lexer_read(&skip, &other, mode, NULL);
 	/*
-	 * What cuts the file into pieces and what reads them agree: but for a `#`,
-	 * which is a comment or not by whether a word was begun, by a value, and
-	 * backquotes that a `"` ends within ${...}.
+	 * The reading that cuts a file into pieces and the one that substitutes
+	 * end at one place.  Exceptions: a `#` is a comment or not by whether a
+	 * value has begun a word; and a `"` ends backquotes within ${...}.
 	 */
 	if (in.p > in.end || other.p > in.end)
 		abort();

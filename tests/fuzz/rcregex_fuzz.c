@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * rcregex_fuzz.c - an expression (the first line) and a text: two ways of walking agree
+ * rcregex_fuzz.c - an expression (the first line) and a text: the two walks agree
  */
 #include <stdint.h>
 #include <stdlib.h>

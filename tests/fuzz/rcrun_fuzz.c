@@ -2,14 +2,16 @@
 /*
  * rcrun_fuzz.c - an rc file and a message, NUL between them: a whole run
  *
- * Nothing outside of this process is touched: programs, folders, locks, the log and
- * other rc files are what this file says.
+ * Nothing outside of this process is touched: programs, folders, lockfiles, the
+ * log and other rc files are made up here.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "lda/recipe/abstract.h"
+#include "lda/recipe/destination.h"
 #include "lda/recipe/engine.h"
 
 #define INCLUDES	40
@@ -26,174 +28,225 @@ fork(void)
 	return -1;
 }
 
-/* log.c */
-void rclog(struct engine *e, const char *text) { (void)e; nwritten += strlen(text); }
-void rclog_flush(struct engine *e) { (void)e; }
-void diag(struct engine *e, const char *what) { rclog(e, what); }
-void diag_of(struct engine *e, const char *what, const char *of) { rclog(e, what); rclog(e, of); }
-void chat(struct engine *e, const char *what, const char *of) { diag_of(e, what, of); }
-void rclog_open(struct engine *e, const char *path) { rclog(e, path); }
-void rclog_abstract(struct engine *e, const char *folder) { rclog(e, folder); }
+/* rclog.c */
+void
+rclog_begin(struct rclog *log, TALLOC_CTX *ctx)
+{
+	*log = (struct rclog){ .ctx = ctx, .fd = -1, .abstract = -1 };
+}
+
+void
+rclog_put(struct rclog *log, const char *text)
+{
+	(void)log;
+	nwritten += strlen(text);
+}
+
+void
+rclog_flush(struct rclog *log)
+{
+	(void)log;
+}
+
+void
+rclog_say(struct rclog *log, const char *what)
+{
+	rclog_put(log, what);
+}
+
+void
+rclog_say_of(struct rclog *log, const char *what, const char *of)
+{
+	rclog_put(log, what);
+	rclog_put(log, of);
+}
+
+void
+rclog_verbose(struct rclog *log, const char *what, const char *of)
+{
+	rclog_say_of(log, what, of);
+}
+
+void
+rclog_open(struct rclog *log, const char *path, bool nofollow)
+{
+	(void)nofollow;
+	rclog_put(log, path);
+}
+
+/* abstract.c */
+void
+abstract_write(struct engine *e, const char *folder)
+{
+	rclog_put(&e->log, folder);
+}
 
 /* comsat.c */
-bool comsat_set(struct engine *e, const char *value) { rclog(e, value); return true; }
-void comsat_send(struct engine *e, const char *folder) { rclog(e, folder); }
-
-/* locks.c */
-bool engine_sleep(struct engine *e, long seconds) { (void)e; return seconds >= 0; }
 bool
-lock_take(struct engine *e, const char *name, char **lock)
+comsat_set(struct engine *e, const char *value)
 {
-	lock_drop(e, lock);
+	rclog_put(&e->log, value);
+	return true;
+}
+
+void
+comsat_send(struct engine *e, const char *folder)
+{
+	rclog_put(&e->log, folder);
+}
+
+/* lockfile.c: fails for names of an odd length. */
+bool
+lockfile_take(struct engine *e, const char *name, char **lock)
+{
+	lockfile_drop(e, lock);
 	if (*name != '\0')
 		*lock = must(talloc_strdup(e, name));
 	return strlen(name) % 2 == 0;
 }
-void
-lock_local(struct engine *e, const char *named, const char *of)
-{
-	(void)lock_take(e, named != NULL ? named : of, &e->local);
-}
-void lock_drop(struct engine *e, char **lock) { (void)e; TALLOC_FREE(*lock); }
 
-/* folder.c: fails for names of an odd length. */
+void
+lockfile_local(struct engine *e, const char *named, const char *of)
+{
+	(void)lockfile_take(e, named != NULL ? named : of, &e->locks.local);
+}
+
+void
+lockfile_drop(struct engine *e, char **lock)
+{
+	(void)e;
+	TALLOC_FREE(*lock);
+}
+
+void
+lockfile_forget(struct lockfiles *locks)
+{
+	locks->local = locks->global = NULL;
+}
+
 static bool
-take_piece(struct engine *e, const struct piece *in, size_t name)
+take_part(struct engine *e, const struct part *in, size_t name)
 {
 	size_t i;
 
 	for (i = 0; i < in->len; i += 97)
 		nwritten += (unsigned char)in->data[i];
-	e->dumped = (long)in->len;
+	e->last.bytes = (long)in->len;
 	return name % 2 == 0;
 }
+
+/* destination.c: fails for names of an odd length. */
 bool
-folder_write(struct engine *e, const struct words *names,
-    const struct piece *in, bool ignore, bool lock)
+destination_write(struct engine *e, const struct words *names,
+    const struct part *in, bool ignore, bool lock)
 {
-	set_folder(e, names->buf);
-	return take_piece(e, in, strlen(names->buf)) || ignore || lock;
+	delivered_to(e, names->buf);
+	return take_part(e, in, strlen(names->buf)) || ignore || lock;
 }
+
+/* folder.c */
 bool
-stdout_write(struct engine *e, const char *name, const struct piece *in,
+folder_stdout(struct engine *e, const char *name, const struct part *in,
     bool ignore)
 {
-	set_folder(e, name);
-	return take_piece(e, in, 0) || ignore;
+	delivered_to(e, name);
+	return take_part(e, in, 0) || ignore;
 }
 
-/* program.c: the output is the command. */
+/* child.c: the output is the command, which fails if its length is odd. */
 void
-program_parse(struct engine *e, const char *line, struct program *p)
+child_run(struct engine *e, const struct program *p, const struct part *in,
+    struct bytes *out, bool out_to_log, bool wait, struct child_end *end)
 {
-	p->shell = strpbrk(line, e->set.shellmetas) != NULL;
-	words_begin(&p->words, e->ctx, e->linebuf);
-	if (p->shell)
-		words_put(&p->words, line, strlen(line) + 1);
-	else
-		(void)expand(e, &p->words, line, strlen(line), WORDS_SPLIT);
-}
-const char *
-program_name(struct engine *e, const struct program *p)
-{
-	return words_join(e->ctx, &p->words, words_next(&p->words, NULL));
-}
-void
-program_run(struct engine *e, const struct program *p, const struct piece *in,
-    struct bytes *out, bool out_to_log, bool wait, struct outcome_of *o)
-{
-	*o = (struct outcome_of){ .started = true, .written = true,
-	    .waited = wait || out_to_log };
-	o->code = take_piece(e, in, strlen(p->words.buf)) ? 0 : 1;
+	size_t len = strlen(p->words.buf);
+
+	*end = (struct child_end){ .started = true, .written = len % 5 != 0,
+	    .bytes = in->len, .waited = wait || out_to_log };
+	end->code = take_part(e, in, len) ? 0 : 1;
 	if (out != NULL)
-		bytes_put(out, p->words.buf, strlen(p->words.buf));
-}
-bool
-program_deliver(struct engine *e, const struct program *p,
-    const struct piece *in, unsigned wait, bool ignore, bool deliver)
-{
-	struct outcome_of o;
-
-	program_run(e, p, in, NULL, false, wait != 0, &o);
-	e->code = o.code;
-	if (deliver)
-		set_folder(e, program_name(e, p));
-	return o.code == 0 || ignore;
-}
-bool
-program_filter(struct engine *e, const struct program *p,
-    const struct piece *in, unsigned wait, bool ignore, struct bytes *out)
-{
-	struct outcome_of o;
-
-	program_run(e, p, in, out, false, wait != 0, &o);
-	return o.code == 0 || ignore;
-}
-void
-program_output(struct engine *e, const char *text, size_t most,
-    struct words *to)
-{
-	(void)e;
-	words_put(to, text, strnlen(text, most));
+		bytes_put(out, p->words.buf, len);
 }
 
-/* rcfile.c: each of them is the same file. */
+/* rcfiles.c: each of the files is the same one. */
 static bool
 push(struct engine *e)
 {
-	struct frame *f = &e->frame[e->nframe];
+	struct rcfile *rc;
 
-	if (e->nframe == RC_DEPTH_MAX || ++e->opened > INCLUDES)
+	if (e->rc.n == RC_DEPTH_MAX || ++e->rc.opened > INCLUDES)
 		return false;
-	f->rc = rcfile_parse(e, "fuzz", rc_data, rc_len);
-	f->at = 0;
-	f->blocks = e->nblock;
-	e->nframe++;
+	rc = rcfile_parse(e, "fuzz", rc_data, rc_len);
+	e->rc.frame[e->rc.n++] = (struct frame){ rc, 0, e->blocks.n };
 	return true;
 }
-static void drop(struct engine *e) { e->nframe--; TALLOC_FREE(e->frame[e->nframe].rc); }
+
+static void
+drop(struct engine *e)
+{
+	e->rc.n--;
+	TALLOC_FREE(e->rc.frame[e->rc.n].rc);
+}
+
 bool
-rc_open(struct engine *e, const char *path, enum rc_type type, bool warn)
+rcfiles_open(struct engine *e, const char *path, enum rc_type type, bool warn)
 {
 	(void)path;
 	(void)type;
 	(void)warn;
 	return push(e);
 }
-bool rc_open_etc(struct engine *e, const char *path) { (void)e; (void)path; return false; }
-void
-rc_include(struct engine *e, const char *path)
+
+bool
+rcfiles_open_etc(struct engine *e, const char *path)
 {
-	if (e->nframe > 0 && *path != '\0')
+	(void)e;
+	(void)path;
+	return false;
+}
+
+void
+rcfiles_include(struct engine *e, const char *path)
+{
+	if (e->rc.n > 0 && *path != '\0')
 		(void)push(e);
 }
+
 void
-rc_switch(struct engine *e, const char *path)
+rcfiles_switch(struct engine *e, const char *path)
 {
-	if (e->nframe == 0 || e->opened >= INCLUDES ||
-	    *path == '\0')
+	if (e->rc.n == 0 || e->rc.opened >= INCLUDES || *path == '\0')
 		return;
-	e->nblock = e->frame[e->nframe - 1].blocks;
+	(void)blocks_leave(&e->blocks, e->rc.frame[e->rc.n - 1].blocks);
 	drop(e);
 	if (!push(e))
 		abort();
 }
+
 bool
-rc_pop(struct engine *e)
+rcfiles_pop(struct engine *e)
 {
-	if (e->nblock < e->frame[e->nframe - 1].blocks)
+	size_t blocks = e->rc.frame[e->rc.n - 1].blocks;
+
+	if (e->blocks.n < blocks)
 		abort();
-	e->nblock = e->frame[e->nframe - 1].blocks;
+	(void)blocks_leave(&e->blocks, blocks);
 	drop(e);
-	return e->nframe > 0;
+	return e->rc.n > 0;
 }
+
 void
-rc_leave(struct engine *e)
+rcfiles_leave(struct engine *e)
 {
-	while (e->nframe > 0)
+	while (e->rc.n > 0)
 		drop(e);
-	e->nblock = 0;
-	e->left = true;
+	(void)blocks_leave(&e->blocks, 0);
+	e->rc.left = true;
+}
+
+const char *
+rcfiles_name(const struct rcfiles *rc)
+{
+	return rc->n == 0 ? "" : "fuzz";
 }
 
 int

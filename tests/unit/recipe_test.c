@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * recipe_test.c - the language of rc files: words, statements, expressions, paths
+ * recipe_test.c - the language of rc files: words, statements, expressions
  */
 #include "tests/unit/test.h"
 
 #include <string.h>
 #include <unistd.h>
 
+#include "lda/recipe/blocks.h"
+#include "lda/recipe/expression.h"
+#include "lda/recipe/mail.h"
 #include "lda/recipe/parser.h"
 #include "lda/recipe/regex.h"
+#include "lda/recipe/scoring.h"
+#include "lda/recipe/variables.h"
 #include "maps/base/err.h"
 #include "maps/base/path.h"
 
@@ -99,8 +104,8 @@ case_and_broken(void **state)
 	talloc_free(re);
 }
 
-/* As many places at once as the expression is long: a step for each, and no more
- * memory than for the expression itself. */
+/* As many positions are alive as the expression is long: a step for each, and
+ * memory for the expression alone. */
 static void
 many_places(void **state)
 {
@@ -249,8 +254,9 @@ too_long(void **state)
 static void
 statements(void **state)
 {
-	static const char text[] = "# c\nA=1 B = 2\nC\n:0 Bc: l\n* one\n # no\n* two \\\n"
-	    "  more\n| cat \\\n  x\n:0\n{ :0\n  box }\n:2\na\nb\nX=| y\n}\n:0\n";
+	static const char text[] = "# c\nA=1 B = 2\nC\n:0 Bc: l\n* one\n"
+	    " # no\n* two \\\n  more\n| cat \\\n  x\n:0\n{ :0\n  box }\n"
+	    ":2\na\nb\nX=| y\n}\n:0\n";
 	struct rcfile *rc = rcfile_parse(NULL, "t", text, sizeof(text) - 1);
 	const struct statement *s = rc->statement;
 
@@ -275,6 +281,177 @@ statements(void **state)
 	assert_false(s[7].stray);
 	assert_int_equal(s[8].action, ACTION_NONE);
 	talloc_free(rc);
+}
+
+/* procmailsc(5): each match counts x times the one before. */
+static const struct {
+	struct weight	 weight;
+	int		 matches;	/* of some bytes each */
+	bool		 empty;		/* then one of no byte */
+	double		 points;
+	bool		 goes_on;	/* a further match would count */
+} series[] = {
+	{ { 1, 1 }, 3, false, 3, true },
+	{ { 1, 0 }, 1, false, 1, false },
+	{ { 8, .5 }, 3, false, 14, true },
+	{ { 1, .5 }, 1, false, 1, true },
+	{ { 1, .5 }, 2, false, 1.5, false },	/* 1/4 is too little */
+	{ { 2, 2 }, 3, false, 14, true },
+	{ { -1, 1 }, 2, false, -2, true },
+	{ { 0, 1 }, 0, false, 0, false },
+	{ { 4, .5 }, 0, true, 8, false },	/* 4 + 2 + 1 + ... */
+	{ { 1, 1 }, 0, true, 1 + SCORE_MAX, false },
+	{ { -1, 1 }, 0, true, -1 - SCORE_MAX, false },
+	{ { 3, 0 }, 0, true, 3, false },
+};
+
+static void
+points_of_matches(void **state)
+{
+	struct series s;
+	double score;
+	bool goes_on;
+	size_t i;
+	int n;
+
+	(void)state;
+	for (i = 0; i < sizeof(series) / sizeof(series[0]); i++) {
+		score = 0;
+		s = scoring_series(series[i].weight, &score);
+		goes_on = scoring_goes_on(&s);
+		for (n = 0; n < series[i].matches; n++)
+			goes_on = scoring_match(&s, false) &&
+			    scoring_goes_on(&s);
+		if (series[i].empty)
+			goes_on = scoring_match(&s, true);
+		if (score != series[i].points || goes_on != series[i].goes_on)
+			fail_msg("%zu: %g, %d", i, score, goes_on);
+	}
+	score = SCORE_MAX;
+	s = scoring_series((struct weight){ 1, 1 }, &score);
+	assert_false(scoring_goes_on(&s));
+}
+
+static void
+points_of_others(void **state)
+{
+	const struct weight w = { 2, 3 };
+	struct weight read = { 0, 0 };
+	double score = 0;
+
+	(void)state;
+	assert_string_equal(scoring_weight("-2.5 ^ .5  x", &read), "x");
+	assert_true(read.w == -2.5 && read.x == .5);
+	assert_null(scoring_weight("2 x", &read));
+	assert_null(scoring_weight("2^x", &read));
+	assert_null(scoring_weight("", &read));
+	assert_null(scoring_weight("^1", &read));
+	scoring_program(w, 0, false, &score);
+	assert_true(score == 2);
+	scoring_program(w, 1, false, &score);
+	assert_true(score == 5);
+	scoring_program(w, 2, true, &score);		/* 2 + 2 * 3 */
+	assert_true(score == 13);
+	assert_true(scoring_size(w, 100, 200, true, &score));
+	assert_true(score == 29);
+	assert_true(scoring_size(w, 200, 100, false, &score));
+	assert_true(score == 45);
+	assert_true(scoring_size(w, 1, 0, false, &score));
+	assert_true(score == SCORE_MAX);
+	assert_false(scoring_size(w, 0, 0, true, &score));
+	assert_false(scoring_limit(&score));
+	score = 2 * SCORE_MAX;
+	assert_true(scoring_limit(&score));
+	assert_true(score == SCORE_MAX);
+	/* NaN is no limit: procmail goes on to the next condition. */
+	score = 0;
+	assert_true(scoring_size((struct weight){ 1, .5 }, 10, -5, false,
+	    &score));
+	assert_true(score != score);
+	assert_true(scoring_limit(&score));
+}
+
+static void
+expression_of_a_condition(void **state)
+{
+	TALLOC_CTX *ctx = talloc_new(NULL);
+	bool no_case = false;
+	char *expr;
+
+	(void)state;
+	assert_string_equal(expression_joined(ctx, "a\\\n \tb\n c"), "ab\nc");
+	assert_string_equal(expression_text(ctx, "^Subject: x", false,
+	    &no_case), "^Subject: x");
+	expr = expression_text(ctx, "^TO_a", false, &no_case);
+	assert_memory_equal(expr, "(^((Original-)?", 15);
+	assert_string_equal(expr + strlen(expr) - 19, "[^-a-zA-Z0-9_.])?)a");
+	assert_string_equal(expression_text(ctx, "^TOa", true, &no_case),
+	    "^TOa");
+	assert_string_equal(expression_text(ctx, "x\\^TO_a", false, &no_case),
+	    "x\\^TO_a");
+	assert_false(no_case);
+	(void)expression_text(ctx, "^FROM_DAEMON", false, &no_case);
+	assert_true(no_case);
+	talloc_free(ctx);
+}
+
+static void
+numbers(void **state)
+{
+	(void)state;
+	assert_int_equal(vars_number(7, " 12x"), 12);
+	assert_int_equal(vars_number(7, "-3"), -3);
+	assert_int_equal(vars_number(7, "yes"), 1);
+	assert_int_equal(vars_number(7, "True"), 1);
+	assert_int_equal(vars_number(7, "on"), 1);
+	assert_int_equal(vars_number(7, "off"), 0);
+	assert_int_equal(vars_number(7, "No"), 0);
+	assert_int_equal(vars_number(7, "all"), 2);
+	assert_int_equal(vars_number(7, "what"), 7);
+	assert_int_equal(vars_number(7, ""), 7);
+}
+
+static void
+blocks(void **state)
+{
+	TALLOC_CTX *ctx = talloc_new(NULL);
+	struct blocks b = { NULL, 0, 0 };
+	struct block block;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 40; i++)
+		blocks_enter(&b, ctx, (struct block){ i % 2 == 0, i == 39 });
+	assert_true(blocks_close(&b, 1, &block));
+	assert_false(block.last);
+	assert_true(block.prev);
+	assert_true(blocks_close(&b, 1, &block));
+	assert_true(block.last);
+	assert_true(blocks_leave(&b, 1));
+	assert_false(blocks_leave(&b, 1));
+	assert_false(blocks_close(&b, 1, &block));
+	assert_true(blocks_close(&b, 0, &block));
+	assert_true(block.last);
+	talloc_free(ctx);
+}
+
+/* A part that begins with the message has no From_ line in a Maildir. */
+static void
+from_lines(void **state)
+{
+	char text[] = "From a\n>From b\n>\nS: x\n\nFrom c\n";
+	struct mail m = { .b = { text, sizeof(text) - 1, 0 } };
+	struct part all = { text, sizeof(text) - 1, true }, p;
+
+	(void)state;
+	p = mail_without_from(&m, &all);
+	assert_string_equal(p.data, "S: x\n\nFrom c\n");
+	assert_int_equal(p.len, strlen(p.data));
+	assert_true(p.raw);
+	all.data += 7;
+	all.len -= 7;
+	p = mail_without_from(&m, &all);
+	assert_ptr_equal(p.data, text + 7);
 }
 
 static void
@@ -313,6 +490,12 @@ main(void)
 		cmocka_unit_test(words),
 		cmocka_unit_test(too_long),
 		cmocka_unit_test(statements),
+		cmocka_unit_test(points_of_matches),
+		cmocka_unit_test(points_of_others),
+		cmocka_unit_test(expression_of_a_condition),
+		cmocka_unit_test(numbers),
+		cmocka_unit_test(blocks),
+		cmocka_unit_test(from_lines),
 		cmocka_unit_test(paths),
 	};
 

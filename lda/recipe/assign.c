@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * settings.c - variables that mean something, and what they are at first
+ * assign.c - assignments, and the variables that mean something
  */
-#include <errno.h>
-#include <fcntl.h>
+#include "lda/recipe/assign.h"
+
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -17,39 +17,7 @@
 extern char **environ;
 
 #define ROOT_PATH	"/usr/local/bin:/usr/bin:/bin"
-#define VERSION_TEXT	"3.23pre"	/* of the procmail whose place this takes */
-
-void
-overflowed(struct engine *e)
-{
-	diag(e, "Exceeded LINEBUF");
-	vars_set(e->vars, "PROCMAIL_OVERFLOW", "yes");
-}
-
-void
-set_folder(struct engine *e, const char *name)
-{
-	vars_set(e->vars, "LASTFOLDER", name);
-	if (e->set.verbose != 0)
-		chat(e, "Assigning", must(talloc_asprintf(e->ctx,
-		    "LASTFOLDER=%s", vars_text(e->vars, "LASTFOLDER"))));
-}
-
-/* From root to the user: for good. */
-void
-drop_privileges(struct engine *e)
-{
-	struct err err;
-
-	if (!e->privileged)
-		return;
-	e->set.verbose = 0;
-	if (account_become(e->su->account, &err) != ST_OK) {
-		engine_defer(e, &err);
-		return;
-	}
-	e->privileged = false;
-}
+#define VERSION_TEXT	"3.23pre"	/* of the procmail that this replaces */
 
 static void
 set_linebuf(struct engine *e, const char *value)
@@ -69,29 +37,36 @@ set_maildir(struct engine *e, const char *value)
 	struct err err;
 
 	if (sink != NULL)
-		st = sink->enter(sink->arg, working_dir(e), value, &where, &err);
+		st = sink->enter(sink->arg, engine_dir(e), value, &where,
+		    &err);
 	if (st == ST_AGAIN || st == ST_NEVER) {
 		engine_defer(e, &err);
 		return;
 	}
 	if (chdir(st == ST_OK ? where : value) == -1) {
-		diag_of(e, "Couldn't chdir to", value);
+		rclog_say_of(&e->log, "Couldn't chdir to", value);
 		vars_set(e->vars, "MAILDIR", ".");
 	}
-	e->chdir_done = true;
+	e->process.chdir_done = true;
+}
+
+static void
+set_logfile(struct engine *e, const char *value)
+{
+	rclog_open(&e->log, value, e->process.privileged);
 }
 
 static void
 set_log(struct engine *e, const char *value)
 {
-	rclog(e, value);
+	rclog_put(&e->log, value);
 }
 
 static void
 set_exitcode(struct engine *e, const char *value)
 {
 	(void)value;
-	e->exitcode_set = true;
+	e->end.exitcode_set = true;
 }
 
 static void
@@ -101,10 +76,10 @@ set_shift(struct engine *e, const char *value)
 
 	if (n <= 0)
 		return;
-	if ((size_t)n > e->nargs)
-		n = (long)e->nargs;
-	e->args += n;
-	e->nargs -= (size_t)n;
+	if ((size_t)n > e->special.narg)
+		n = (long)e->special.narg;
+	e->special.arg += n;
+	e->special.narg -= (size_t)n;
 }
 
 static void
@@ -112,12 +87,14 @@ set_dropprivs(struct engine *e, const char *value)
 {
 	if (vars_number(0, value) == 0)
 		return;
-	if (e->set.verbose != 0)
-		diag(e, "Assuming identity of the recipient, VERBOSE=off");
-	drop_privileges(e);
+	if (e->log.verbose != 0)
+		rclog_say(&e->log,
+		    "Assuming identity of the recipient, VERBOSE=off");
+	engine_drop_root(e);
 }
 
-/* To the mail system it is delivered from now on: whoever waits is let go. */
+/* For the mail system the message is delivered from now on: the parent
+ * exits. */
 static void
 set_delivered(struct engine *e, const char *value)
 {
@@ -125,31 +102,30 @@ set_delivered(struct engine *e, const char *value)
 
 	if (vars_number(0, value) == 0)
 		return;
-	rclog_flush(e);
+	rclog_flush(&e->log);
 	pid = fork();
 	if (pid > 0)
 		_exit(0);
 	if (pid == -1) {
-		diag_of(e, "Failed forking", "procmail");
+		rclog_say_of(&e->log, "Failed forking", "procmail");
 		return;
 	}
-	(void)alarm((unsigned)e->su->deadline);
-	e->fake = 1;
-	e->result->background = true;
+	engine_background(e);
+	e->end.lost = LOST_DELIVERED;
 }
 
 static void
 set_lockfile(struct engine *e, const char *value)
 {
-	if (!lock_take(e, value, &e->global))
+	if (!lockfile_take(e, value, &e->locks.global))
 		vars_set(e->vars, "LOCKFILE", NULL);
 }
 
 static void
 set_umask(struct engine *e, const char *value)
 {
-	e->umask = (mode_t)strtol(value, NULL, 8) & 0777;
-	(void)umask(e->umask);
+	e->folders.umask = (mode_t)strtol(value, NULL, 8) & 0777;
+	(void)umask(e->folders.umask);
 }
 
 static const char *
@@ -166,12 +142,12 @@ set_host(struct engine *e, const char *value)
 	const char *name = host_name();
 
 	if (strcmp(value, name) != 0) {
-		chat(e, "HOST mismatched", name);
-		if (e->nframe == 0) {	/* on the command line */
-			e->retval = 0;
-			e->stop = true;
+		rclog_verbose(&e->log, "HOST mismatched", name);
+		if (e->rc.n == 0) {	/* on the command line */
+			e->end.status = 0;
+			e->end.stop = true;
 		}
-		rc_leave(e);
+		rcfiles_leave(e);
 	}
 	vars_set(e->vars, "HOST", name);
 }
@@ -188,55 +164,64 @@ static const struct {
 	void	       (*set)(struct engine *, const char *value);
 } acts[] = {
 	{ "LINEBUF", set_linebuf }, { "MAILDIR", set_maildir },
-	{ "LOGFILE", rclog_open }, { "LOG", set_log },
+	{ "LOGFILE", set_logfile }, { "LOG", set_log },
 	{ "EXITCODE", set_exitcode }, { "SHIFT", set_shift },
 	{ "DROPPRIVS", set_dropprivs }, { "DELIVERED", set_delivered },
 	{ "LOCKFILE", set_lockfile }, { "UMASK", set_umask },
-	{ "INCLUDERC", rc_include }, { "SWITCHRC", rc_switch },
+	{ "INCLUDERC", rcfiles_include }, { "SWITCHRC", rcfiles_switch },
 	{ "HOST", set_host }, { "COMSAT", set_comsat },
 };
 
 static const struct {
 	const char	*name;
-	size_t		 offset;	/* of a long in struct settings */
+	size_t		 offset;	/* of a long in struct engine */
+	long		 first;
 } numbers[] = {
-	{ "LOCKSLEEP", offsetof(struct settings, locksleep) },
-	{ "LOCKTIMEOUT", offsetof(struct settings, locktimeout) },
-	{ "SUSPEND", offsetof(struct settings, suspend) },
-	{ "NORESRETRY", offsetof(struct settings, noresretry) },
-	{ "TIMEOUT", offsetof(struct settings, timeout) },
-	{ "VERBOSE", offsetof(struct settings, verbose) },
-	{ "LOGABSTRACT", offsetof(struct settings, logabstract) },
+	{ "LOCKSLEEP", offsetof(struct engine, locks.sleep), 8 },
+	{ "LOCKTIMEOUT", offsetof(struct engine, locks.timeout), 1024 },
+	{ "SUSPEND", offsetof(struct engine, locks.suspend), 16 },
+	{ "NORESRETRY", offsetof(struct engine, programs.noresretry), 4 },
+	{ "TIMEOUT", offsetof(struct engine, programs.timeout), 960 },
+	{ "VERBOSE", offsetof(struct engine, log.verbose), 0 },
+	{ "LOGABSTRACT", offsetof(struct engine, log.abstract), -1 },
 };
 
 static const struct {
 	const char	*name;
-	size_t		 offset;	/* of a string in struct settings */
-	const char	*first;
+	size_t		 offset;	/* of a string in struct engine */
+	const char	*first;		/* NULL: the mailbox of the recipient */
 } texts[] = {
-	{ "SHELLMETAS", offsetof(struct settings, shellmetas), "&|<>~;?*[" },
-	{ "LOCKEXT", offsetof(struct settings, lockext), ".lock" },
-	{ "MSGPREFIX", offsetof(struct settings, msgprefix), "msg." },
-	{ "TRAP", offsetof(struct settings, trap), "" },
-	{ "SHELLFLAGS", offsetof(struct settings, shellflags), "-c" },
-	{ "DEFAULT", offsetof(struct settings, def), NULL },
-	{ "SENDMAIL", offsetof(struct settings, sendmail),
+	{ "SHELLMETAS", offsetof(struct engine, programs.shellmetas),
+	    "&|<>~;?*[" },
+	{ "LOCKEXT", offsetof(struct engine, locks.ext), ".lock" },
+	{ "MSGPREFIX", offsetof(struct engine, folders.msgprefix), "msg." },
+	{ "TRAP", offsetof(struct engine, end.trap), "" },
+	{ "SHELLFLAGS", offsetof(struct engine, programs.shellflags), "-c" },
+	{ "DEFAULT", offsetof(struct engine, folders.def), NULL },
+	{ "SENDMAIL", offsetof(struct engine, mailer.sendmail),
 	    "/usr/sbin/sendmail" },
-	{ "SENDMAILFLAGS", offsetof(struct settings, sendmailflags), "-oi" },
+	{ "SENDMAILFLAGS", offsetof(struct engine, mailer.flags), "-oi" },
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
+static long *
+number_at(struct engine *e, size_t offset)
+{
+	return (long *)(void *)((char *)e + offset);
+}
+
 static const char **
 text_at(struct engine *e, size_t offset)
 {
-	return (const char **)((char *)&e->set + offset);
+	return (const char **)(void *)((char *)e + offset);
 }
 
 static void
 act(struct engine *e, const char *name, const char *value)
 {
 	size_t i;
+	long *n;
 
 	for (i = 0; i < COUNT(acts); i++)
 		if (strcmp(name, acts[i].name) == 0) {
@@ -245,8 +230,7 @@ act(struct engine *e, const char *name, const char *value)
 		}
 	for (i = 0; i < COUNT(numbers); i++)
 		if (strcmp(name, numbers[i].name) == 0) {
-			long *n = (long *)((char *)&e->set + numbers[i].offset);
-
+			n = number_at(e, numbers[i].offset);
 			*n = vars_number(*n, value);
 			return;
 		}
@@ -256,14 +240,13 @@ act(struct engine *e, const char *name, const char *value)
 			    value));
 }
 
-/* value NULL: unset; to what acts on it that is the empty text. */
 void
 assign(struct engine *e, const char *name, const char *value)
 {
 	char *copy = must(talloc_strdup(e->ctx, value == NULL ? "" : value));
 
-	if (e->set.verbose != 0)
-		chat(e, "Assigning", value == NULL ? name :
+	if (e->log.verbose != 0)
+		rclog_verbose(&e->log, "Assigning", value == NULL ? name :
 		    must(talloc_asprintf(copy, "%s=%s", name, value)));
 	vars_set(e->vars, name, value == NULL ? NULL : copy);
 	act(e, name, copy);
@@ -276,7 +259,7 @@ begins(const char *text, const char *with)
 	return strncmp(text, with, strlen(with)) == 0;
 }
 
-/* With -p the environment, but for what the run-time linker would obey. */
+/* Set the variables of our environment, or TZ only; not those of the linker. */
 static void
 inherit(struct engine *e, bool all)
 {
@@ -321,15 +304,14 @@ presets(struct engine *e)
 }
 
 void
-settings_begin(struct engine *e)
+assign_defaults(struct engine *e)
 {
 	const struct account *a = e->su->account;
 	char number[24];
 	size_t i;
 
-	e->set = (struct settings){ .locksleep = 8, .locktimeout = 1024,
-	    .suspend = 16, .noresretry = 4, .timeout = 960,
-	    .logabstract = -1 };
+	for (i = 0; i < COUNT(numbers); i++)
+		*number_at(e, numbers[i].offset) = numbers[i].first;
 	for (i = 0; i < COUNT(texts); i++)
 		*text_at(e, texts[i].offset) = texts[i].first == NULL ?
 		    e->su->def : texts[i].first;

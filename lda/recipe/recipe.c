@@ -1,19 +1,27 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * start.c - which rc files are run, in which order, and how a run ends
+ * recipe.c - which rc files are run, in which order, and how a run ends
  */
+#include "lda/recipe/recipe.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "lda/recipe/abstract.h"
+#include "lda/recipe/assign.h"
+#include "lda/recipe/destination.h"
 #include "lda/recipe/engine.h"
 #include "maps/base/clock.h"
 
 #define ETC_RC		"/etc/procmailrc"
 #define ETC_PATH	"/usr/local/bin:/usr/bin:/bin"
 #define INITIAL_UMASK	077
+#define POOL_RUN	(1024 * 1024)	/* bytes, for a run and a statement: */
+#define POOL_STATEMENT	(64 * 1024)	/* musl maps each piece by itself */
+#define NAMES_MOST	65536		/* bytes of DEFAULT or ORGMAIL */
 
 static bool
 is_assignment(const char *arg)
@@ -28,15 +36,24 @@ assign_argument(struct engine *e, const char *arg)
 	struct words w;
 	char *name;
 
-	drop_privileges(e);
+	engine_drop_root(e);
 	name = must(talloc_strndup(e->ctx, arg, (size_t)(eq - arg)));
 	words_begin(&w, e->ctx, e->linebuf);
 	if (*name != '\0' && expand(e, &w, eq + 1, strlen(eq + 1), WORDS_LINE))
 		assign(e, name, w.buf);
 }
 
-/* Assignments; with -m only those before the rc file, behind which are its
- * arguments. */
+/* $1 and on: NULL-terminated, borrowed. */
+static void
+set_arguments(struct engine *e, const char *const *arg)
+{
+	e->special.arg = arg;
+	for (e->special.narg = 0; arg[e->special.narg] != NULL;)
+		e->special.narg++;
+}
+
+/* Do the assignments; with -m only those before the rc file, after which its
+ * arguments follow. */
 static void
 command_line(struct engine *e)
 {
@@ -45,17 +62,14 @@ command_line(struct engine *e)
 
 	if (env->recipient_user != NULL)
 		return;
-	for (; *arg != NULL && !e->stop; arg++) {
+	for (; *arg != NULL && !e->end.stop; arg++) {
 		if (is_assignment(*arg))
 			assign_argument(e, *arg);
 		else if (env->mailfilter)
 			break;
 	}
-	if (env->mailfilter && *arg != NULL) {
-		e->args = arg + 1;
-		for (e->nargs = 0; e->args[e->nargs] != NULL; e->nargs++)
-			continue;
-	}
+	if (env->mailfilter && *arg != NULL)
+		set_arguments(e, arg + 1);
 }
 
 static bool
@@ -73,7 +87,7 @@ run_named(struct engine *e)
 	enum rc_type type;
 	bool warn = true;
 
-	for (; *arg != NULL && !e->stop; arg++) {
+	for (; *arg != NULL && !e->end.stop; arg++) {
 		if (is_assignment(*arg))
 			continue;
 		path = *arg;
@@ -83,7 +97,7 @@ run_named(struct engine *e)
 		else if (*path != '/')
 			path = must(talloc_asprintf(e->ctx, "%s/%s",
 			    e->su->account->home, path));
-		if (!rc_open(e, path, type, warn)) {
+		if (!rcfiles_open(e, path, type, warn)) {
 			warn = false;
 			continue;
 		}
@@ -96,7 +110,7 @@ run_named(struct engine *e)
 			break;
 		}
 		if (!another_file(arg + 1))
-			return ENDED_LEFT;	/* as if it were delivered */
+			return ENDED_LEFT;	/* counts as delivered */
 	}
 	return ENDED_EOF;
 }
@@ -108,7 +122,7 @@ run_filter(struct engine *e)
 
 	while (*arg != NULL && is_assignment(*arg))
 		arg++;
-	if (*arg != NULL && rc_open(e, *arg, **arg == '/' ? RC_ABSOLUTE :
+	if (*arg != NULL && rcfiles_open(e, *arg, **arg == '/' ? RC_ABSOLUTE :
 	    RC_CURRENT, true))
 		return run_files(e);
 	return ENDED_EOF;
@@ -120,7 +134,8 @@ run_default(struct engine *e)
 	char *path = must(talloc_asprintf(e->ctx, "%s/.procmailrc",
 	    e->su->account->home));
 
-	return rc_open(e, path, RC_DEFAULT, false) ? run_files(e) : ENDED_EOF;
+	return rcfiles_open(e, path, RC_DEFAULT, false) ? run_files(e) :
+	    ENDED_EOF;
 }
 
 static bool
@@ -134,43 +149,46 @@ run_etc(struct engine *e)
 {
 	enum ended ended = ENDED_EOF;
 
-	if (e->su->env->preserve_env || has_file(e->su->env) || e->stop ||
-	    !rc_open_etc(e, ETC_RC))
+	if (e->su->env->preserve_env || has_file(e->su->env) || e->end.stop ||
+	    !rcfiles_open_etc(e, ETC_RC))
 		return ended;
 	vars_set(e->vars, "PATH", ETC_PATH);
 	ended = run_files(e);
 	vars_set(e->vars, "PATH", must(talloc_asprintf(e->ctx, "%s/bin:"
 	    ETC_PATH, e->su->account->home)));
-	/* HOST in it ends itself alone. */
+	/* HOST ends this file only. */
 	return ended == ENDED_LEFT ? ENDED_EOF : ended;
 }
 
-/* Nobody took it: DEFAULT, and at last ORGMAIL. */
+/* To a folder that no recipe names.  name is a list of one word. */
+static bool
+to_folder(struct engine *e, const char *name, bool lock)
+{
+	struct part all = mail_whole(e->mail);
+	struct words w;
+
+	words_begin(&w, e->ctx, NAMES_MOST);
+	words_put(&w, name, strlen(name) + 1);
+	return destination_write(e, &w, &all, false, lock);
+}
+
+/* No recipe has delivered: to DEFAULT, or at last to ORGMAIL. */
 static bool
 to_default(struct engine *e)
 {
-	const char *org = vars_text(e->vars, "ORGMAIL"), *def = e->set.def;
-	struct piece all = { e->mail->b.p, e->mail->b.len, false };
-	struct words w;
+	const char *org = vars_text(e->vars, "ORGMAIL"), *def = e->folders.def;
 	bool ok = false;
 
-	lock_drop(e, &e->local);
-	drop_privileges(e);
-	if (!e->chdir_done)
+	lockfile_drop(e, &e->locks.local);
+	engine_drop_root(e);
+	if (!e->process.chdir_done)
 		(void)!chdir(e->su->account->home);
-	mail_unfold(e->mail, false);
-	all.data = e->mail->b.p;
-	if (*def != '\0' && !e->stop) {
-		words_begin(&w, e->ctx, 65536);
-		words_put(&w, def, strlen(def) + 1);
-		ok = folder_write(e, &w, &all, false, true);
-	}
-	if (!ok && !e->stop && *org != '\0' && strcmp(org, def) != 0) {
-		words_begin(&w, e->ctx, 65536);
-		words_put(&w, org, strlen(org) + 1);
-		ok = folder_write(e, &w, &all, false, false);
-	}
-	return ok && !e->stop;
+	mail_unfold(e->mail, false);	/* the abstract, too, reads it */
+	if (*def != '\0' && !e->end.stop)
+		ok = to_folder(e, def, true);
+	if (!ok && !e->end.stop && *org != '\0' && strcmp(org, def) != 0)
+		ok = to_folder(e, org, false);
+	return ok && !e->end.stop;
 }
 
 static void
@@ -181,7 +199,7 @@ all_files(struct engine *e)
 
 	command_line(e);
 	ended = run_etc(e);
-	if (ended == ENDED_EOF && !e->stop) {
+	if (ended == ENDED_EOF && !e->end.stop) {
 		if (env->mailfilter)
 			ended = run_filter(e);
 		else if (has_file(env))
@@ -189,61 +207,61 @@ all_files(struct engine *e)
 		else
 			ended = run_default(e);
 	}
-	if (e->stop)
+	if (e->end.stop)
 		return;
 	if (ended != ENDED_EOF || to_default(e))
-		e->retval = EX_OK;
+		e->end.status = EX_OK;
 }
 
-/* EXITCODE, and TRAP. */
+/* Obey EXITCODE and run TRAP, whose exit status counts if EXITCODE is empty. */
 static void
 run_trap(struct engine *e)
 {
 	const char *text = vars_get(e->vars, "EXITCODE");
 	long forced = -1;
-	struct piece in;
-	struct outcome_of o;
+	struct child_end end;
 	struct program p;
+	struct part in;
 
-	if (e->exitcode_set && text != NULL) {
+	if (e->end.exitcode_set && text != NULL) {
 		forced = vars_number(-2, text);
 		if (forced >= 0)
-			e->retval = (int)(forced & 0xff);
-	} else if (*e->set.trap != '\0')
+			e->end.status = (int)(forced & 0xff);
+	} else if (*e->end.trap != '\0')
 		vars_set(e->vars, "EXITCODE", must(talloc_asprintf(e, "%d",
-		    e->retval)));
-	if (*e->set.trap == '\0')
+		    e->end.status)));
+	if (*e->end.trap == '\0')
 		return;
-	mail_unfold(e->mail, false);
-	program_parse(e, e->set.trap, &p);
-	in = (struct piece){ e->mail->b.p, e->mail->b.len, false };
-	program_run(e, &p, &in, NULL, true, true, &o);
-	if (o.waited && o.code != 0 && forced == -2)
-		e->retval = o.code & 0xff;
+	expand_command(e, e->end.trap, &p);
+	in = mail_whole(e->mail);
+	child_run(e, &p, &in, NULL, true, true, &end);
+	if (end.waited && end.code != 0 && forced == -2)
+		e->end.status = end.code & 0xff;
 }
 
-/* The last words; the exit status. */
+/* End the run; returns the exit status. */
 static int
-engine_finish(struct engine *e)
+finish(struct engine *e)
 {
 	const char *folder = vars_text(e->vars, "LASTFOLDER");
 
-	if (e->retval != EX_OK) {
-		e->tell = -1;
-		folder = e->fake != 0 ? "**Lost**" :
-		    e->retval == EX_TEMPFAIL ? "**Requeued**" : "**Bounced**";
+	if (e->end.status != EX_OK) {
+		e->last.tell = -1;
+		folder = e->end.lost != LOST_NOT ? "**Lost**" :
+		    e->end.status == EX_TEMPFAIL ? "**Requeued**" :
+		    "**Bounced**";
 	}
 	comsat_send(e, folder);
-	rclog_abstract(e, folder);
-	if (!e->stop)
+	abstract_write(e, folder);
+	if (!e->end.stop)
 		run_trap(e);
-	lock_drop(e, &e->local);
-	lock_drop(e, &e->global);
-	rclog_flush(e);
-	return e->fake == 2 ? EX_OK : e->retval;
+	lockfile_drop(e, &e->locks.local);
+	lockfile_drop(e, &e->locks.global);
+	rclog_flush(&e->log);
+	return e->end.lost == LOST_SIGQUIT ? EX_OK : e->end.status;
 }
 
-/* A filer that does not answer has no say in whether there are rules. */
+/* May the error pass, so that it does not say whether there is a file? */
 static bool
 may_pass(int error)
 {
@@ -266,7 +284,7 @@ recipe_wanted(const struct envelope *env, const char *home, bool *wanted,
 	if (*wanted || home == NULL)
 		return ST_OK;
 	path = must(talloc_asprintf(NULL, "%s/.procmailrc", home));
-	/* What else keeps us from looking is the engine's to tell. */
+	/* The engine reports other reasons why it cannot be opened. */
 	*wanted = true;
 	if (access(path, F_OK) == -1) {
 		*wanted = errno != ENOENT;
@@ -292,25 +310,24 @@ begin(TALLOC_CTX *ctx, const struct recipe_setup *setup,
 	e->result = result;
 	e->mail = setup->mail;
 	e->vars = vars_new(e);
-	e->logfd = STDERR_FILENO;
-	e->tell = -1;
-	e->began = clock_ms();
-	e->privileged = setup->privileged;
-	e->retval = env->mailfilter && !env->tempfail ? EX_CANTCREAT :
+	rclog_begin(&e->log, e);
+	e->last.tell = -1;
+	e->process.began = clock_ms();
+	e->process.privileged = setup->privileged;
+	e->end.status = env->mailfilter && !env->tempfail ? EX_CANTCREAT :
 	    EX_TEMPFAIL;
-	e->umask = INITIAL_UMASK;
+	e->folders.umask = INITIAL_UMASK;
 	(void)umask(INITIAL_UMASK);
-	settings_begin(e);
+	assign_defaults(e);
 	if (has_file(env) && !env->preserve_env)
 		vars_set(e->vars, "COMSAT", "no");
 	if (!env->mailfilter) {
-		e->args = env->args;
-		while (env->args[e->nargs] != NULL)
-			e->nargs++;
-		e->spool_lock = must(talloc_asprintf(e, "%s.lock", setup->def));
+		set_arguments(e, env->args);
+		e->locks.spool = must(talloc_asprintf(e, "%s.lock",
+		    setup->def));
 	} else {			/* a filter has no mailbox of its own */
 		vars_set(e->vars, "ORGMAIL", NULL);
-		e->set.def = "";
+		e->folders.def = "";
 	}
 	return e;
 }
@@ -323,14 +340,14 @@ recipe_run(TALLOC_CTX *ctx, const struct recipe_setup *setup,
 
 	*result = (struct recipe_result){ .status = EX_TEMPFAIL };
 	e = begin(ctx, setup, result);
-	catch_signals();
+	engine_catch_signals();
 	all_files(e);
-	check_signals(e);
-	result->status = engine_finish(e);
+	engine_check_signals(e);
+	result->status = finish(e);
 	result->folder = must(talloc_strdup(ctx, vars_text(e->vars,
 	    "LASTFOLDER")));
-	result->bytes = (size_t)e->dumped;
-	if (e->clone)
+	result->bytes = (size_t)e->last.bytes;
+	if (e->process.clone)
 		_exit(result->status);
 	talloc_free(e);
 }

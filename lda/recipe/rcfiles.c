@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * rcfile.c - rc files: may they be run, and which is being run
- *
- * A file is checked when it is open, by the descriptor, and read whole before
- * its first statement: whoever changes it meanwhile changes the next run.
+ * rcfiles.c - the rc files that are being run, one included by the other
  */
+#include "lda/recipe/rcfiles.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -16,11 +15,11 @@
 static void
 unreadable(struct engine *e, const char *path)
 {
-	diag_of(e, "Couldn't read", path);
+	rclog_say_of(&e->log, "Couldn't read", path);
 }
 
-/* Text of a regular file; of anything else none.  false: no memory is meant for
- * that much, or it cannot be read. */
+/* Read a regular file; any other has no text.  false: it is too large or cannot
+ * be read. */
 static bool
 read_fd(int fd, TALLOC_CTX *ctx, char **data, size_t *len)
 {
@@ -52,20 +51,21 @@ open_rc(const char *path)
 	return open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
-/* Another file in a run.  false: there were too many; the run is over. */
+/* Count a file.  false: there were too many, and the run is over. */
 static bool
 count_opened(struct engine *e)
 {
 	struct err err;
 
-	if (++e->opened <= RC_OPENED_MAX)
+	if (++e->rc.opened <= RC_OPENED_MAX)
 		return true;
-	(void)err_set(&err, ST_NEVER, "rc files include each other without end");
+	(void)err_set(&err, ST_NEVER, "rc files include each other without "
+	    "end");
 	engine_defer(e, &err);
 	return false;
 }
 
-/* Parse what is in fd, which is closed; NULL: it cannot be run. */
+/* Parse the file of fd, and close it; NULL: it cannot be run. */
 static struct rcfile *
 load(struct engine *e, const char *name, int fd)
 {
@@ -88,21 +88,21 @@ load(struct engine *e, const char *name, int fd)
 	return rc;
 }
 
-/* As the next frame; there is room for one. */
+/* Make it the next frame; the caller knows that there is room. */
 static bool
 push(struct engine *e, const char *name, int fd)
 {
 	struct rcfile *rc = load(e, name, fd);
 
 	if (rc != NULL)
-		e->frame[e->nframe++] = (struct frame){ rc, 0, e->nblock };
+		e->rc.frame[e->rc.n++] = (struct frame){ rc, 0, e->blocks.n };
 	return rc != NULL;
 }
 
 /*
- * Whose is it, and who can write it?  Owner is the recipient or root; neither it
- * nor its directory may be writable by everybody, nor, for the default one, by
- * another group than his own.
+ * May another user write the file?  It must belong to the recipient or root,
+ * and neither the file nor its directory may be writable by everybody or, for
+ * RC_DEFAULT, by a group other than the recipient's own.
  */
 static bool
 is_suspicious(const struct engine *e, const char *path, int fd,
@@ -133,29 +133,29 @@ is_suspicious(const struct engine *e, const char *path, int fd,
 	    (S_IWGRP | S_IXGRP) && sb.st_gid != a->gid));
 }
 
-/* Go to MAILDIR, which is HOME as yet. */
+/* Go to MAILDIR, which is HOME at first. */
 static void
 go_home(struct engine *e)
 {
 	const char *dir = e->su->account->home;
 
-	if (e->chdir_done)
+	if (e->process.chdir_done)
 		return;
 	if (chdir(dir) == -1) {
-		diag_of(e, "Couldn't chdir to", dir);
+		rclog_say_of(&e->log, "Couldn't chdir to", dir);
 		dir = ".";
 	}
-	e->chdir_done = true;
+	e->process.chdir_done = true;
 	vars_set(e->vars, "MAILDIR", dir);
 }
 
 bool
-rc_open(struct engine *e, const char *path, enum rc_type type, bool warn)
+rcfiles_open(struct engine *e, const char *path, enum rc_type type, bool warn)
 {
 	int fd;
 
-	drop_privileges(e);		/* a user's file is not root's to read */
-	if (e->stop)
+	engine_drop_root(e);		/* root reads no user's file */
+	if (e->end.stop)
 		return false;
 	fd = open_rc(path);
 	if (fd == -1) {
@@ -165,15 +165,15 @@ rc_open(struct engine *e, const char *path, enum rc_type type, bool warn)
 	}
 	if (type != RC_CURRENT && is_suspicious(e, path, fd, type)) {
 		(void)close(fd);
-		diag_of(e, "Suspicious rcfile", path);
+		rclog_say_of(&e->log, "Suspicious rcfile", path);
 		unreadable(e, path);
 		return false;
 	}
-	if (type == RC_CURRENT && !e->chdir_done) {
-		e->chdir_done = true;
+	if (type == RC_CURRENT && !e->process.chdir_done) {
+		e->process.chdir_done = true;
 		vars_set(e->vars, "MAILDIR", ".");
 	}
-	chat(e, "Rcfile:", path);
+	rclog_verbose(&e->log, "Rcfile:", path);
 	if (!push(e, path, fd)) {
 		unreadable(e, path);
 		return false;
@@ -183,25 +183,25 @@ rc_open(struct engine *e, const char *path, enum rc_type type, bool warn)
 }
 
 bool
-rc_open_etc(struct engine *e, const char *path)
+rcfiles_open_etc(struct engine *e, const char *path)
 {
 	int fd = open_rc(path);
 	struct stat sb;
 
 	if (fd == -1)
 		return false;
-	/* Run with more rights than anybody's: only root's own. */
+	/* Root may run it: it must be root's own. */
 	if (fstat(fd, &sb) == -1 || sb.st_uid != 0 ||
 	    (sb.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
 		(void)close(fd);
-		diag_of(e, "Suspicious rcfile", path);
+		rclog_say_of(&e->log, "Suspicious rcfile", path);
 		return false;
 	}
-	chat(e, "Rcfile:", path);
+	rclog_verbose(&e->log, "Rcfile:", path);
 	return push(e, path, fd);
 }
 
-/* A regular file that is there; empty ones and /dev/null are nothing. */
+/* Open a regular file; -1 with *nothing for an empty one and /dev/null. */
 static int
 open_named(struct engine *e, const char *path, bool *nothing)
 {
@@ -227,15 +227,15 @@ open_named(struct engine *e, const char *path, bool *nothing)
 }
 
 void
-rc_include(struct engine *e, const char *path)
+rcfiles_include(struct engine *e, const char *path)
 {
 	bool nothing;
 	int fd;
 
-	if (e->nframe == 0)
-		return;			/* not from the command line */
-	if (e->nframe == RC_DEPTH_MAX) {
-		diag_of(e, "Too many rc files in each other", path);
+	if (e->rc.n == 0)
+		return;
+	if (e->rc.n == RC_DEPTH_MAX) {
+		rclog_say_of(&e->log, "Too many rc files in each other", path);
 		return;
 	}
 	fd = open_named(e, path, &nothing);
@@ -243,65 +243,67 @@ rc_include(struct engine *e, const char *path)
 		unreadable(e, path);
 }
 
-/* Blocks that were entered in the file are left with it. */
-static void
+/* Leave the blocks that were entered in the present file. */
+static bool
 leave_blocks(struct engine *e)
 {
-	e->nblock = e->frame[e->nframe - 1].blocks;
+	return blocks_leave(&e->blocks, e->rc.frame[e->rc.n - 1].blocks);
 }
 
 static void
 drop_frame(struct engine *e)
 {
-	e->nframe--;
-	TALLOC_FREE(e->frame[e->nframe].rc);
+	e->rc.n--;
+	TALLOC_FREE(e->rc.frame[e->rc.n].rc);
 }
 
 void
-rc_switch(struct engine *e, const char *path)
+rcfiles_switch(struct engine *e, const char *path)
 {
 	struct rcfile *rc;
 	bool nothing;
 	int fd;
 
-	if (e->nframe == 0)
+	if (e->rc.n == 0)
 		return;
 	fd = open_named(e, path, &nothing);
-	if (nothing) {			/* as if the file ended here */
-		leave_blocks(e);
-		e->frame[e->nframe - 1].at = e->frame[e->nframe - 1].rc->n;
+	if (nothing) {			/* the present file ends here */
+		(void)leave_blocks(e);
+		e->rc.frame[e->rc.n - 1].at = e->rc.frame[e->rc.n - 1].rc->n;
 		return;
 	}
 	if (fd == -1)
 		return;
 	rc = load(e, path, fd);
-	if (rc == NULL) {		/* then this one goes on */
+	if (rc == NULL) {		/* the present file goes on */
 		unreadable(e, path);
 		return;
 	}
-	leave_blocks(e);
+	(void)leave_blocks(e);
 	drop_frame(e);
-	e->frame[e->nframe++] = (struct frame){ rc, 0, e->nblock };
+	e->rc.frame[e->rc.n++] = (struct frame){ rc, 0, e->blocks.n };
 }
 
-/* The end of a file: back to the one that included it. */
 bool
-rc_pop(struct engine *e)
+rcfiles_pop(struct engine *e)
 {
-	if (e->nblock > e->frame[e->nframe - 1].blocks) {
-		leave_blocks(e);
-		diag(e, "Missing closing brace");
-	}
+	if (leave_blocks(e))
+		rclog_say(&e->log, "Missing closing brace");
 	drop_frame(e);
-	return e->nframe > 0;
+	return e->rc.n > 0;
 }
 
-/* All of them, at once. */
 void
-rc_leave(struct engine *e)
+rcfiles_leave(struct engine *e)
 {
-	while (e->nframe > 0)
+	while (e->rc.n > 0)
 		drop_frame(e);
-	e->nblock = 0;
-	e->left = true;
+	(void)blocks_leave(&e->blocks, 0);
+	e->rc.left = true;
+}
+
+const char *
+rcfiles_name(const struct rcfiles *rc)
+{
+	return rc->n == 0 ? "" : rc->frame[rc->n - 1].rc->name;
 }

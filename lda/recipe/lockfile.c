@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * locks.c - lockfiles, as other programs of the user take them
- *
- * Made exclusively; one that is older than LOCKTIMEOUT is taken away by force.
+ * lockfile.c - lockfiles, as other programs of the user take them
  */
+#include "lda/recipe/lockfile.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -12,34 +12,10 @@
 #include <unistd.h>
 
 #include "lda/recipe/engine.h"
-#include "maps/base/clock.h"
 #include "maps/base/file.h"
 
 #define LOCK_SIZE_MAX	16		/* bytes of a file that is a lock */
 #define TRIES		7		/* while the disk is full or the like */
-
-/* false: a signal, or no time is left for it. */
-bool
-engine_sleep(struct engine *e, long seconds)
-{
-	struct timespec ts = { seconds, 0 };
-
-	rclog_flush(e);
-	if (clock_ms() - e->began > RUN_MOST * 1000LL) {
-		struct err err;
-
-		(void)err_set(&err, ST_AGAIN, "the rc file waited too long for "
-		    "a lockfile");
-		engine_defer(e, &err);
-		return false;
-	}
-	while (nanosleep(&ts, &ts) == -1 && errno == EINTR) {
-		check_signals(e);
-		if (e->stop)
-			return false;
-	}
-	return !e->stop;
-}
 
 static const char *
 dir_of(TALLOC_CTX *ctx, const char *name)
@@ -50,7 +26,7 @@ dir_of(TALLOC_CTX *ctx, const char *name)
 	    must(talloc_strndup(ctx, name, (size_t)(slash - name) + 1));
 }
 
-/* The time of the file system that the lock is on; clocks of hosts differ. */
+/* The time by the file system of the lock; the clocks of hosts differ. */
 static time_t
 time_there(struct engine *e, const char *name)
 {
@@ -91,22 +67,22 @@ make_lock(const char *name)
 	}
 }
 
-/* Is it forgotten?  Then away with it.  false: that cannot be done. */
+/* Remove the lockfile if it is too old.  false: that cannot be done. */
 static bool
 force(struct engine *e, const char *name)
 {
 	struct stat sb;
 
-	if (e->set.locktimeout == 0 || lstat(name, &sb) == -1 ||
+	if (e->locks.timeout == 0 || lstat(name, &sb) == -1 ||
 	    sb.st_size > LOCK_SIZE_MAX ||
-	    time_there(e, name) - sb.st_mtime <= e->set.locktimeout)
+	    time_there(e, name) - sb.st_mtime <= e->locks.timeout)
 		return true;
 	if (S_ISDIR(sb.st_mode) || unlink(name) == -1) {
-		diag_of(e, "Forced unlock denied on", name);
+		rclog_say_of(&e->log, "Forced unlock denied on", name);
 		return false;
 	}
-	diag_of(e, "Forcing lock on", name);
-	(void)engine_sleep(e, e->set.suspend);
+	rclog_say_of(&e->log, "Forcing lock on", name);
+	(void)engine_sleep(e, e->locks.suspend);
 	return true;
 }
 
@@ -116,7 +92,7 @@ wait_for(struct engine *e, const char *name)
 	int tries = TRIES;
 
 	for (;;) {
-		chat(e, "Locking", name);
+		rclog_verbose(&e->log, "Locking", name);
 		switch (make_lock(name)) {
 		case GOT:
 			return true;
@@ -135,39 +111,39 @@ wait_for(struct engine *e, const char *name)
 		case HOPELESS:
 			return false;
 		}
-		if (!engine_sleep(e, e->set.locksleep))
+		if (!engine_sleep(e, e->locks.sleep))
 			return false;
 	}
 }
 
 bool
-lock_take(struct engine *e, const char *name, char **lock)
+lockfile_take(struct engine *e, const char *name, char **lock)
 {
 	bool ok;
 
 	if (*lock != NULL && strcmp(name, *lock) == 0)
 		return true;
-	lock_drop(e, lock);		/* first, lest two wait for each other */
+	/* First, lest two processes wait for each other. */
+	lockfile_drop(e, lock);
 	if (*name == '\0')
 		return true;
-	/* Nobody of our rights can lock the system mailbox: not even told. */
-	if (e->spool_lock != NULL && strcmp(name, e->spool_lock) == 0 &&
+	/* No user can lock the system mailbox: only VERBOSE reports it. */
+	if (e->locks.spool != NULL && strcmp(name, e->locks.spool) == 0 &&
 	    faccessat(AT_FDCWD, dir_of(e->ctx, name), W_OK, AT_EACCESS) == -1 &&
 	    errno == EACCES) {
-		chat(e, "Bypassed locking", name);
+		rclog_verbose(&e->log, "Bypassed locking", name);
 		return false;
 	}
 	ok = wait_for(e, name);
 	if (ok)
 		*lock = must(talloc_strdup(e, name));
-	else if (!e->stop)
-		diag_of(e, "Lock failure on", name);
+	else if (!e->end.stop)
+		rclog_say_of(&e->log, "Lock failure on", name);
 	return ok;
 }
 
-/* The lockfile of a recipe: named, or of what it writes to. */
 void
-lock_local(struct engine *e, const char *named, const char *of)
+lockfile_local(struct engine *e, const char *named, const char *of)
 {
 	const char *name = named;
 
@@ -176,21 +152,27 @@ lock_local(struct engine *e, const char *named, const char *of)
 		return;
 	if (name == NULL)
 		name = must(talloc_asprintf(e->ctx, "%s%s", of,
-		    e->set.lockext));
-	if (e->global != NULL && strcmp(name, e->global) == 0)
-		diag_of(e, "Deadlock attempted on", name);
+		    e->locks.ext));
+	if (e->locks.global != NULL && strcmp(name, e->locks.global) == 0)
+		rclog_say_of(&e->log, "Deadlock attempted on", name);
 	else
-		(void)lock_take(e, name, &e->local);
+		(void)lockfile_take(e, name, &e->locks.local);
 }
 
 void
-lock_drop(struct engine *e, char **lock)
+lockfile_drop(struct engine *e, char **lock)
 {
 	if (*lock == NULL)
 		return;
-	chat(e, "Unlocking", *lock);
+	rclog_verbose(&e->log, "Unlocking", *lock);
 	if (unlink(*lock) == -1)
-		diag_of(e, "Couldn't unlock", *lock);
+		rclog_say_of(&e->log, "Couldn't unlock", *lock);
 	talloc_free(*lock);
 	*lock = NULL;
+}
+
+void
+lockfile_forget(struct lockfiles *locks)
+{
+	locks->local = locks->global = NULL;
 }
