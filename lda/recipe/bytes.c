@@ -35,7 +35,7 @@ bytes_need(struct bytes *b, size_t more)
 
 	if (b->p != NULL && b->len + more < b->room)
 		return;
-	/* A quarter in reserve; pages that nobody touches cost nothing. */
+	/* A quarter in reserve; pages that are not touched cost nothing. */
 	room = b->len + more + b->len / 4;
 	resize(b, room);
 }

@@ -16,7 +16,7 @@ struct bytes {
 	size_t		 len, room;	/* bytes used and mapped */
 };
 
-/* Make room for `more` bytes behind len. */
+/* Make room for `more` bytes after the len bytes in use. */
 void		bytes_need(struct bytes *b, size_t more);
 
 /* Append len bytes. */

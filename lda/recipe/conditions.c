@@ -208,7 +208,7 @@ area_of(struct condition *c, const char *p)
 	return skip(skip(end) + 2);
 }
 
-/* `$`: substitute as between double quotes; the result is evaluated anew. */
+/* `$`: substitute as between double quotes; evaluate() reads the result. */
 static const char *
 substituted(struct condition *c, const char *p)
 {

@@ -30,7 +30,7 @@ struct expander {
 	void		*arg;
 	/* A variable's value; NULL: not set.  Borrowed until the next call. */
 	const char     *(*value)(void *arg, const char *name);
-	/* $$ $? $# $= $_ $-: `which` is the character behind the `$`.
+	/* $$ $? $# $= $_ $-: `which` is the character after the `$`.
 	 * Never NULL; borrowed until the next call. */
 	const char     *(*special)(void *arg, char which);
 	/* Append the output of a command between backquotes to `to`, at most

@@ -18,8 +18,8 @@ struct engine;
 struct lockfiles {
 	char		*local;		/* held for a recipe; talloc, NULL */
 	char		*global;	/* held by LOCKFILE; talloc, NULL */
-	const char	*spool;		/* of the system mailbox, where users
-					   often cannot make one; NULL (recipe.c) */
+	const char	*spool;		/* of the system mailbox: often a user
+					   cannot make it; NULL (recipe.c) */
 	const char	*ext;		/* LOCKEXT (assign.c, as all below) */
 	long		 sleep;		/* LOCKSLEEP, seconds */
 	long		 timeout;	/* LOCKTIMEOUT, seconds; 0: no force */

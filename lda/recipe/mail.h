@@ -47,7 +47,7 @@ struct part {
 enum status	mail_read(TALLOC_CTX *ctx, const struct envelope *env, int in,
 		    struct mail **mail, struct err *err) MUST_CHECK;
 
-/* Find header, body, continued fields and Content-Length anew. */
+/* Find header, body, continued fields and Content-Length again. */
 void		mail_look(struct mail *mail);
 
 /* The same after a change of the body alone. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * regex_extract.c - what stands behind the `\/` of an expression that matches
+ * regex_extract.c - what an expression matches after its `\/`
  *
  * Pike's way: each position that is alive remembers where its extract began.
  */

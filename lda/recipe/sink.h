@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * sink.h - what the engine asks of whoever delivers
+ * sink.h - what the engine asks of the program that delivers
  *
- * The engine decides what becomes of a message, and writes by itself what lies
- * outside of the migration.  What lies inside is a mailbox of the plan, and
- * that is the host's: main.c without a map has none, with a map it is delivered
- * by the
- * transaction.  Header only: implementations stand above it.
+ * The engine decides where a message goes, and writes what lies outside of the
+ * migration.  A mailbox that lies inside is one of the plan: the sink delivers
+ * to it (lda/plan_sink.c).  Without a map there is no sink.  Header only:
+ * implementations stand above the engine.
  */
 #ifndef LDA_RECIPE_SINK_H
 #define LDA_RECIPE_SINK_H
@@ -21,52 +20,60 @@ enum dest_kind {
 	DEST_MH,		/* PATH/. */
 	DEST_FILE,		/* an mbox, or a directory that is there */
 	DEST_PROGRAM,		/* a pipe that delivers */
-	DEST_FORWARD,		/* the same, by SENDMAIL */
+	DEST_FORWARD,		/* the same by SENDMAIL */
 };
 
+/* One delivery; all is borrowed for the time of a call. */
 struct dest {
 	enum dest_kind	 kind;
-	const char	*path;		/* without a / at its end, perhaps relative
-					   to dir; of a program its text */
+	const char	*path;		/* without the `/` at its end, perhaps
+					   relative to dir; for a program its
+					   command line */
 	const char	*dir;		/* the working directory, absolute */
-	unsigned	 ordinal;	/* of this delivery in the run: the same
-					   for the same message on a retry */
-	const char	*data;		/* what is delivered, without From_ lines
-					   where it is a Maildir */
-	size_t		 len;
+	unsigned	 ordinal;	/* number of this delivery in the run,
+					   the same again on a retry */
+	const char	*data;		/* the message; for a Maildir without
+					   From_ lines */
+	size_t		 len;		/* of data, bytes */
 };
 
+/* arg is passed to each function. */
 struct sink {
 	void		*arg;
 	/*
 	 * Deliver to a mailbox of the plan.
-	 * folder  filled in with a name for LASTFOLDER; borrowed, lives as long
-	 *         as the run.
-	 * ST_OK     it is there, or was before.
-	 * ST_NONE   not one of the plan: the engine's business.  `where` then
-	 *           is the path to write to in place of dest->path (it is the
-	 *           leader's for an mbox or MH folder inside), or NULL.
+	 *
+	 * folder  set to the name for LASTFOLDER; borrowed for the run.
+	 * where   with ST_NONE: the path to write to instead of dest->path (for
+	 *         an mbox or MH folder inside it is the leader's), or NULL.
+	 *
+	 * ST_OK     the message is there, now or since an earlier run.
+	 * ST_NONE   it is no mailbox of the plan: the engine writes.
 	 * ST_AGAIN, ST_NEVER  the whole run is deferred.
 	 */
 	enum status	(*mailbox)(void *arg, const struct dest *dest,
 			    const char **folder, const char **where,
 			    struct err *err);
-	/* Does a path lie inside? */
+	/* Does a path, perhaps relative to dir, lie inside the migration? */
 	bool		(*inside)(void *arg, const char *dir, const char *path);
 	/*
-	 * MAILDIR is to be `path` (from `dir`, as above).  ST_OK: it lies
-	 * inside; `where` is the directory to use in its place, which may have
-	 * to be made
-	 * first.  ST_NONE: it does not.
+	 * MAILDIR is to become `path`, perhaps relative to dir.
+	 *
+	 * ST_OK     it lies inside: *where is the directory to use instead.
+	 *           Its mail root has been made if it was missing.
+	 * ST_NONE   it lies outside.  ST_AGAIN, ST_NEVER  the whole run is
+	 * deferred.
 	 */
 	enum status	(*enter)(void *arg, const char *dir, const char *path,
 			    const char **where, struct err *err);
-	/* Was that done in an earlier run for this message?  ST_OK yes, ST_NONE
-	 * no.  Asked before every delivery that mailbox() leaves to the
-	 * engine. */
+	/*
+	 * Has an earlier run for this message made this delivery?  Asked before
+	 * each delivery that mailbox() leaves to the engine.  ST_OK: yes;
+	 * ST_NONE: no; ST_AGAIN, ST_NEVER: the whole run is deferred.
+	 */
 	enum status	(*was_done)(void *arg, const struct dest *dest,
 			    struct err *err);
-	/* It is done now: remember it. */
+	/* Remember that this delivery is made. */
 	enum status	(*done)(void *arg, const struct dest *dest,
 			    struct err *err);
 };
