@@ -12,8 +12,12 @@
 
 #include "lda/recipe/abstract.h"
 #include "lda/recipe/assign.h"
+#include "lda/recipe/delivered.h"
 #include "lda/recipe/destination.h"
 #include "lda/recipe/engine.h"
+#include "lda/recipe/expand.h"
+#include "lda/recipe/folder.h"
+#include "lda/recipe/lockfile.h"
 #include "lda/recipe/pipes.h"
 
 struct act {
@@ -334,8 +338,8 @@ wait_clone(struct engine *e, pid_t pid)
 static void
 become_clone(struct engine *e)
 {
-	delivered_as_clone(&e->last);
-	lockfile_forget(&e->locks);
+	delivered_as_clone(e);
+	lockfile_forget(e);
 	engine_background(e);
 	e->process.clone = true;
 	e->process.child = 0;

@@ -14,12 +14,6 @@
 
 struct engine;
 
-/* Settings of `!` (assign.c). */
-struct mailer {
-	const char	*sendmail;	/* SENDMAIL */
-	const char	*flags;		/* SENDMAILFLAGS: words */
-};
-
 /*
  * Run the action of a recipe: a folder, a pipe or a forward.
  *

@@ -12,7 +12,11 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "lda/recipe/comsat.h"
 #include "lda/recipe/engine.h"
+#include "lda/recipe/expand.h"
+#include "lda/recipe/lockfile.h"
+#include "lda/recipe/rcfiles.h"
 
 extern char **environ;
 

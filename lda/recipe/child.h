@@ -20,17 +20,6 @@
 
 struct engine;
 
-/* Settings for all programs (assign.c), and what the last filter did. */
-struct programs {
-	const char	*shellmetas, *shellflags;
-	long		 timeout;	/* TIMEOUT, seconds; 0: none */
-	long		 noresretry;	/* NORESRETRY: has no effect */
-	bool		 filter_failed;	/* the last filter that was waited for
-					   did: one that is not waited for then
-					   counts as failed, as in procmail
-					   (pipes.c) */
-};
-
 /* A command, as expand_command() makes it. */
 struct program {
 	bool		 shell;

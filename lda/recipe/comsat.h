@@ -10,15 +10,9 @@
 #ifndef LDA_RECIPE_COMSAT_H
 #define LDA_RECIPE_COMSAT_H
 
-#include <netinet/in.h>
 #include <stdbool.h>
 
 struct engine;
-
-struct comsat {
-	bool		 on;
-	struct sockaddr_in to;
-};
 
 /* COMSAT=value: `no`, `yes`, or `service@host` with either part left out.
  * Returns false if it cannot be understood, and is then off. */

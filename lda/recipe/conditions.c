@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lda/recipe/engine.h"
+#include "lda/recipe/expand.h"
 #include "lda/recipe/expression.h"
 #include "lda/recipe/pipes.h"
 #include "lda/recipe/regex.h"

@@ -51,8 +51,10 @@ delivered_now(struct engine *e, const struct dest *dest)
 }
 
 void
-delivered_as_clone(struct delivered *d)
+delivered_as_clone(struct engine *e)
 {
+	struct delivered *d = &e->last;
+
 	d->lineage = d->lineage * 61 + ++d->clones;
 	d->clones = 0;
 	d->ordinal = 0;

@@ -10,20 +10,10 @@
 #ifndef LDA_RECIPE_DELIVERED_H
 #define LDA_RECIPE_DELIVERED_H
 
-#include <sys/types.h>
-
 #include "lda/recipe/sink.h"
 #include "maps/base/err.h"
 
 struct engine;
-
-struct delivered {
-	long		 bytes;		/* written by the last delivery */
-	off_t		 tell;		/* its offset in an mbox; else -1 */
-	unsigned	 ordinal;	/* of this process's next delivery */
-	unsigned	 clones;	/* that this process has made */
-	unsigned	 lineage;	/* of which clones this is the clone */
-};
 
 /* Set LASTFOLDER. */
 void		delivered_to(struct engine *e, const char *name);
@@ -45,6 +35,6 @@ enum status	delivered_before(struct engine *e, const struct dest *dest);
 void		delivered_now(struct engine *e, const struct dest *dest);
 
 /* This process is a new clone: its deliveries are numbered apart. */
-void		delivered_as_clone(struct delivered *d);
+void		delivered_as_clone(struct engine *e);
 
 #endif

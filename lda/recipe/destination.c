@@ -6,7 +6,9 @@
 
 #include <string.h>
 
+#include "lda/recipe/delivered.h"
 #include "lda/recipe/engine.h"
+#include "lda/recipe/folder.h"
 
 /* Deliver to it if it is a mailbox of the plan; ST_NONE: it is not, and *path
  * is the path to write to. */

@@ -2,33 +2,29 @@
 /*
  * engine.h - one run of rc files for one message; private to lda/recipe
  *
- * struct engine has a part for each file of this folder.  The header of that
- * file defines the part, and the file alone changes it where no line here or
- * there says otherwise.  engine.c itself holds what ends a run: signals,
- * deferrals, the time that is left.
+ * struct engine is made of parts.  Each has an owner, the file that its comment
+ * names: that file alone changes it, with the exceptions noted at a member.
+ * Settings are set by assign.c for their owner.
+ *
+ * engine.c itself holds what ends a run: signals, deferrals, the time that is
+ * left.
  */
 #ifndef LDA_RECIPE_ENGINE_H
 #define LDA_RECIPE_ENGINE_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <sys/types.h>
 #include <talloc.h>
 
-#include "lda/recipe/actions.h"
 #include "lda/recipe/blocks.h"
-#include "lda/recipe/child.h"
-#include "lda/recipe/comsat.h"
-#include "lda/recipe/delivered.h"
-#include "lda/recipe/expand.h"
-#include "lda/recipe/folder.h"
-#include "lda/recipe/lockfile.h"
 #include "lda/recipe/mail.h"
-#include "lda/recipe/rcfiles.h"
 #include "lda/recipe/rclog.h"
-#include "lda/recipe/recipe.h"
-#include "lda/recipe/run.h"
+#include "lda/recipe/setup.h"
 #include "lda/recipe/variables.h"
 #include "maps/base/err.h"
+
+#define RC_DEPTH_MAX	64		/* files that include each other */
 
 /* The message is lost if it is not delivered. */
 enum lost {
@@ -37,26 +33,111 @@ enum lost {
 	LOST_SIGQUIT,		/* and the exit status is 0 */
 };
 
-/* How the run ends.  recipe.c sets the status at the end. */
+/* engine.c: how the run ends.  recipe.c sets the status at the end. */
 struct ending {
 	bool		 stop;		/* it is over: deferred, or a signal */
 	int		 by_signal;	/* the signal; 0 */
 	enum lost	 lost;
 	int		 status;	/* exit status, as it stands */
 	bool		 exitcode_set;	/* EXITCODE was assigned (assign.c) */
-	const char	*trap;		/* TRAP (assign.c) */
+	const char	*trap;		/* setting TRAP */
 };
 
-/* What this process is. */
+/* engine.c: what this process is. */
 struct process {
 	bool		 privileged;	/* root, not yet the recipient */
-	bool		 clone;		/* of a block (actions.c): it exits when
-					   the run ends */
+	bool		 clone;		/* of a block: it exits after the run
+					   (actions.c) */
 	bool		 chdir_done;	/* MAILDIR is the working directory
 					   (rcfiles.c, assign.c) */
-	pid_t		 child;		/* to be ended by our signals; 0
-					   (child.c) */
+	pid_t		 child;		/* ended by our signals; 0 (child.c) */
 	long long	 began;		/* CLOCK_MONOTONIC ms */
+};
+
+/* delivered.c: the last delivery, and the numbers of deliveries.  Each file
+ * that delivers sets the first two. */
+struct delivered {
+	long		 bytes;		/* written by the last delivery */
+	off_t		 tell;		/* its offset in an mbox; else -1 */
+	unsigned	 ordinal;	/* of this process's next delivery */
+	unsigned	 clones;	/* made by this process (actions.c) */
+	unsigned	 lineage;	/* of which clones this is the clone */
+};
+
+/* lockfile.c */
+struct lockfiles {
+	char		*local;		/* held for a recipe; talloc, NULL */
+	char		*global;	/* held by LOCKFILE; talloc, NULL */
+	const char	*spool;		/* of the system mailbox: often a user
+					   cannot make it; NULL (recipe.c) */
+	const char	*ext;		/* setting LOCKEXT */
+	long		 sleep;		/* setting LOCKSLEEP, seconds */
+	long		 timeout;	/* setting LOCKTIMEOUT; 0: no force */
+	long		 suspend;	/* setting SUSPEND, seconds */
+};
+
+struct rcfile;
+
+struct frame {				/* a file that is being run */
+	struct rcfile	*rc;
+	size_t		 at;		/* its next statement (run.c) */
+	size_t		 blocks;	/* entered before it began */
+};
+
+/* rcfiles.c: the files that are being run, each included by the one before. */
+struct rcfiles {
+	struct frame	 frame[RC_DEPTH_MAX];
+	int		 n;		/* 0: only the command line is read */
+	unsigned	 opened;	/* in this run */
+	bool		 left;		/* the files were left by HOST */
+};
+
+/* child.c: settings for programs. */
+struct programs {
+	const char	*shellmetas, *shellflags;
+	long		 timeout;	/* TIMEOUT, seconds; 0: none */
+	long		 noresretry;	/* NORESRETRY: has no effect */
+	bool		 filter_failed;	/* the last filter that was waited for
+					   did.  A later one that is not waited
+					   for then counts as failed, as in
+					   procmail (pipes.c) */
+};
+
+/* expand.c: the values of special variables. */
+struct specials {
+	const char *const *arg;		/* $1 and on (recipe.c, assign.c) */
+	size_t		 narg;		/* $# */
+	int		 code;		/* $?: of the last program (pipes.c) */
+	long		 score;		/* $=: of the last conditions
+					   (conditions.c, run.c) */
+};
+
+/* folder.c: settings for folders. */
+struct folders {
+	const char	*def;		/* DEFAULT */
+	const char	*msgprefix;	/* MSGPREFIX */
+	mode_t		 umask;		/* UMASK */
+};
+
+/* actions.c: settings for `!`. */
+struct mailer {
+	const char	*sendmail;	/* SENDMAIL */
+	const char	*flags;		/* SENDMAILFLAGS: words */
+};
+
+/* comsat.c */
+struct comsat {
+	bool		 on;
+	struct sockaddr_in to;
+};
+
+/*
+ * run.c: what the flags A, a, E and e of the next recipe ask about.  The
+ * conditions of the last recipe without A and a held; those of the recipe
+ * before held, or of one in a chain of E; the last action was successful.
+ */
+struct tried {
+	bool		 last_cond, prev_cond, last_ok;
 };
 
 struct engine {
@@ -67,7 +148,7 @@ struct engine {
 	TALLOC_CTX	*pool;		/* parent of ctx */
 	struct mail	*mail;
 	struct vars	*vars;
-	size_t		 linebuf;	/* LINEBUF, bytes (assign.c) */
+	size_t		 linebuf;	/* setting LINEBUF, bytes */
 	struct ending	 end;
 	struct process	 process;
 	struct rclog	 log;
@@ -94,8 +175,8 @@ void		engine_catch_signals(void);
  */
 void		engine_check_signals(struct engine *e);
 
-/* Stop the run: the mail system is to try again.  err is logged, and is the
- * caller's reason. */
+/* Stop the run: the mail system is to try again.  err is logged, and becomes
+ * the caller's reason. */
 void		engine_defer(struct engine *e, const struct err *err);
 
 /* When the run must have ended: CLOCK_MONOTONIC, ms. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lda/recipe/engine.h"
+#include "lda/recipe/rcfiles.h"
 
 static const char *
 value(void *arg, const char *name)
@@ -34,7 +35,7 @@ special(void *arg, char which)
 
 	switch (which) {
 	case '_':
-		return rcfiles_name(&e->rc);
+		return rcfiles_name(e);
 	case '-':
 		return vars_text(e->vars, "LASTFOLDER");
 	case '$':

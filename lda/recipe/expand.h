@@ -22,14 +22,6 @@
 
 struct engine;
 
-/* The values of special variables; set wherever they arise. */
-struct specials {
-	const char *const *arg;		/* $1 and on (recipe.c, assign.c) */
-	size_t		 narg;		/* $# */
-	int		 code;		/* $?: of the last program */
-	long		 score;		/* $=: of the last conditions */
-};
-
 /*
  * Read text[0 .. len) with all that it stands for, and append it to w.
  *

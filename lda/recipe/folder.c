@@ -2,14 +2,17 @@
 /*
  * folder.c - folders outside of the migration: mbox, directory, MH, Maildir
  */
-#include "lda/recipe/folder_parts.h"
+#include "lda/recipe/folder.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lda/recipe/delivered.h"
 #include "lda/recipe/engine.h"
+#include "lda/recipe/folder_parts.h"
+#include "lda/recipe/lockfile.h"
 
 enum dest_kind
 folder_split(TALLOC_CTX *ctx, const char *name, char **path)

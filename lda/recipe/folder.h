@@ -12,20 +12,12 @@
 #define LDA_RECIPE_FOLDER_H
 
 #include <stdbool.h>
-#include <sys/types.h>
 
 #include "lda/recipe/mail.h"
 #include "lda/recipe/sink.h"
 #include "lda/recipe/words.h"
 
 struct engine;
-
-/* Settings for all folders (assign.c). */
-struct folders {
-	const char	*def;		/* DEFAULT */
-	const char	*msgprefix;	/* MSGPREFIX */
-	mode_t		 umask;		/* UMASK */
-};
 
 enum folder_how {			/* bits */
 	WRITE_IGNORE = 1,		/* ignore errors of writing */

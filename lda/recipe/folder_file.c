@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lda/recipe/delivered.h"
 #include "lda/recipe/engine.h"
 #include "lda/store/maildir.h"
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lda/recipe/delivered.h"
 #include "lda/recipe/engine.h"
 
 /* The next LF from `at` on that must be escaped, as a "From " follows; or

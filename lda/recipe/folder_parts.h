@@ -8,9 +8,14 @@
 #ifndef LDA_RECIPE_FOLDER_PARTS_H
 #define LDA_RECIPE_FOLDER_PARTS_H
 
-#include "lda/recipe/folder.h"
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "lda/recipe/mail.h"
 
 #define FOLDER_FILE_MODE	0667	/* before the umask */
+
+struct engine;
 
 enum folder_kind { F_MBOX, F_DIR, F_MH, F_MAILDIR, F_NONE };
 

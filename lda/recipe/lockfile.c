@@ -172,7 +172,7 @@ lockfile_drop(struct engine *e, char **lock)
 }
 
 void
-lockfile_forget(struct lockfiles *locks)
+lockfile_forget(struct engine *e)
 {
-	locks->local = locks->global = NULL;
+	e->locks.local = e->locks.global = NULL;
 }

@@ -15,17 +15,6 @@
 
 struct engine;
 
-struct lockfiles {
-	char		*local;		/* held for a recipe; talloc, NULL */
-	char		*global;	/* held by LOCKFILE; talloc, NULL */
-	const char	*spool;		/* of the system mailbox: often a user
-					   cannot make it; NULL (recipe.c) */
-	const char	*ext;		/* LOCKEXT (assign.c, as all below) */
-	long		 sleep;		/* LOCKSLEEP, seconds */
-	long		 timeout;	/* LOCKTIMEOUT, seconds; 0: no force */
-	long		 suspend;	/* SUSPEND, seconds */
-};
-
 /*
  * Drop the lockfile that *lock holds, unless it is `name`, and take `name` (""
  * takes none).  lock is &e->locks.local or &e->locks.global.
@@ -45,6 +34,6 @@ void		lockfile_local(struct engine *e, const char *named,
 void		lockfile_drop(struct engine *e, char **lock);
 
 /* This process is a clone: the lockfiles are its parent's. */
-void		lockfile_forget(struct lockfiles *locks);
+void		lockfile_forget(struct engine *e);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sysexits.h>
 
+#include "lda/recipe/delivered.h"
 #include "lda/recipe/engine.h"
 
 const char *

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lda/recipe/engine.h"
+#include "lda/recipe/parser.h"
 
 static void
 unreadable(struct engine *e, const char *path)
@@ -303,7 +304,7 @@ rcfiles_leave(struct engine *e)
 }
 
 const char *
-rcfiles_name(const struct rcfiles *rc)
+rcfiles_name(const struct engine *e)
 {
-	return rc->n == 0 ? "" : rc->frame[rc->n - 1].rc->name;
+	return e->rc.n == 0 ? "" : e->rc.frame[e->rc.n - 1].rc->name;
 }

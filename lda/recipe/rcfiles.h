@@ -12,28 +12,11 @@
 #define LDA_RECIPE_RCFILES_H
 
 #include <stdbool.h>
-#include <stddef.h>
-
-#include "lda/recipe/parser.h"
 
 #define RC_SIZE_MAX	(4 * 1024 * 1024)	/* bytes of one rc file */
-#define RC_DEPTH_MAX	64		/* files that include each other */
 #define RC_OPENED_MAX	1000		/* files opened in a run */
 
 struct engine;
-
-struct frame {				/* a file that is being run */
-	struct rcfile	*rc;
-	size_t		 at;		/* its next statement (run.c) */
-	size_t		 blocks;	/* entered before it began */
-};
-
-struct rcfiles {
-	struct frame	 frame[RC_DEPTH_MAX];
-	int		 n;		/* 0: only the command line is read */
-	unsigned	 opened;	/* in this run */
-	bool		 left;		/* the files were left by HOST */
-};
 
 enum rc_type {
 	RC_ABSOLUTE,		/* named on the command line */
@@ -70,6 +53,6 @@ bool		rcfiles_pop(struct engine *e);
 void		rcfiles_leave(struct engine *e);
 
 /* The name of the present file, $_; "" for the command line.  Borrowed. */
-const char     *rcfiles_name(const struct rcfiles *rc);
+const char     *rcfiles_name(const struct engine *e);
 
 #endif

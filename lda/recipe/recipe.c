@@ -12,8 +12,13 @@
 
 #include "lda/recipe/abstract.h"
 #include "lda/recipe/assign.h"
+#include "lda/recipe/comsat.h"
 #include "lda/recipe/destination.h"
 #include "lda/recipe/engine.h"
+#include "lda/recipe/expand.h"
+#include "lda/recipe/lockfile.h"
+#include "lda/recipe/rcfiles.h"
+#include "lda/recipe/run.h"
 #include "maps/base/clock.h"
 
 #define ETC_RC		"/etc/procmailrc"

@@ -8,35 +8,7 @@
 #ifndef LDA_RECIPE_RECIPE_H
 #define LDA_RECIPE_RECIPE_H
 
-#include "lda/account.h"
-#include "lda/envelope.h"
-#include "lda/recipe/mail.h"
-#include "lda/recipe/sink.h"
-
-/* All is borrowed, and lives as long as the run. */
-struct recipe_setup {
-	const struct envelope *env;
-	const struct account *account;	/* the recipient's */
-	bool		 privileged;	/* this process is root, for
-					   /etc/procmailrc, and becomes the
-					   recipient later */
-	const char	*def;		/* DEFAULT and ORGMAIL, unless they are
-					   assigned */
-	struct mail	*mail;
-	const struct sink *sink;	/* NULL: without a map */
-	int		 deadline;	/* seconds; the alarm is set already */
-};
-
-/* How the run ended, for the log. */
-struct recipe_result {
-	int		 status;	/* exit status */
-	bool		 failed;	/* deferred by us: err says why */
-	bool		 background;	/* the parent process has exited already
-					   (DELIVERED, clones) */
-	const char	*folder;	/* LASTFOLDER; child of ctx */
-	size_t		 bytes;		/* of the last delivery */
-	struct err	 err;
-};
+#include "lda/recipe/setup.h"
 
 /*
  * Is there an rc file to run for this user?  *wanted false: deliver as without

@@ -8,10 +8,12 @@
  * The states that take a byte or end the match are positions; a walk goes from
  * position to position.
  */
-#include "lda/recipe/regex_prog.h"
+#include "lda/recipe/regex.h"
 
 #include <stdint.h>
 #include <string.h>
+
+#include "lda/recipe/regex_prog.h"
 
 #define DEPTH_MAX	250		/* groups in each other */
 #define PIECES		64		/* made at a time */

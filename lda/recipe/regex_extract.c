@@ -6,6 +6,8 @@
  */
 #include "lda/recipe/regex_prog.h"
 
+#include "lda/recipe/regex.h"
+
 #define NOWHERE		((ssize_t)1 << 62)	/* no extract begun */
 
 struct thread {				/* a position that is alive */

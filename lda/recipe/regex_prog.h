@@ -7,9 +7,9 @@
 #ifndef LDA_RECIPE_REGEX_PROG_H
 #define LDA_RECIPE_REGEX_PROG_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-
-#include "lda/recipe/regex.h"
 
 struct set {				/* of bytes */
 	uint64_t	 bits[4];

@@ -11,6 +11,8 @@
 #include <limits.h>
 #include <string.h>
 
+#include "lda/recipe/regex.h"
+
 #define DFA_BYTES	(256 * 1024)	/* of states before all are dropped */
 
 /* Transitions that lead to no state. */

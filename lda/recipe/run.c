@@ -10,6 +10,10 @@
 #include "lda/recipe/assign.h"
 #include "lda/recipe/conditions.h"
 #include "lda/recipe/engine.h"
+#include "lda/recipe/expand.h"
+#include "lda/recipe/lockfile.h"
+#include "lda/recipe/parser.h"
+#include "lda/recipe/rcfiles.h"
 
 static void
 close_block(struct engine *e, const struct frame *f, const struct statement *s)

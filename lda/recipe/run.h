@@ -12,15 +12,6 @@
 
 struct engine;
 
-/*
- * What the flags A, a, E and e of the next recipe ask about: the conditions of
- * the last recipe without A and a held; those of the recipe before held, or of
- * one in a chain of E; the last action was successful.
- */
-struct tried {
-	bool		 last_cond, prev_cond, last_ok;
-};
-
 enum ended {
 	ENDED_DELIVERED,
 	ENDED_EOF,		/* all statements were run, or the run is over

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * rcregex_fuzz.c - an expression (the first line) and a text: the two walks agree
+ * rcregex_fuzz.c - an expression (the first line) and a text: both walks agree
  */
 #include <stdint.h>
 #include <stdlib.h>

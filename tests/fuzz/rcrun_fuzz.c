@@ -11,8 +11,16 @@
 #include <unistd.h>
 
 #include "lda/recipe/abstract.h"
+#include "lda/recipe/child.h"
+#include "lda/recipe/comsat.h"
+#include "lda/recipe/delivered.h"
 #include "lda/recipe/destination.h"
 #include "lda/recipe/engine.h"
+#include "lda/recipe/folder.h"
+#include "lda/recipe/lockfile.h"
+#include "lda/recipe/parser.h"
+#include "lda/recipe/rcfiles.h"
+#include "lda/recipe/recipe.h"
 
 #define INCLUDES	40
 
@@ -119,9 +127,9 @@ lockfile_drop(struct engine *e, char **lock)
 }
 
 void
-lockfile_forget(struct lockfiles *locks)
+lockfile_forget(struct engine *e)
 {
-	locks->local = locks->global = NULL;
+	e->locks.local = e->locks.global = NULL;
 }
 
 static bool
@@ -244,9 +252,9 @@ rcfiles_leave(struct engine *e)
 }
 
 const char *
-rcfiles_name(const struct rcfiles *rc)
+rcfiles_name(const struct engine *e)
 {
-	return rc->n == 0 ? "" : "fuzz";
+	return e->rc.n == 0 ? "" : "fuzz";
 }
 
 int
