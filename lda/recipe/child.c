@@ -322,41 +322,51 @@ make_pipe(int fd[2], int ours)
 	return true;
 }
 
-void
-child_run(struct engine *e, const struct program *p, const struct part *in,
-    struct bytes *out, bool out_to_log, bool wait, struct child_end *end)
+/* Start the program, with pipes to it and, if its output counts, from it.
+ * c->pid is -1 if that failed. */
+static void
+start(struct engine *e, struct child *c, const struct program *p,
+    const struct part *in, bool output, bool out_to_log)
 {
 	int give[2] = { -1, -1 }, take[2] = { -1, -1 };
-	const char **argv = arguments(e, p), *name = p->words.buf;
-	struct child c = { .in = -1, .out = -1 };
+	const char **argv = arguments(e, p);
 
-	*end = (struct child_end){ .code = EX_OSERR };
 	log_start(e, argv + 1, p->shell);
 	rclog_flush(&e->log);
-	c.timeout = timeout_at(e);
-	if (!make_pipe(give, 1) || (out != NULL && !make_pipe(take, 0)))
-		c.pid = -1;
-	else {
+	c->timeout = timeout_at(e);
+	if (make_pipe(give, 1) && (!output || make_pipe(take, 0))) {
 		/* What fits into the pipe is written before the program
 		 * begins: so there is no race with a program that does not
 		 * read a short message. */
-		c.in = give[1];
-		(void)feed(&c, in, &c.done, wants_newline(in));
-		give[1] = c.in;
-		c.pid = spawn(e, argv, give[0], out != NULL ? take[1] :
+		c->in = give[1];
+		(void)feed(c, in, &c->done, wants_newline(in));
+		give[1] = c->in;
+		c->pid = spawn(e, argv, give[0], output ? take[1] :
 		    out_to_log ? e->log.fd : -1);
 	}
 	shut(&give[0]);
 	shut(&take[1]);
-	c.in = give[1];
-	c.out = take[0];
+	c->in = give[1];
+	c->out = take[0];
 	talloc_free(argv);
-	if (c.pid == -1) {
-		rclog_say_of(&e->log, "Failed forking", name);
-		shut(&c.in);
-		shut(&c.out);
-		return;
+	if (c->pid == -1) {
+		rclog_say_of(&e->log, "Failed forking", p->words.buf);
+		shut(&c->in);
+		shut(&c->out);
 	}
+}
+
+void
+child_run(struct engine *e, const struct program *p, const struct part *in,
+    struct bytes *out, bool out_to_log, bool wait, struct child_end *end)
+{
+	struct child c = { .pid = -1, .in = -1, .out = -1 };
+	const char *name = p->words.buf;
+
+	*end = (struct child_end){ .code = EX_OSERR };
+	start(e, &c, p, in, out != NULL, out_to_log);
+	if (c.pid == -1)
+		return;
 	/* The deadline is for our own work; a program has TIMEOUT. */
 	(void)alarm((unsigned)engine_seconds_left(e) + 60);
 	end->started = true;
