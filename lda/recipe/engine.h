@@ -113,7 +113,7 @@ struct specials {
 };
 
 /* folder.c: settings for folders. */
-struct folders {
+struct folder_settings {
 	const char	*def;		/* DEFAULT */
 	const char	*msgprefix;	/* MSGPREFIX */
 	mode_t		 umask;		/* UMASK */
@@ -158,7 +158,7 @@ struct engine {
 	struct specials	 special;
 	struct programs	 programs;
 	struct lockfiles locks;
-	struct folders	 folders;
+	struct folder_settings folders;
 	struct delivered last;
 	struct mailer	 mailer;
 	struct comsat	 comsat;
