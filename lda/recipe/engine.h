@@ -33,13 +33,14 @@ enum lost {
 	LOST_SIGQUIT,		/* and the exit status is 0 */
 };
 
-/* engine.c: how the run ends.  recipe.c sets the status at the end. */
+/* engine.c: how the run ends.  assign.c sets what DELIVERED, HOST and EXITCODE
+ * ask for, and recipe.c the final status. */
 struct ending {
 	bool		 stop;		/* it is over: deferred, or a signal */
 	int		 by_signal;	/* the signal; 0 */
 	enum lost	 lost;
 	int		 status;	/* exit status, as it stands */
-	bool		 exitcode_set;	/* EXITCODE was assigned (assign.c) */
+	bool		 exitcode_set;	/* EXITCODE was assigned */
 	const char	*trap;		/* setting TRAP */
 };
 
