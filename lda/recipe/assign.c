@@ -221,6 +221,12 @@ text_at(struct engine *e, size_t offset)
 	return (const char **)(void *)((char *)e + offset);
 }
 
+static bool
+same(const char *name, const char *known)
+{
+	return *name == *known && strcmp(name, known) == 0;
+}
+
 static void
 act(struct engine *e, const char *name, const char *value)
 {
@@ -228,18 +234,18 @@ act(struct engine *e, const char *name, const char *value)
 	long *n;
 
 	for (i = 0; i < COUNT(acts); i++)
-		if (strcmp(name, acts[i].name) == 0) {
+		if (same(name, acts[i].name)) {
 			acts[i].set(e, value);
 			return;
 		}
 	for (i = 0; i < COUNT(numbers); i++)
-		if (strcmp(name, numbers[i].name) == 0) {
+		if (same(name, numbers[i].name)) {
 			n = number_at(e, numbers[i].offset);
 			*n = vars_number(*n, value);
 			return;
 		}
 	for (i = 0; i < COUNT(texts); i++)
-		if (strcmp(name, texts[i].name) == 0)
+		if (same(name, texts[i].name))
 			*text_at(e, texts[i].offset) = must(talloc_strdup(e,
 			    value));
 }
