@@ -5,13 +5,13 @@
  *   inject [-u UID] [-g GID] [-r FD] [-w FD] [-m] [-n] [-a DEV:INODE]...
  *       [-k N | -k rN | -f N:ERRNO | -s N[:SECONDS]] PROGRAM [ARGUMENT...]
  *
- * -k   kill the program right before its Nth system call; with r, right after its
- *      Nth rename to the name of a message, `...,S=...`
+ * -k   kill the program right before its Nth system call; with r, right after
+ *      its Nth rename to the name of a message, `...,S=...`
  * -f   the Nth call is not made, and fails with that errno
- * -s   stop the program there, as SIGSTOP does: write `held` to the descriptor of
- *      -r, wait for a byte on that of -w, then let the program continue.  With
- *      SECONDS it has slept that long: an alarm that it had set for an earlier
- *      moment is delivered first.
+ * -s   stop the program there, as SIGSTOP does: write `held` to the descriptor
+ *      of -r, wait for a byte on that of -w, then let the program continue.
+ *      With SECONDS it has slept that long: an alarm that it had set for an
+ *      earlier moment is delivered first.
  * -m   count from the first umask() on, with which main() begins: what a
  *      sanitizer does before that is not ours
  * -n   open(O_TMPFILE) fails, as on NFS

@@ -52,8 +52,8 @@ on_line(json_t *obj, int line, void *arg, struct err *err)
 	if (user == NULL || !record_user_valid(user))
 		goto out;
 	rec = blank(ctx, user);
-	if (record_json_apply(obj, rec, err) != ST_OK || admin_check(rec, err) !=
-	    ST_OK) {
+	if (record_json_apply(obj, rec, err) != ST_OK ||
+	    admin_check(rec, err) != ST_OK) {
 		fuzz_err(err);
 		goto out;
 	}

@@ -64,9 +64,11 @@ run(const char *text, size_t len, struct delivery *dv, struct err *err)
 static char *
 mail(int n)
 {
-	return talloc_asprintf(conf, "From s@x.test  Mon Jan  1 00:00:0%d 2026\n"
+	return talloc_asprintf(conf,
+	    "From s@x.test  Mon Jan  1 00:00:0%d 2026\n"
 	    "Received: by mx.x.test (Postfix)\n\tid 4XYZ%06d; Mon\n"
-	    "Subject: %d\n\nbody %d\n", n % 10, n, n, n);
+	    "Subject: %d\n\nbody %d\n",
+	    n % 10, n, n, n);
 }
 
 static void
@@ -126,12 +128,14 @@ count(const char *side, uint32_t *next)
 static void
 sides_agree(void)
 {
-	shell("cd %s && diff -r old/u/new new/u/new && diff -r old/u/cur new/u/cur "
-	    "&& ls old/u/new | while read f; do "
-	    "a=$(grep -F \":$f\" old/u/dovecot-uidlist) && "
-	    "b=$(grep -F \":$f\" new/u/dovecot-uidlist) && [ \"$a\" = \"$b\" ] && "
-	    "[ $(stat -c %%Y \"old/u/new/$f\") = $(stat -c %%Y \"new/u/new/$f\") ] "
-	    "|| exit 1; done", dir);
+	shell(
+	    "cd %s && diff -r old/u/new new/u/new && "
+	    "diff -r old/u/cur new/u/cur && cd old/u/new && for f in *; do "
+	    "[ -e \"$f\" ] || continue; a=$(grep -F \":$f\" ../dovecot-uidlist) && "
+	    "b=$(grep -F \":$f\" ../../../new/u/dovecot-uidlist) && "
+	    "[ \"$a\" = \"$b\" ] && [ $(stat -c %%Y \"$f\") = "
+	    "$(stat -c %%Y \"../../../new/u/new/$f\") ] || exit 1; done",
+	    dir);
 }
 
 static void
@@ -211,9 +215,11 @@ never_served_is_set_aside(void **state)
 	send_mail(2, &dv);
 	assert_int_equal(dv.uid, 2);
 	assert_int_equal(count("new", NULL), 1);
-	shell("cd %s/new/u && ls tmp/mailferry-aside/*.INBOX/new/* >/dev/null && "
+	shell(
+	    "cd %s/new/u && ls tmp/mailferry-aside/*.INBOX/new/* >/dev/null && "
 	    "test $(head -n 1 dovecot-uidlist | cut -d' ' -f2) = "
-	    "$(head -n 1 ../../old/u/dovecot-uidlist | cut -d' ' -f2)", dir);
+	    "$(head -n 1 ../../old/u/dovecot-uidlist | cut -d' ' -f2)",
+	    dir);
 }
 
 static void
@@ -270,7 +276,8 @@ killed_at(int nth, const char *text)
 static void
 age_locks(void)
 {
-	shell("rm -f %s/old/u/dovecot-uidlist.lock %s/new/u/dovecot-uidlist.lock",
+	shell(
+	    "rm -f %s/old/u/dovecot-uidlist.lock %s/new/u/dovecot-uidlist.lock",
 	    dir, dir);
 }
 
@@ -442,17 +449,23 @@ fails_anywhere(int code)
 		seen = count("old", NULL);
 		if (seen < 1 || seen > 2 || (status == 0 && seen != 2) ||
 		    count("new", NULL) < 1 || count("new", NULL) < seen)
-			fail_msg("call %d (%ld) failing with %d: status %d, %d and "
-			    "%d", n, failing, code, status, seen, count("new", NULL));
+			fail_msg(
+			    "call %d (%ld) failing with %d: status %d, %d and "
+			    "%d",
+			    n, failing, code, status, seen, count("new", NULL));
 		*(status == 0 ? &done : &deferred) += 1;
 		age_locks();
 		send_mail(2, &dv);
 		if (count("old", &a) != 2 || count("new", &b) != 2 || a != b)
-			fail_msg("call %d (%ld) failing with %d, retried: %d and "
-			    "%d", n, failing, code, count("old", NULL), count("new", NULL));
+			fail_msg(
+			    "call %d (%ld) failing with %d, retried: %d and "
+			    "%d",
+			    n, failing, code, count("old", NULL),
+			    count("new", NULL));
 		sides_agree();
 	}
-	print_message("# errno %d: %d done, %d deferred\n", code, done, deferred);
+	print_message(
+	    "# errno %d: %d done, %d deferred\n", code, done, deferred);
 	assert_true(deferred > 50 && done > 10);
 }
 
@@ -514,9 +527,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_side_then_both),
-		cmocka_unit_test(retry_is_known), cmocka_unit_test(catches_up),
+		cmocka_unit_test(retry_is_known),
+		cmocka_unit_test(catches_up),
 		cmocka_unit_test(never_served_is_set_aside),
-		cmocka_unit_test(large_and_odd), cmocka_unit_test(killed_anywhere),
+		cmocka_unit_test(large_and_odd),
+		cmocka_unit_test(killed_anywhere),
 		cmocka_unit_test(killed_beside_a_client),
 		cmocka_unit_test(no_space_anywhere),
 		cmocka_unit_test(io_error_anywhere),

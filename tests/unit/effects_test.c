@@ -197,5 +197,5 @@ main(void)
 		cmocka_unit_test(not_mounted),
 	};
 
-	return run_recovery(tests, sizeof(tests) / sizeof(tests[0]));
+	return run_sides("effects", tests, sizeof(tests) / sizeof(tests[0]));
 }

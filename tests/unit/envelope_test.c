@@ -6,8 +6,9 @@
 
 #include "lda/envelope.h"
 
-static const char *postfix[] = { "USER=alice", "LOGNAME=alice", "HOME=/home/alice",
-    "EXTENSION=lists", "RECIPIENT=Alice+lists@x.test", "SENDER=", NULL };
+static const char *postfix[] = { "USER=alice", "LOGNAME=alice",
+	"HOME=/home/alice", "EXTENSION=lists", "RECIPIENT=Alice+lists@x.test",
+	"SENDER=", NULL };
 static const char *nothing[] = { NULL };
 
 static struct envelope *
@@ -16,7 +17,8 @@ read_it(const char **argv, const char **envp)
 	struct envelope *env = NULL;
 	struct err err;
 
-	if (envelope_read(NULL, 0, (char **)argv, (char **)envp, &env, &err) != ST_OK)
+	if (envelope_read(NULL, 0, (char **)argv, (char **)envp, &env, &err) !=
+	    ST_OK)
 		fail_msg("%s", err.text);
 	return env;
 }
@@ -49,8 +51,9 @@ from_postfix(void **state)
 static void
 as_procmail_reads_them(void **state)
 {
-	const char *argv[] = { "lda", "-tYof-", "-aone", "-a", "two", "--config",
-	    "/c", "--", "-odd", "X=a=b", "Y=", "rc", "X=c", "/dev/null", NULL };
+	const char *argv[] = { "lda", "-tYof-", "-aone", "-a", "two",
+		"--config", "/c", "--", "-odd", "X=a=b", "Y=", "rc", "X=c",
+		"/dev/null", NULL };
 	struct envelope *env = read_it(argv, nothing);
 
 	(void)state;
@@ -79,7 +82,8 @@ as_procmail_reads_them(void **state)
 static void
 several_recipients(void **state)
 {
-	const char *argv[] = { "lda", "-t", "-d", "bob", "eve", "X=1", "joe", NULL };
+	const char *argv[] = { "lda", "-t", "-d", "bob", "eve", "X=1", "joe",
+		NULL };
 	struct envelope *env = read_it(argv, nothing);
 
 	(void)state;
@@ -104,8 +108,9 @@ refused(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_equal(envelope_read(NULL, 0, (char **)bad[i], (char **)nothing, &env,
-		    &err), ST_NEVER);
+		assert_int_equal(envelope_read(NULL, 0, (char **)bad[i],
+				     (char **)nothing, &env, &err),
+		    ST_NEVER);
 }
 
 /* As procmail: a letter that is no option, or that lacks its argument (`-a
@@ -122,29 +127,33 @@ what_is_told_only(void **state)
 	struct err err;
 
 	(void)state;
-	assert_int_equal(envelope_read(NULL, 0, (char **)unknown, (char **)nothing, &env,
-	    &err), ST_OK);
+	assert_int_equal(envelope_read(NULL, 0, (char **)unknown,
+			     (char **)nothing, &env, &err),
+	    ST_OK);
 	assert_string_equal(env->unknown, "Qx");
 	assert_null(env->lacking);
 	assert_true(env->tempfail);
 	assert_string_equal(env->rcfiles[0], "rc");
 	talloc_free(env);
-	assert_int_equal(envelope_read(NULL, 0, (char **)lacking, (char **)nothing, &env,
-	    &err), ST_OK);
+	assert_int_equal(envelope_read(NULL, 0, (char **)lacking,
+			     (char **)nothing, &env, &err),
+	    ST_OK);
 	assert_string_equal(env->lacking, "a");
 	assert_true(env->tempfail);
 	assert_null(env->args[0]);
 	talloc_free(env);
-	assert_int_equal(envelope_read(NULL, 0, (char **)filter, (char **)nothing, &env,
-	    &err), ST_OK);
+	assert_int_equal(envelope_read(NULL, 0, (char **)filter,
+			     (char **)nothing, &env, &err),
+	    ST_OK);
 	assert_string_equal(env->rcfiles[0], "rc");
 	assert_null(env->rcfiles[1]);
 	assert_int_equal(env->nset, 1);
 	assert_string_equal(env->operands[2], "B=2");
 	assert_string_equal(env->operands[3], "arg");
 	talloc_free(env);
-	assert_int_equal(envelope_read(NULL, 0, (char **)both, (char **)nothing, &env,
-	    &err), ST_OK);
+	assert_int_equal(
+	    envelope_read(NULL, 0, (char **)both, (char **)nothing, &env, &err),
+	    ST_OK);
 	assert_false(env->mailfilter || env->preserve_env);
 	talloc_free(env);
 }

@@ -294,5 +294,5 @@ main(void)
 		cmocka_unit_test(both_ways),
 	};
 
-	return run_recovery(tests, sizeof(tests) / sizeof(tests[0]));
+	return run_sides("handover", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -62,7 +62,7 @@ landed_and_killed(void **state)
 	assert_true(send_to("", 3));
 	assert_true(send_to("", 4));
 	both("1=1 2=2 3=3 4=4 5=5 ");
-	landed(6, 6, "new", "new");	/* the client was faster than any of us */
+	landed(6, 6, "new", "new"); /* the client was faster than any of us */
 	shell("rm old/u/new/*Q6R0bad*");
 	assert_true(send_to("", 6));
 	assert_true(has("old/u", "1=1 2=2 3=3 4=4 5=5 "));

@@ -19,8 +19,8 @@ take(struct map *map, const char *user, uint64_t version, const char *more,
 	struct followed rec = { .user = user, .version = version,
 	    .text = more == NULL ? NULL : text, .staged = staged };
 
-	(void)snprintf(text, sizeof(text), RECORD_HEAD "user %s\nversion %d\n%s",
-	    user, (int)version, more);
+	(void)snprintf(text, sizeof(text),
+	    RECORD_HEAD "user %s\nversion %d\n%s", user, (int)version, more);
 	mapcache_take(map, FOLLOW_RECORD, &rec);
 }
 
@@ -169,7 +169,8 @@ main(void)
 	struct err err;
 	int rc;
 
-	if (conf_parse(NULL, "conf", text, sizeof(text) - 1, &conf, &err) != ST_OK)
+	if (conf_parse(NULL, "conf", text, sizeof(text) - 1, &conf, &err) !=
+	    ST_OK)
 		return 1;
 	rc = cmocka_run_group_tests(tests, NULL, NULL);
 	talloc_free(conf);

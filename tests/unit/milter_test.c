@@ -36,7 +36,8 @@ static const struct {
 	bool		 defer;
 	long		 retry;
 	time_t		 until;		/* what reply_of() returns */
-} cases[] = {				/* window [1000, 2000) */
+} cases[] = {
+	/* window [1000, 2000) */
 	{ "old", "", 1500, false, 0, 0 },
 	{ "overlap", "", 1500, false, 0, 0 },
 	{ "settle", "", 1500, false, 0, 0 },
@@ -46,7 +47,8 @@ static const struct {
 	{ "overlap", "window 1000 2000\n", 1999, true, 1, 0 },
 	{ "overlap", "window 1000 2000\n", 2000, false, 0, 0 },
 	{ "settle", "window 1000 2000\n", 1400, true, 600, 0 },
-	{ "cutover", "entered overlap\nwindow 1000 2000\n", 1000, true, 1000, 0 },
+	{ "cutover", "entered overlap\nwindow 1000 2000\n", 1000, true, 1000,
+	    0 },
 	{ "cutover", "entered overlap\nwindow 1000 2000\n", 1999, true, 1, 0 },
 	{ "cutover", "entered settle\nwindow 1000 2000\n", 900, true, 1100, 0 },
 	/* The lease is over, but the write that says so is not done. */
@@ -237,7 +239,8 @@ fake_map(struct fake *f, const char *body)
 	(void)unlink(f->path);
 	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", f->path);
 	f->fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	assert_int_equal(bind(f->fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(
+	    bind(f->fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	assert_int_equal(listen(f->fd, 200), 0);
 	assert_int_equal(pthread_create(&f->thread, NULL, listening, f), 0);
 	(void)snprintf(text, sizeof(text), "map = tdb:/x\nmap_socket = %s\n",
@@ -393,7 +396,8 @@ too_many(void **state)
 
 	(void)state;
 	for (i = 0; i < n; i++)
-		assert_int_equal(pthread_create(&id[i], NULL, one_question, s), 0);
+		assert_int_equal(
+		    pthread_create(&id[i], NULL, one_question, s), 0);
 	for (i = 0; i < n; i++) {
 		(void)pthread_join(id[i], &ms);
 		assert_in_range((intptr_t)ms, 0, 1300);
@@ -410,8 +414,9 @@ none(struct windows *w, const char *address, bool local)
 	struct err err;
 
 	if (conf == NULL)
-		assert_int_equal(conf_parse(NULL, "f", text, strlen(text), &conf,
-		    &err), ST_OK);
+		assert_int_equal(
+		    conf_parse(NULL, "f", text, strlen(text), &conf, &err),
+		    ST_OK);
 	return windows_none(w, conf, address, strlen(address), local);
 }
 

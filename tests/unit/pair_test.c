@@ -291,5 +291,5 @@ main(void)
 		cmocka_unit_test(plain),
 	};
 
-	return run_recovery(tests, sizeof(tests) / sizeof(tests[0]));
+	return run_sides("pair", tests, sizeof(tests) / sizeof(tests[0]));
 }

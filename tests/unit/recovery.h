@@ -63,8 +63,8 @@ step(enum state to)
 		fail_msg("%s", err.text);
 }
 
-/* The part of a step that makes `next` ready, as the command does it; `ask`: the map
- * as well. */
+/* The part of a step that makes `next` ready, as the command does it; `ask`:
+ * the map as well. */
 static inline enum status
 hand_to(const struct record *rec, enum side next, bool ask, struct err *err)
 {
@@ -150,7 +150,8 @@ leave(const char *box, int n, uint32_t uid, const char *where, int left,
 		assert_int_equal(deliveries_open(&log, fd, &err), ST_OK);
 		assert_int_equal(deliveries_intend(&log, &in, &err), ST_OK);
 		if (left & LANDED)
-			assert_int_equal(deliveries_landed(&log, &in, &err), ST_OK);
+			assert_int_equal(
+			    deliveries_landed(&log, &in, &err), ST_OK);
 		deliveries_close(&log);
 	}
 	(void)close(fd);
@@ -165,12 +166,14 @@ leave(const char *box, int n, uint32_t uid, const char *where, int left,
 static bool
 has(const char *box, const char *want)
 {
-	return holds("top=$PWD; cd %s && for f in new/* cur/*; do [ -f \"$f\" ] || continue; "
-	    "b=${f#*/}; b=${b%%%%:*}; u=$(grep -F \" :$b\" dovecot-uidlist | "
-	    "cut -d' ' -f1 | tail -n 1); echo \"${u:--}=$(sed -n 's/Subject: //p; "
-	    "s/^appended/a/p' \"$f\" | head -n 1)\"; done | sort -n | tr '\\n' ' ' "
-	    ">$top/got; [ \"$(cat $top/got)\" = '%s' ] || "
-	    "{ echo \"# %s: $(cat $top/got)\" >&2; exit 1; }", box, want, box);
+	return holds("top=$PWD; cd %s && for f in new/* cur/*; do "
+	    "[ -f \"$f\" ] || continue; b=${f#*/}; b=${b%%%%:*}; "
+	    "u=$(grep -F \" :$b\" dovecot-uidlist | cut -d' ' -f1 | "
+	    "tail -n 1); echo \"${u:--}=$(sed -n 's/Subject: //p; "
+	    "s/^appended/a/p' \"$f\" | head -n 1)\"; done | sort -n | "
+	    "tr '\\n' ' ' >$top/got; [ \"$(cat $top/got)\" = '%s' ] || "
+	    "{ echo \"# %s: $(cat $top/got)\" >&2; exit 1; }",
+	    box, want, box);
 }
 
 static inline void

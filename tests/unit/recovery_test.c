@@ -4,8 +4,8 @@
  */
 #include "tests/unit/recovery.h"
 
-/* What was delivered while one side alone was written is caught up in order, also
- * where the last of it was never said to be done. */
+/* What was delivered while one side alone was written is caught up in order,
+ * also where the last of it was never said to be done. */
 static void
 completing_skips_nothing(void **state)
 {
@@ -41,12 +41,14 @@ static void
 client_appends(const char *box, uint32_t uid)
 {
 	shell("echo appended >'%s/cur/1700000001.M%u.client,S=9,W=10:2,S' && "
-	    "echo '%u :1700000001.M%u.client,S=9,W=10' >>%s/dovecot-uidlist", box,
-	    uid, uid, uid, box);
+	      "echo '%u :1700000001.M%u.client,S=9,W=10' >>%s/dovecot-uidlist",
+	    box, uid, uid, uid, box);
 }
 
-/* The power went when the line was on the follower's disk alone: what a client was
- * given that UID for comes to the follower nevertheless. */
+/*
+ * The power went when the line was on the follower's disk alone: what a client
+ * was given that UID for comes to the follower nevertheless.
+ */
 static void
 line_on_one_disk(void **state)
 {
@@ -105,8 +107,8 @@ old_intent(void **state)
 	both("1=1 2=2 3=3 5=4 ");
 }
 
-/* A folder that the client deleted on the leader: a message that had got as far as
- * the follower is not known, but delivered. */
+/* A folder that the client deleted on the leader: a message that had got as
+ * far as the follower is not known, but delivered. */
 static void
 folder_gone_on_the_leader(void **state)
 {
@@ -135,9 +137,11 @@ lead_since(const char *box, uint64_t version)
 	(void)close(fd);
 }
 
-/* Another admin was quicker: new leads by now, and an LDA died when the line was on
- * new only.  By the former leader's word that line, which a client may have seen,
- * would go with its UID. */
+/*
+ * Another admin was quicker: new leads by now, and an LDA died when the line
+ * was on new only.  By the former leader's word that line, which a client may
+ * have seen, would go with its UID.
+ */
 static void
 barrier_is_late(void **state)
 {
@@ -157,9 +161,12 @@ barrier_is_late(void **state)
 	lead_since(path, 9);
 	assert_int_equal(visit_barrier(rec, conf, &err), ST_OK);
 	assert_int_equal(hand_to(rec, NEW, false, &err), ST_AGAIN);
-	shell("grep -q '^2 :' new/u/dovecot-uidlist && [ -n \"$(ls new/u/tmp)\" ]");
+	shell("grep -q '^2 :' new/u/dovecot-uidlist && "
+	    "[ -n \"$(ls new/u/tmp)\" ]");
 
-	/* That the change is only being made no log says yet, but the map does. */
+	/*
+	 * That the change is only being made no log says yet, but the map does.
+	 */
 	begin(STATE_OVERLAP);
 	(void)send_to("", 1);
 	rec = record();

@@ -327,5 +327,5 @@ main(void)
 		cmocka_unit_test(failed), cmocka_unit_test(no_control),
 	};
 
-	return run_recovery(tests, sizeof(tests) / sizeof(tests[0]));
+	return run_sides("visit", tests, sizeof(tests) / sizeof(tests[0]));
 }
