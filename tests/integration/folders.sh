@@ -58,17 +58,16 @@ before=$(date +%s)
 "$BUILD/admin/mailferry" --config "$conf" step $u new >"$t/out" 2>&1 &
 step=$!
 # Not the one that lists: that has ended before long.
-children() { cat "/proc/$step/task/$step/children"; }
+children() { ps -o pid=,user= --ppid $step | awk -v u=$u '$2 == u { print $1 }'; }
 tries=0
 until child=$(children) && sleep 1 && [ -n "$child" ] && [ "$child" = "$(children)" ] || [ $tries -gt 10 ]; do
 	tries=$((tries + 1))
 done
-# shellcheck disable=SC2086
-[ "$(ps -o user= -p ${child%% *})" = $u ] && as_user kill -STOP $child
+as_user kill -STOP "$child"
 ok $? "the user stops the process that works as him"
 wait $step
 is $? 75 && [ $(($(date +%s) - before)) -lt 40 ] && grep -q 'within 1[45] seconds' "$t/out" &&
-	! kill -0 ${child%% *} 2>/dev/null
+	! kill -0 "$child" 2>/dev/null
 ok $? "the command ends when it would have ended anyway, and so does the process"
 rm "$new/dovecot-uidlist.lock" && sed -i 's/^deadline.*/deadline = 60/' "$conf"
 mailferry step $u new
