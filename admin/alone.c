@@ -43,11 +43,12 @@ make_ready(const struct visit *v, struct pair *pair, const char *folder,
 }
 
 enum status
-alone_raise(const struct record *rec, const struct conf *conf, uint32_t margin,
-    struct err *err)
+alone_raise(const struct record *rec, const struct conf *conf, bool ask,
+    uint32_t margin, struct err *err)
 {
-	struct visit v = { .rec = rec, .conf = conf, .flags = VISIT_HOLD,
-	    .ahead = 1, .fn = make_ready, .arg = &margin };
+	struct visit v = { .rec = rec, .conf = conf,
+	    .flags = VISIT_HOLD | (ask ? VISIT_ASK : 0), .ahead = 1,
+	    .fn = make_ready, .arg = &margin };
 
 	return visit_mailboxes(&v, err);
 }

@@ -130,7 +130,8 @@ hand_over_alone(const struct admin *ad, struct record *was,
 
 	wait_out(ad, was->at, s);
 	progress(s, "the mailboxes of the next leader to be made ready");
-	st = alone_raise(reachable(was, s), ad->conf, s->margin, err);
+	st = alone_raise(reachable(was, s), ad->conf, !ad->owner, s->margin,
+	    err);
 	progress(s, NULL);
 	return st;
 }
