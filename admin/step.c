@@ -142,10 +142,11 @@ stay(struct admin *ad, struct record *was, const struct step *s,
     const struct change_by *by, struct err *err)
 {
 	struct record *is = record_copy(was, was);
-	enum status st = ST_OK;
+	enum status st;
 
-	if (s->dry_run)
-		return ST_OK;
+	st = rights_check(reachable(was, s), err);
+	if (st != ST_OK || s->dry_run)
+		return st;
 	if (was->end != 0) {		/* a window that is planned */
 		is->version++;
 		is->begin = is->end = 0;

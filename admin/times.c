@@ -63,18 +63,19 @@ time_duration(const char *text, time_t *n)
 {
 	static const char units[] = "smhd";
 	static const long seconds[] = { 1, 60, 3600, 86400 };
+	long v, unit = 1;
 	const char *u;
 	char *end;
-	long v = strtol(text, &end, 10);
 
-	if (end == text || v <= 0 || v > 366L * 86400)
-		return false;
+	v = strtol(text, &end, 10);
 	if (*end != '\0') {
 		u = strchr(units, *end);
 		if (u == NULL || end[1] != '\0')
 			return false;
-		v *= seconds[u - units];
+		unit = seconds[u - units];
 	}
-	*n = v;
+	if (end == text || v <= 0 || v > TIME_DURATION_MAX / unit)
+		return false;
+	*n = v * unit;
 	return true;
 }

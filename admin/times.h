@@ -16,7 +16,8 @@ char	       *time_text(TALLOC_CTX *ctx, time_t t);
  * does not exist, or one later than RECORD_TIME_MAX. */
 bool		time_parse(const char *text, time_t now, time_t *t);
 
-/* 90, 90s, 5m, 2h, 1d: seconds, more than 0 and at most a year. */
+/* 90, 90s, 5m, 2h, 1d: seconds, from 1 to TIME_DURATION_MAX. */
+#define TIME_DURATION_MAX (366L * 86400)
 bool		time_duration(const char *text, time_t *seconds);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * time_fuzz.c - times that people write: RFC 3339, +SECONDS, seconds
+ * time_fuzz.c - times that people write: RFC 3339, +SECONDS, seconds; durations
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -28,6 +28,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			HOLDS(strcmp(shown, text) == 0);
 		HOLDS(time_parse(shown, NOW, &back) && back == t);
 	}
+	if (time_duration(text, &t))
+		HOLDS(t > 0 && t <= TIME_DURATION_MAX);
 	talloc_free(ctx);
 	return 0;
 }

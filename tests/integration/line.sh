@@ -69,7 +69,7 @@ rc_is 2 step $u cutover --for && says 'for needs SECONDS' && rc_is 2 step $u cut
 ok $? "a value that is missing"
 rc_is 2 step $u bogus && says 'bogus is no state' && says cutover && rc_is 2 list bogus && says 'bogus is no state' && rc_is 2 show --in bogus && says 'bogus is no state' &&
 	rc_is 2 add x --state bogus && says 'bogus is no state' && rc_is 2 default overlap && says 'cannot be overlap' && rc_is 2 history --limit x && says 'limit: x' &&
-	rc_is 2 history --limit 0 && rc_is 2 history --limit 5x && rc_is 2 step $u cutover --for 5x && says '5x' && says '2h' && rc_is 2 step $u cutover --for -5 && says 'for: -5' &&
+	rc_is 2 history --limit 0 && rc_is 2 history --limit 5x && rc_is 2 step $u cutover --for 5x && says '5x' && says '2h' && rc_is 2 step $u cutover --for 367d && says 366d && rc_is 2 step $u cutover --for -5 && says 'for: -5' &&
 	rc_is 2 step $u cutover --window +5 tomorrow && says tomorrow && says 2026 && rc_is 2 export --format xml && says xml && says passwd-file && rc_is 2 import --format ldif x && says ldif
 ok $? "a bad value is named, and what is possible"
 rc_is 2 step $u cutover && says 'needs --for' && rc_is 2 step $u old --for 60 && rc_is 2 step $u cutover --for 5 --window +5 +6 && is "$(state $u)" overlap
