@@ -31,7 +31,7 @@ reachable(struct record *rec, const struct step *s)
 	return copy;
 }
 
-/* Whoever delivers by a former state has each mailbox's lock now, or never. */
+/* Wait until no delivery by a former state is under way. */
 static enum status
 pass_barrier(struct admin *ad, struct record *rec, const struct step *s,
     struct err *err)
@@ -112,7 +112,7 @@ hand_over(const struct admin *ad, const struct record *was,
 	    "the mailboxes of the next leader to be made ready");
 	st = s->dry_run ? handover_compare(&ho, err) : handover(&ho, err);
 	progress(s, NULL);
-	if (st == ST_OK || ho.messages == 0 || s->force)
+	if (st != ST_NEVER || ho.messages == 0)
 		return st;
 	return err_set(err, ST_NEVER, "%s: %s lacks %lu message%s in %lu "
 	    "mailbox%s, which would be hidden: `mailferry move %s` copies "
