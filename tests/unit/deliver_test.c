@@ -131,7 +131,8 @@ sides_agree(void)
 	shell(
 	    "cd %s && diff -r old/u/new new/u/new && "
 	    "diff -r old/u/cur new/u/cur && cd old/u/new && for f in *; do "
-	    "[ -e \"$f\" ] || continue; a=$(grep -F \":$f\" ../dovecot-uidlist) && "
+	    "[ -e \"$f\" ] || continue; "
+	    "a=$(grep -F \":$f\" ../dovecot-uidlist) && "
 	    "b=$(grep -F \":$f\" ../../../new/u/dovecot-uidlist) && "
 	    "[ \"$a\" = \"$b\" ] && [ $(stat -c %%Y \"$f\") = "
 	    "$(stat -c %%Y \"../../../new/u/new/$f\") ] || exit 1; done",
