@@ -114,7 +114,7 @@ refused(void **state)
 }
 
 /* As procmail: a letter that is no option, or that lacks its argument (`-a
- * $EXTENSION` without one), is told and left out; -m has one rc file
+ * $EXTENSION` without one), is reported and ignored; -m has one rc file
  * and its arguments; -d suits neither -m nor -p. */
 static void
 what_is_told_only(void **state)

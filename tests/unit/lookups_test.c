@@ -207,7 +207,9 @@ accesses(void **state)
 	answers("access d@shop.test", 18, "OK 450 4.2.1 moving");
 }
 
-/* What is over is over before anybody is told: the write comes first. */
+/*
+ * A window that is over: the record is written before anybody gets the answer.
+ */
 static void
 window_over(void **state)
 {
@@ -296,7 +298,7 @@ userdb(void **state)
 		    "O{\"mail\":\"maildir:/f1/z/zoe\"}\n" },
 		{ "Lshared/userdb/zoe@v.test\t",
 		    "O{\"mail\":\"maildir:/f1/z/zoe@v.test\"}\n" },
-		/* Nobody's mail for who is not he. */
+		/* No mailbox of another user. */
 		{ "Lshared/userdb/sales@shop.test\t",
 		    "O{\"mail\":\"maildir:/f1/s/sales@shop.test\"}\n" },
 		{ "Lshared/userdb/web+master\t",

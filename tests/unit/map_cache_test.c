@@ -89,7 +89,7 @@ what_does_not_come_again_is_gone(void **state)
 	(void)state;
 	mapcache_take(map, FOLLOW_BEGIN, NULL);
 	take(map, "bob", 1, "state new\nled 1\n", false);
-	/* Until it is told whole, what was there stays. */
+	/* Until the new copy is whole, the former one stays. */
 	assert_int_equal(ask(map, "a@x", 0, &user), ST_OK);
 	mapcache_take(map, FOLLOW_COMPLETE, NULL);
 	assert_int_equal(ask(map, "a@x", 0, &user), ST_NONE);

@@ -211,7 +211,7 @@ killed_before_the_decision(void **state)
 	talloc_free(map);
 }
 
-/* Decided and its file lost: nobody is told that he has no record. */
+/* Decided, and its file lost: no user is reported to have no record. */
 static void
 the_staged_file_is_lost(void **state)
 {

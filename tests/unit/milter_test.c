@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * milter_test.c - what a recipient is told, what of it is remembered
+ * milter_test.c - the reply for a recipient, and what of it is remembered
  */
 #include "tests/unit/test.h"
 
