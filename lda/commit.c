@@ -219,7 +219,8 @@ is_ours(const struct target *t, const char *name)
 	bool same;
 
 	(void)!file_ask(t->box->md->new, &sx);
-	fd = openat(t->box->md->new, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(t->box->md->new, name,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd == -1)
 		return false;
 	same = fstat(fd, &there) == 0 && fstat(t->fd, &ours) == 0 &&

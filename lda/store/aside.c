@@ -103,7 +103,8 @@ make(const struct maildir *md, int64_t now, int *fd, struct err *err)
 static enum status
 copy_file(int from, const char *name, int aside, struct err *err)
 {
-	int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), out;
+	int in = openat(from, name,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), out;
 	enum status st = ST_OK;
 	ssize_t n = 0;
 

@@ -171,8 +171,9 @@ maildir_open_message(TALLOC_CTX *ctx, const struct maildir *md,
 		st = maildir_find(ctx, md, base, sub, file, err);
 		if (st != ST_OK)
 			return st;
+		/* O_NONBLOCK: a fifo in its place must not hold the locks. */
 		*fd = openat(strcmp(*sub, "new") == 0 ? md->new : md->cur,
-		    *file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		    *file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 		if (*fd != -1)
 			return ST_OK;
 		st = err_sys(err, "%s: open %s/%s", md->path, *sub, *file);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -69,22 +70,43 @@ take_dotlock(struct mbox *mb, long wait, struct err *err)
 	    wait, err);
 }
 
+/* Where a link leads, or NULL and errno.  Owner and target are those of one
+ * inode, so that the link cannot be exchanged between the two questions. */
+static char *
+target_of(const struct mbox *mb)
+{
+	int fd = openat(mb->dirfd, mb->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char target[PATH_MAX];
+	struct stat sb;
+	ssize_t n = -1;
+
+	if (fd == -1)
+		return NULL;
+	if (fstat(fd, &sb) == 0 && sb.st_uid == geteuid())
+		n = readlinkat(fd, "", target, sizeof(target) - 1);
+	(void)close(fd);
+	if (n > 0)
+		return must(talloc_strndup(NULL, target, (size_t)n));
+	errno = ELOOP;
+	return NULL;
+}
+
 /* A link is followed only where the caller owns it. */
 static int
 open_file(const struct mbox *mb)
 {
 	int fd, flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-	struct stat sb;
+	char *target;
 
 	fd = openat(mb->dirfd, mb->name, flags | O_NOFOLLOW, 0600);
 	if (fd != -1 || errno != ELOOP)
 		return fd;
-	if (fstatat(mb->dirfd, mb->name, &sb, AT_SYMLINK_NOFOLLOW) == -1 ||
-	    sb.st_uid != geteuid()) {
-		errno = ELOOP;
+	target = target_of(mb);
+	if (target == NULL)
 		return -1;
-	}
-	return openat(mb->dirfd, mb->name, flags, 0600);
+	fd = openat(mb->dirfd, target, flags, 0600);
+	talloc_free(target);
+	return fd;
 }
 
 static enum status

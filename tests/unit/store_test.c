@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * store_test.c - uidlists and copies of messages in a real directory
+ * store_test.c - uidlists, messages and mboxes in a real directory
  */
 #include "tests/unit/files.h"
 
@@ -11,6 +11,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "lda/store/maildir.h"
+#include "lda/store/mbox.h"
 #include "lda/store/message_copy.h"
 #include "lda/store/uidlist.h"
 
@@ -375,6 +377,80 @@ copied_message(void **state)
 	assert_int_equal(unlinkat(dfd, "to", 0), 0);
 }
 
+/* A fifo under the name of a message holds nobody up, and is no message. */
+static void
+fifo_is_no_message(void **state)
+{
+	TALLOC_CTX *ctx = talloc_new(NULL);
+	struct location loc = { .mail = talloc_asprintf(ctx, "%s/m", dir) };
+	struct message_copied copied;
+	struct maildir *md;
+	const char *sub;
+	struct err err;
+	char *file;
+	int fd;
+
+	(void)state;
+	(void)alarm(20);
+	assert_int_equal(maildir_open(ctx, &loc, "", NULL, true, &md, &err),
+	    ST_OK);
+	assert_int_equal(mkfifoat(md->cur, "123.a:2,S", 0600), 0);
+	assert_int_equal(maildir_open_message(ctx, md, "123.a", &sub, &file,
+	    &fd, &err), ST_OK);
+	assert_string_equal(sub, "cur");
+	assert_string_equal(file, "123.a:2,S");
+	assert_int_equal(message_copy(fd, -1, &copied, &err), ST_AGAIN);
+	(void)close(fd);
+	(void)alarm(0);
+	assert_int_equal(unlinkat(md->cur, file, 0), 0);
+	assert_int_equal(unlinkat(md->root, "cur", AT_REMOVEDIR), 0);
+	assert_int_equal(unlinkat(md->root, "new", AT_REMOVEDIR), 0);
+	assert_int_equal(unlinkat(md->root, "tmp", AT_REMOVEDIR), 0);
+	talloc_free(ctx);
+	assert_int_equal(unlinkat(dfd, "m", AT_REMOVEDIR), 0);
+}
+
+static enum status
+append_to(const char *name, struct err *err)
+{
+	TALLOC_CTX *ctx = talloc_new(NULL);
+	struct mbox *mb = NULL;
+	enum status st;
+
+	st = mbox_begin(ctx, talloc_asprintf(ctx, "%s/%s", dir, name), "", true,
+	    1000, &mb, err);
+	if (st == ST_OK)
+		st = mbox_put(mb, "a: b\n\nc\n", 8, err);
+	if (st == ST_OK)
+		st = mbox_end(mb, err);
+	talloc_free(ctx);
+	return st;
+}
+
+/* A link to an mbox is followed where its owner is the caller, as is the one
+ * that it leads to; nothing is written through the link of another user. */
+static void
+mbox_behind_a_link(void **state)
+{
+	struct err err;
+
+	(void)state;
+	assert_int_equal(symlinkat("second", dfd, "link"), 0);
+	assert_int_equal(symlinkat("mbox", dfd, "second"), 0);
+	assert_int_equal(append_to("link", &err), ST_OK);
+	is("mbox", "a: b\n\nc\n\n");
+	if (geteuid() == 0) {
+		assert_int_equal(fchownat(dfd, "link", 1, (gid_t)-1,
+		    AT_SYMLINK_NOFOLLOW), 0);
+		assert_int_not_equal(append_to("link", &err), ST_OK);
+		assert_int_equal(err.code, ELOOP);
+		is("mbox", "a: b\n\nc\n\n");
+	}
+	assert_int_equal(unlinkat(dfd, "link", 0), 0);
+	assert_int_equal(unlinkat(dfd, "second", 0), 0);
+	assert_int_equal(unlinkat(dfd, "mbox", 0), 0);
+}
+
 /* A copy that lacks something is none. */
 static void
 copy_that_fails(void **state)
@@ -468,6 +544,8 @@ main(void)
 		cmocka_unit_test(million_lines),
 		cmocka_unit_test(copied_message),
 		cmocka_unit_test(copy_that_fails),
+		cmocka_unit_test(fifo_is_no_message),
+		cmocka_unit_test(mbox_behind_a_link),
 	};
 
 	return run_files(tests, sizeof(tests) / sizeof(tests[0]), UIDLIST_NAME);
