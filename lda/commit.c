@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lda/both.h"
+#include "lda/store/mark.h"
 #include "maps/base/file.h"
 
 void
@@ -180,8 +181,9 @@ choose_uid(const struct commit *c, const struct record *rec)
  * never be caught up.
  */
 static enum status
-write_lines(struct commit *c, struct err *err)
+write_lines(struct commit *c, const struct record *rec, struct err *err)
 {
+	struct uidlist_line line = { c->intent.uid, c->intent.name, " " };
 	struct mailbox *box;
 	enum status st = ST_OK;
 	int i;
@@ -201,10 +203,11 @@ write_lines(struct commit *c, struct err *err)
 		box = &c->pair.box[i];
 		if (box->uids.fd == -1)
 			continue;
+		if (i > 0 && mark_due(rec, box->side))
+			line.keys = MARK_KEYS;
 		st = pair_check(&c->pair, err);
 		if (st == ST_OK)
-			st = uidlist_append(&box->uids, c->intent.uid,
-			    c->intent.name, err);
+			st = uidlist_append_line(&box->uids, &line, err);
 	}
 	return st == ST_OK ? on_all(c, sync_line, err) : st;
 }
@@ -345,7 +348,7 @@ commit(struct commit *c, const struct record *rec, struct err *err)
 	enum status st;
 
 	c->intent.uid = choose_uid(c, rec);
-	st = write_lines(c, err);
+	st = write_lines(c, rec, err);
 	if (st == ST_OK)
 		st = rename_all(c, err);
 	if (st == ST_OK) {

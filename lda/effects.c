@@ -118,7 +118,7 @@ log_once(const struct delivery *dv, const struct intent *in,
 		    q->rec->user);
 	if (st == ST_OK)
 		st = pair_take(&pair, &terms, err);
-	if (st == ST_OK || pair.overtaken)
+	if (st == ST_OK || pair.overtaken || pair.tails.restored != 0)
 		st = write_outcome(&pair, in, terms.keep, err);
 	pair_release(&pair);
 	talloc_free(ctx);

@@ -83,12 +83,28 @@ defer(const struct run *r, const char *code, const struct err *err)
 	return EX_TEMPFAIL;
 }
 
+/* Beside the delivery, which it does not keep from its place. */
+static void
+log_stray(const char *user, const struct delivery *dv)
+{
+	struct logline l;
+
+	log_begin(&l, LOG_WARNING, "stray");
+	log_str(&l, "user", user);
+	log_str(&l, "in", dv->stray_in);
+	log_num(&l, "uid", dv->stray);
+	log_str(&l, "file", dv->stray_name);
+	log_end(&l);
+}
+
 static int
 log_delivered(const char *user, const struct delivery *dv,
     const struct message *msg)
 {
 	struct logline l;
 
+	if (dv->stray != 0)
+		log_stray(user, dv);
 	log_begin(&l, LOG_INFO, dv->known ? "known" : "delivered");
 	log_str(&l, "user", user);
 	log_str(&l, "state", state_name(dv->state));

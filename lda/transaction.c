@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "lda/commit.h"
-#include "lda/store/catchup.h"
+#include "lda/store/agree.h"
 #include "maps/base/clock.h"
 #include "maps/location.h"
 
@@ -164,6 +164,17 @@ under_lock(struct commit *c, struct delivery *dv, const struct record *rec,
 	return commit(c, rec, err);
 }
 
+/* For the log line, which outlives the pair. */
+static void
+note_stray(struct delivery *dv, const struct pair *pair)
+{
+	if (pair->tails.stray == 0)
+		return;
+	dv->stray = pair->tails.stray;
+	dv->stray_in = must(talloc_strdup(dv->ctx, pair->box[1].md->path));
+	dv->stray_name = must(talloc_strdup(dv->ctx, pair->tails.name));
+}
+
 /* What no process but this one would clear away, should it have no memory
  * left. */
 static struct commit *under_way;
@@ -218,6 +229,7 @@ attempt(struct delivery *dv, const struct plan *plan, const struct record *rec,
 		    c->pair.box[0].md->path));
 	if (st == ST_OK && !c->known)
 		dv->name = must(talloc_strdup(dv->ctx, c->intent.name));
+	note_stray(dv, &c->pair);
 	*now = a.q.now;
 	source_keep(src, c);
 	under_way = NULL;

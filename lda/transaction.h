@@ -32,6 +32,10 @@ struct delivery {
 	bool			 known;	/* it had been delivered before */
 	const char		*path;	/* of the leader's mailbox */
 	const char		*name;	/* of the file in new/; NULL: known */
+	/* A message that only the follower has, by nobody of us: where the map
+	 * says that nobody reads.  0: none was seen. */
+	uint32_t		 stray;
+	const char		*stray_in, *stray_name;
 };
 
 /*

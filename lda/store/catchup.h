@@ -13,24 +13,21 @@
 #include "lda/store/pair.h"
 
 /*
- * Make leader and follower of a pair that was taken one mailbox: the same
- * UIDVALIDITY and GUID, and on the follower every message of the leader whose
- * UID is not below the follower's next.
+ * Copy to the follower every message of the leader whose UID is not below the
+ * follower's next, in order, with its UID and the keys of its line.
  *
- * rec    under which: a follower that was never served (rec->led is 0) and
- *        disagrees is set aside (aside.h) and made anew.
+ * pair   taken, and both sides are the same mailbox.
+ * rec    as the map has it under the locks.
  * until  CLOCK_MONOTONIC milliseconds; what is copied by then stays copied.
  *
- * A leader without uidlist gets one: the follower's V, G and next where that
- * has one, fresh ones else; but never where the leader has mail (its UIDs
- * would all change).
+ * The file comes first, then the line; but on a side that was ever served a
+ * session may have survived, which would number a file without a line: there
+ * the line comes first, with the mark (mark.h).  A crash between the two leaves
+ * it without a file, which the mirror fills in.
  *
- * ST_AGAIN  time is up; a leader with mail but without uidlist; V or G disagree
- *           on a side that was served.  pair->n == 1: only the leader's uidlist
- *           is looked after, and mail without one is no error: uids.fd stays
- *           -1.
+ * ST_AGAIN  time is up.
  */
-enum status	pair_agree(struct pair *pair, const struct record *rec,
+enum status	catch_up(struct pair *pair, const struct record *rec,
 		    long long until, struct err *err) MUST_CHECK;
 
 #endif

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "lda/store/catchup.h"
+#include "lda/store/agree.h"
 #include "lda/store/lacking.h"
 #include "lda/store/visit.h"
 #include "lda/store/visit_list.h"
@@ -90,6 +90,8 @@ hand_over(const struct visit *v, struct pair *pair, const char *folder, int out,
 		st = say_lacking(folder, n, out, err);
 	if (st != ST_OK || (n > 0 && !ho->force))
 		return st;
+	if (pair->tails.restored != 0)
+		return pair_restored(pair, err);
 	/* The logs first: a mailbox that is made on a side which was served
 	 * says so in its own. */
 	st = give_log(next, err);
@@ -98,6 +100,8 @@ hand_over(const struct visit *v, struct pair *pair, const char *folder, int out,
 	/* Mail without uidlist cannot be handed over: agree says what to do. */
 	if (st == ST_OK)
 		st = pair_agree(pair, v->rec, INT64_MAX, err);
+	if (st == ST_OK && folder[0] == '\0')
+		st = pair_same_counter(pair, v->rec, err);
 	if (st == ST_OK)
 		st = raise_next(v->rec, lead, next, err);
 	return st == ST_OK ? pass_log(v, lead, next, n == 0, err) : st;

@@ -74,6 +74,17 @@ is_file(const char *name, void *arg)
 	return name[0] != '.';
 }
 
+enum status
+maildir_has_mail(const struct maildir *md, bool *mail, struct err *err)
+{
+	enum status st;
+
+	st = look_through(md->cur, is_file, NULL, mail, err);
+	if (st == ST_OK && !*mail)
+		st = look_through(md->new, is_file, NULL, mail, err);
+	return st;
+}
+
 static bool
 is_index(const char *name, void *arg)
 {
@@ -87,9 +98,7 @@ maildir_empty(const struct maildir *md, bool *empty, struct err *err)
 	bool found = false;
 	enum status st;
 
-	st = look_through(md->cur, is_file, NULL, &found, err);
-	if (st == ST_OK && !found)
-		st = look_through(md->new, is_file, NULL, &found, err);
+	st = maildir_has_mail(md, &found, err);
 	if (st == ST_OK && !found && md->idx != -1)
 		st = look_through(md->idx, is_index, NULL, &found, err);
 	*empty = !found;

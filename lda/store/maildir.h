@@ -93,6 +93,10 @@ char	       *maildir_unique(TALLOC_CTX *ctx);
 enum status	maildir_empty(const struct maildir *md, bool *empty,
 		    struct err *err) MUST_CHECK;
 
+/* Is there a file in cur/ or new/?  Stops at the first entry. */
+enum status	maildir_has_mail(const struct maildir *md, bool *mail,
+		    struct err *err) MUST_CHECK;
+
 /*
  * Find the file of a base name: in new/, in cur/ by the usual flags, at last by
  * reading cur/ (twice where it is not there: a readdir can miss a file that is

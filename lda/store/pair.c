@@ -57,6 +57,7 @@ pair_open(struct pair *pair, TALLOC_CTX *ctx, const struct pair_place *place,
 
 	pair->n = 0;
 	pair->locked = pair->overtaken = false;
+	pair->tails.restored = pair->tails.stray = 0;
 	for (i = 0; i < place->plan->ntarget; i++) {
 		box = &pair->box[pair->n];
 		*box = (struct mailbox){ .side = place->plan->target[i] };
@@ -206,6 +207,33 @@ compare_led(struct pair *pair, const struct pair_terms *terms,
 }
 
 enum status
+pair_restored(const struct pair *pair, struct err *err)
+{
+	return err_set(err, ST_AGAIN, "%s: its UID %lu is another message, or "
+	    "was never given, while %s has a message of ours there: was an old "
+	    "state of it restored? (mailferry-lda(8), RESTORED MAILBOXES)",
+	    pair->box[0].md->path, (unsigned long)pair->tails.restored,
+	    pair->box[1].md->path);
+}
+
+/*
+ * Before anything is decided: on a leader that was restored from a snapshot a
+ * message that had landed may look as if it never had.
+ */
+static enum status
+compare_tails(struct pair *pair, const struct record *rec, struct err *err)
+{
+	const struct mailbox *lead = &pair->box[0], *follow = &pair->box[1];
+	enum status st;
+
+	if (pair->n == 1 || lead->side != record_leader(rec))
+		return ST_OK;
+	st = tails_compare(lead, follow, rec, &pair->tails, err);
+	return st == ST_OK && pair->tails.restored != 0 ?
+	    pair_restored(pair, err) : st;
+}
+
+enum status
 pair_take(struct pair *pair, const struct pair_terms *terms, struct err *err)
 {
 	const struct record *rec = NULL;
@@ -229,6 +257,8 @@ pair_take(struct pair *pair, const struct pair_terms *terms, struct err *err)
 	st = read_all(pair, terms, rec, err);
 	if (st == ST_OK)
 		st = compare_led(pair, terms, rec, err);
+	if (st == ST_OK)
+		st = compare_tails(pair, rec, err);
 	/* What became of a message the leader alone can say: of a folder that a
 	 * client deleted there, the next delivery to it will. */
 	if (st == ST_OK && pair->box[0].side == record_leader(rec))

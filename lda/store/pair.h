@@ -16,7 +16,7 @@
 #ifndef LDA_STORE_PAIR_H
 #define LDA_STORE_PAIR_H
 
-#include "lda/store/mailbox.h"
+#include "lda/store/tails.h"
 #include "maps/map.h"
 #include "maps/route.h"
 
@@ -28,6 +28,7 @@ struct pair {
 	int		 n;		/* sides that are open */
 	bool		 locked;
 	bool		 overtaken;	/* see pair_take() */
+	struct tails	 tails;		/* the same */
 };
 
 enum pair_make {
@@ -106,11 +107,18 @@ struct pair_terms {
  * ST_OK     pair->locked (not always with plain); for PAIR_LOCKED seconds.
  * ST_NONE   the question's answer.
  * ST_AGAIN  pair->overtaken: a log has seen a later change of leader.  All is
- *           locked and read, nothing is decided.
+ *           locked and read, nothing is decided.  The same with
+ *           pair->tails.restored: the leader was restored from a snapshot, and
+ *           nothing may be removed from either side.
+ * pair->tails.stray is no error: a session that survived the hand-over has
+ * added something to the follower, and UIDs go on above it.
  * Whatever the result, pair_release() is due.
  */
 enum status	pair_take(struct pair *pair, const struct pair_terms *terms,
 		    struct err *err) MUST_CHECK;
+
+/* That error: ST_AGAIN. */
+enum status	pair_restored(const struct pair *pair, struct err *err);
 
 /* Close uidlists and logs, give the locks back in reverse. */
 void		pair_release(struct pair *pair);

@@ -115,6 +115,10 @@ hold(const struct share *share, struct pair *pair, struct err *err)
 	    .keep = (int64_t)v->conf->log_days * 86400 };
 	enum status st = pair_take(pair, &terms, err);
 
+	/* Of a leader that was restored nothing is decided: what is undecided
+	 * stays so until its own state is back.  A hand-over still compares. */
+	if (pair->tails.restored != 0)
+		st = v->ahead == 0 ? ST_NONE : ST_OK;
 	/* Whoever changed the leader since has held these locks after the
 	 * caller changed the record. */
 	if (pair->overtaken)

@@ -108,7 +108,7 @@ class Box:
         self.head, self.next = re.sub(r" N\d+", "", head), int(m.group(1))
         before = 0
         for line in rest.splitlines():
-            m = re.fullmatch(r"(\d+) :(.+)", line)
+            m = re.fullmatch(r"(\d+)(?: Y1)? :(.+)", line)
             want(m and int(m.group(1)) > before and m.group(2) not in self.lines,
                  self.path, "uidlist is not ascending, or has a name twice:\n" + text)
             before = self.lines[m.group(2)] = int(m.group(1))

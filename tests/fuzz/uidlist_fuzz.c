@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lda/store/mark.h"
 #include "lda/store/uidlist.h"
 
 #define LONGEST	65536		/* bytes of a line; what is longer is damage */
@@ -110,6 +111,19 @@ same_bytes(const char *text, const char *p, const char *end)
 	return strlen(text) == len && memcmp(text, p, len) == 0;
 }
 
+/* Any keys can be marked as ours, once, and are still keys of a line. */
+static void
+check_mark(TALLOC_CTX *ctx, const char *keys)
+{
+	char *marked = mark_keys(ctx, keys);
+
+	HOLDS(mark_is(marked));
+	HOLDS(strcmp(mark_keys(ctx, marked), marked) == 0);
+	HOLDS(mark_is(keys) || strlen(marked) >= strlen(MARK_KEYS));
+	HOLDS(marked[0] == ' ' && marked[strlen(marked) - 1] == ' ');
+	HOLDS(strstr(marked, "  ") == NULL);
+}
+
 /* Each line is given as it is, up to the first that is none. */
 static void
 check_scan(TALLOC_CTX *ctx, const struct uidlist *ul, const struct line *lines,
@@ -129,6 +143,7 @@ check_scan(TALLOC_CTX *ctx, const struct uidlist *ul, const struct line *lines,
 		    lines[i].name + lines[i].nlen));
 		HOLDS(same_bytes(got.keys, memchr(lines[i].p, ' ',
 		    (size_t)(lines[i].end - lines[i].p)), lines[i].name - 1));
+		check_mark(ctx, got.keys);
 		before = got.uid;
 	}
 	st = uidlist_scan_next(scan, &got, &err);

@@ -74,6 +74,32 @@ hand_to(const struct record *rec, enum side next, bool ask, struct err *err)
 	return handover(&ho, err);
 }
 
+/* A step to the other leader, as the command does it: by a cutover. */
+static inline void
+hand_over(enum state to)
+{
+	struct record *was = record(), *is = NULL;
+	time_t now = time(NULL);
+	struct map *map;
+	struct err err;
+
+	if (transition_step(conf, was, STATE_CUTOVER, now, now + 600, now, &is,
+	    &err) != ST_OK)
+		fail_msg("%s", err.text);
+	map = open_map();
+	if (map_replace(map, was, is, &by, NULL, &err) != ST_OK)
+		fail_msg("%s", err.text);
+	talloc_free(map);
+	was = record();
+	if (hand_to(was, to == STATE_SETTLE ? NEW : OLD, false, &err) != ST_OK)
+		fail_msg("%s", err.text);
+	map = open_map();
+	if (transition_step(conf, was, to, 0, 0, now, &is, &err) != ST_OK ||
+	    map_replace(map, was, is, &by, NULL, &err) != ST_OK)
+		fail_msg("%s", err.text);
+	talloc_free(map);
+}
+
 static char *
 mail(int n)
 {
@@ -118,6 +144,24 @@ send_to(const char *folder, int n)
 	talloc_free(dv.map);
 	talloc_free(ctx);
 	return known;
+}
+
+/* A delivery that is deferred; its line. */
+static inline const char *
+deferred(const char *folder, int n)
+{
+	static struct err err;
+	TALLOC_CTX *ctx = talloc_new(NULL);
+	struct record *rec = record();
+	struct delivery dv = { .ctx = ctx, .map = open_map(), .conf = conf,
+	    .user = "u", .recipient = "u@x.test", .folder = folder,
+	    .uids = true, .until = clock_ms() + 100000 };
+
+	assert_int_equal(deliver(&dv, rec, message(ctx, n), &err), ST_AGAIN);
+	(void)alarm(0);
+	talloc_free(dv.map);
+	talloc_free(ctx);
+	return err.text;
 }
 
 enum left { LINE = 1, INTENT = 2, LANDED = 4 };
