@@ -26,12 +26,21 @@
 #ifndef MAXX
 #define MAXX 1			/* windows that end before the mover is done */
 #endif
-#define NN (NM * NA + 1)	/* names */
 #define APP (NM * NA)		/* the client's own message */
+#ifdef GHOST
+#define NN (NM * NA + 2)	/* names */
+#define STRAY (NM * NA + 1)	/* of the session that survived */
+#else
+#define NN (NM * NA + 1)
+#endif
 #ifndef MARGIN
 #define MARGIN NN		/* FORCED: UIDs skipped; more than old can have used since */
 #endif
 #define NU (2 * NN + 4)		/* UIDs */
+
+#ifndef FILE_FIRST_SERVED
+#define FILE_FIRST_SERVED false
+#endif
 
 /* states of the map */
 #define OLD 0
@@ -59,6 +68,10 @@ typedef side {
 	byte f[NN];		/* file of this name */
 	byte uid[NN];		/* its line in dovecot-uidlist, 0: none */
 	byte lg[NN];		/* its entry in the delivery log */
+#ifdef GHOST
+	bool mk[NN];		/* its line has our mark */
+	byte led;		/* led_next: where this side stopped leading */
+#endif
 	byte next;		/* next UID */
 	byte lock;		/* holder of dovecot-uidlist.lock */
 	bool stale;		/* ... who is dead, or is taken for dead */
@@ -71,6 +84,15 @@ byte ver;
 bool expired;			/* LEASE_CLOCK only */
 bool frozen;			/* barrier of a cutover passed */
 bool dual;			/* barrier of overlap or settle passed */
+#ifdef GHOST
+bool served;			/* both sides have had clients */
+bool strayed;
+bool burned;
+#endif
+#ifdef RESTORE
+bool restored;			/* old, which leads, is from a snapshot now */
+bool deferred[NM];
+#endif
 
 byte sess = NOBODY;		/* side that the client's session is on */
 byte cand = NOBODY;		/* side that a login under way was told */
@@ -136,6 +158,26 @@ bool moved, alldone;
 #define CHECK_RENAME CHECK
 #endif
 
+/*
+ * Was the leader restored?  The follower has a message at a UID that the leader has given
+ * to another one, or not yet.  The loop of the caller's process goes on where it is not so.
+ */
+#ifdef RESTORE
+#define OTHER(l, i) \
+	(S[1 - l].f[i] == IN && S[1 - l].uid[i] != 0 && \
+	S[l].uid[i] != S[1 - l].uid[i] && \
+	(S[1 - l].uid[i] >= S[l].next || (i != APP && \
+	S[l].uid[APP] == S[1 - l].uid[i])))
+inline compare(l, i, bad)
+{
+	i = 0; bad = false;
+	do
+	:: i < NN -> bad = bad || OTHER(l, i); i++
+	:: else -> i = 0; break
+	od
+}
+#endif
+
 inline take(s, who)
 {
 	atomic { FREE(s) -> S[s].lock = who; S[s].stale = false }
@@ -151,6 +193,37 @@ inline drop(s, who)
 	}
 }
 
+/* Our line on a follower that was ever served has a mark. */
+#if defined(GHOST) && !defined(NO_MARK)
+#define MARK(s, i) S[s].mk[i] = served
+#else
+#define MARK(s, i) skip
+#endif
+
+/* A follower's message that the leader lacks: was it expunged there?  Not what a session
+ * stored here, which survived the hand-over. */
+#ifdef GHOST
+#ifdef NO_LED_NEXT
+#define BELOW(s, i) false
+#else
+#define BELOW(s, i) (S[s].uid[i] != 0 && S[s].uid[i] < S[s].led)
+#endif
+#ifdef NO_STRAY
+#define OURS(s, i) true
+#else
+#define OURS(s, i) (!served || S[s].mk[i] || BELOW(s, i))
+#endif
+#else
+#define OURS(s, i) true
+#endif
+
+/* What a follower that was served lacks, the mirror fills in. */
+#ifdef GHOST
+#define LATER served
+#else
+#define LATER false
+#endif
+
 #define raise(s, u) \
 	S[s].next = (S[s].next <= (u) -> (u) + 1 : S[s].next)
 
@@ -164,7 +237,11 @@ inline number(s, i)
 		if
 		:: S[s].f[i] == IN && S[s].uid[i] == 0 ->
 			S[s].uid[i] = S[s].next; S[s].next++
-		:: S[s].f[i] != IN && S[s].uid[i] != 0 -> S[s].uid[i] = 0
+		:: S[s].f[i] != IN && S[s].uid[i] != 0 ->
+			S[s].uid[i] = 0;
+#ifdef GHOST
+			S[s].mk[i] = false
+#endif
 		:: else
 		fi;
 		i++
@@ -183,10 +260,16 @@ inline mirror_one(l, i)
 		:: else
 		fi;
 		S[1 - l].f[i] = IN;
-		S[1 - l].uid[i] = S[l].uid[i];
+		S[1 - l].uid[i] = S[l].uid[i]; MARK(1 - l, i);
 		raise(1 - l, S[l].uid[i])
-	:: S[l].f[i] != IN && S[1 - l].f[i] == IN ->
+	:: S[l].f[i] != IN && S[1 - l].f[i] == IN && OURS(1 - l, i) ->
 		S[1 - l].f[i] = NOFILE; S[1 - l].uid[i] = 0
+	:: S[l].f[i] != IN && S[1 - l].f[i] == IN && !OURS(1 - l, i) ->
+		S[l].uid[i] = (S[l].next > S[1 - l].next -> S[l].next :
+		    S[1 - l].next);
+		S[1 - l].uid[i] = S[l].uid[i]; MARK(1 - l, i);
+		S[l].f[i] = IN;
+		raise(l, S[l].uid[i]); raise(1 - l, S[l].uid[i])
 	:: else
 	fi;
 #ifndef NO_LOGCOPY
@@ -205,7 +288,9 @@ inline resolve_one(l, i)
 	:: S[l].lg[i] == INTENT ||
 	   (S[l].lg[i] != DONE && S[1 - l].lg[i] == INTENT) ->
 		if
-		:: S[l].lg[i] == INTENT && LANDED(l, i) ->
+		:: S[1 - l].lg[i] == DONE -> S[l].lg[i] = DONE
+		:: S[1 - l].lg[i] != DONE && S[l].lg[i] == INTENT &&
+		   LANDED(l, i) ->
 			if		/* the follower lost its rename */
 			:: S[l].f[i] == IN && S[1 - l].f[i] != IN &&
 			   S[1 - l].uid[i] != 0 -> S[1 - l].f[i] = IN
@@ -238,6 +323,9 @@ proctype lda(byte m; byte k0; byte me)
 {
 	byte k = k0, n, e, l, p, j, u;
 	bool two, known;
+#ifdef RESTORE
+	bool bad;
+#endif
 
 again:	atomic {
 		n = m * NA + k;
@@ -261,6 +349,18 @@ again:	atomic {
 #endif
 	atomic { CRASH(locked) };
 
+#if defined(RESTORE) && !defined(NO_COMPARE)
+	atomic {
+		if
+		:: two -> compare(l, p, bad)
+		:: else
+		fi;
+		if			/* 75: Postfix comes again for days */
+		:: bad -> deferred[m] = true; bad = false; goto out
+		:: else
+		fi
+	};
+#endif
 #ifndef NO_LOG
 	/* what earlier attempts left, of any message */
 	j = 0;
@@ -355,8 +455,25 @@ again:	atomic {
 			if
 			:: u == 0 -> break
 			:: else ->
+#ifdef GHOST
+				/* Where a session may have survived the line is
+				 * the first, else the file. */
+				if
+				:: served && !FILE_FIRST_SERVED ->
+					S[1 - l].uid[j] = u; MARK(1 - l, j);
+					S[1 - l].next = u + 1;
+					CRASH(caught_line);
+					S[1 - l].f[j] = IN
+				:: else ->
+					S[1 - l].f[j] = IN;
+					CRASH(caught_file);
+					S[1 - l].uid[j] = u; MARK(1 - l, j);
+					S[1 - l].next = u + 1
+				fi;
+#else
 				S[1 - l].f[j] = IN; S[1 - l].uid[j] = u;
 				S[1 - l].next = u + 1;
+#endif
 				CRASH(caughtup)
 			fi }
 		od
@@ -386,7 +503,10 @@ again:	atomic {
 #endif
 	atomic {
 		CHECK;
-		if :: two -> S[1 - l].uid[n] = u; raise(1 - l, u) :: else fi;
+		if
+		:: two -> S[1 - l].uid[n] = u; MARK(1 - l, n); raise(1 - l, u)
+		:: else
+		fi;
 		CRASH(line_f)
 	}
 #ifdef FOLLOWER_LINE_FIRST
@@ -477,6 +597,11 @@ proctype client()
 		breaklock(sess); number(sess, i);
 		S[sess].f[APP] = IN; S[sess].uid[APP] = S[sess].next;
 		S[sess].next++; appended = true; observe(i) }
+#ifdef GHOST			/* stored and expunged at once */
+	:: atomic { sess != NOBODY && FREE(sess) && !alldone && !burned ->
+		breaklock(sess); number(sess, i); S[sess].next++; burned = true;
+		observe(i) }
+#endif
 	:: atomic { sess != NOBODY && !expunged[0] && S[sess].f[0] == IN && !alldone &&
 		S[sess].uid[0] != 0 && seen[S[sess].uid[0]] == 1 ->
 		S[sess].f[0] = NOFILE; expunged[0] = true }
@@ -497,6 +622,9 @@ inline dropboth(who)
 proctype mirror()
 {
 	byte i, n, l;
+#ifdef RESTORE
+	bool bad;
+#endif
 
 	do
 	:: atomic { n < MAXM && BOTH(EFF) -> n++ };
@@ -505,7 +633,14 @@ proctype mirror()
 			if
 			:: BOTH(EFF) -> l = LEADER(EFF); i = 0
 			:: else -> i = NN
+			fi;
+#ifdef RESTORE				/* nothing in it is removed */
+			compare(l, i, bad);
+			if
+			:: bad || !BOTH(EFF) -> i = NN; bad = false
+			:: else
 			fi
+#endif
 		}
 		do
 		:: atomic { i < NN -> mirror_one(l, i); i++ }
@@ -540,7 +675,7 @@ inline follows(l)
 		do
 		:: i < NN ->
 			assert(S[l].f[i] != IN || S[l].uid[i] == 0 ||
-			       S[1 - l].f[i] == IN ||
+			       S[1 - l].f[i] == IN || LATER ||
 			       S[l].uid[i] >= S[1 - l].next);
 			i++
 		:: else -> i = 0; break
@@ -555,12 +690,44 @@ inline resolve(l)
 	skip
 #else
 	i = 0;
+#ifdef RESTORE
+	atomic {
+		compare(l, i, bad);
+		if
+		:: bad -> i = NN; bad = false
+		:: else
+		fi
+	};
+#endif
 	do
 	:: atomic { i < NN -> resolve_one(l, i); i++ }
 	:: atomic { i >= NN -> i = 0; break }
 	od
 #endif
 }
+
+#ifdef GHOST
+/*
+ * A session on the side that led, which no kick has reached: it numbers what has no
+ * line, and stores a message of its own, once.  It expunges nothing.
+ */
+proctype ghost()
+{
+	byte i, s;
+
+	do
+	:: atomic { served && !alldone && BOTH(EFF) && FREE(1 - LEADER(EFF)) ->
+		s = 1 - LEADER(EFF); breaklock(s); number(s, i);
+		i = 0; s = 0 }
+	:: atomic { served && !alldone && BOTH(EFF) && !strayed &&
+		FREE(1 - LEADER(EFF)) ->
+		s = 1 - LEADER(EFF); breaklock(s); number(s, i);
+		S[s].f[STRAY] = IN; S[s].uid[STRAY] = S[s].next; S[s].next++;
+		strayed = true; i = 0; s = 0 }
+	:: atomic { alldone -> break }
+	od
+}
+#endif
 
 #ifdef EFFECT
 /*
@@ -630,6 +797,9 @@ inline cutover(a, b)
 			if
 			:: st == CUT && ver == my ->
 #endif
+#ifdef GHOST
+				S[LEADER(a)].led = S[LEADER(a)].next; served = true;
+#endif
 				st = b; ver++; frozen = false; dual = true; expired = false; break
 			:: else ->		/* lost the lease: once more */
 				if
@@ -644,6 +814,9 @@ inline cutover(a, b)
 proctype mover()
 {
 	byte i, my;
+#ifdef RESTORE
+	bool bad;
+#endif
 #ifdef LEASE_CLOCK
 	bool ok;
 #endif
@@ -653,7 +826,9 @@ proctype mover()
 	atomic { from = OLD; st = OVER; ver++ };
 	barrier();
 	dual = true;
-#ifdef FORCED
+#ifdef RESTORE			/* it stays in overlap: a step would refuse */
+	skip;
+#elif defined(FORCED)
 	/* old is gone for good: nothing can be asked of it any more */
 	takeboth(MOVER);
 	atomic {
@@ -673,6 +848,45 @@ proctype mover()
 #endif
 	moved = true
 }
+
+#ifdef RESTORE
+/*
+ * Old is restored as it was before it had name i, or while that lay in tmp/; then
+ * perhaps a client stores something, which gets the UID.
+ */
+proctype restore()
+{
+	byte i;
+
+	if
+	:: atomic { !alldone && st == OVER && FREE(0) && FREE(1) ->
+		i = 0;
+		do
+		:: i < APP && !restored ->
+			if
+			:: S[0].f[i] == IN && S[0].uid[i] != 0 &&
+			   S[1].f[i] == IN ->
+				restored = true;
+				S[0].next = S[0].uid[i]; S[0].uid[i] = 0;
+				if
+				:: S[0].f[i] = TMP; S[0].lg[i] = INTENT
+				:: S[0].f[i] = NOFILE; S[0].lg[i] = NOLOG
+				fi;
+				if
+				:: S[0].f[APP] = IN; S[0].uid[APP] = S[0].next;
+					S[0].next++
+				:: true
+				fi
+			:: else
+			fi;
+			i++
+		:: else -> break
+		od;
+		i = 0 }
+	:: atomic { alldone -> skip }
+	fi
+}
+#endif
 
 /* The window ends, by the clock of whoever looks at it: at any moment. */
 proctype clock()
@@ -717,6 +931,23 @@ proctype judge()
 		m = NM; appended = false;
 #endif
 		breaklock(0); breaklock(1);
+#ifdef RESTORE			/* what was accepted is on one side at least */
+		do
+		:: m < NM && !deferred[m] ->
+			c = 0; i = m * NA;
+			do
+			:: i < (m + 1) * NA ->
+				c = c + (S[0].f[i] == IN || S[1].f[i] == IN);
+				i++
+			:: else -> break
+			od;
+			assert(c >= 1);
+			m++
+		:: m < NM && deferred[m] -> m++
+		:: else -> break
+		od;
+		goto judged;
+#endif
 		do
 		:: m < NM ->
 			c = 0; i = m * NA;
@@ -732,6 +963,9 @@ proctype judge()
 		:: else -> break
 		od;
 		assert(!appended || S[l].f[APP] == IN);
+#ifdef GHOST
+		assert(!strayed || S[l].f[STRAY] == IN || S[1 - l].f[STRAY] == IN);
+#endif
 		number(l, i);
 #ifdef RACY			/* such a message may need the mirror to agree */
 		i = 0;
@@ -748,10 +982,13 @@ proctype judge()
 			       S[0].uid[i] == S[1].uid[i]);
 			/* delivered in two-sided states: on both, but for expunges */
 			assert(!BOTH(st) || S[l].f[i] != IN || S[1 - l].f[i] == IN ||
-			       S[l].uid[i] >= S[1 - l].next);
+			       LATER || S[l].uid[i] >= S[1 - l].next);
 			i++
 		:: else -> break
 		od;
+#ifdef RESTORE
+judged:		skip
+#endif
 	}
 }
 
@@ -772,6 +1009,14 @@ init {
 #ifdef EFFECT
 		run effect();
 #endif
-		run client(); run mirror(); run mover(); run clock(); run judge()
+#ifdef GHOST
+		run ghost();
+#endif
+#ifdef RESTORE
+		run restore();
+#else
+		run client();
+#endif
+		run mirror(); run mover(); run clock(); run judge()
 	}
 }
