@@ -10,15 +10,14 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/sendfile.h>
 #include <unistd.h>
 
+#include "lda/store/message_copy.h"
 #include "lda/store/uidlist.h"
 #include "maps/base/file.h"
 
 #define DIR_FLAGS	(O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 #define TIMES		60		/* seconds that may be taken already */
-#define CHUNK		(1024 * 1024)
 #define KEYWORDS	"dovecot-keywords"
 
 /* FNV-1a: two folders of one second are all that it must keep apart, and for a
@@ -105,8 +104,7 @@ copy_file(int from, const char *name, int aside, struct err *err)
 {
 	int in = openat(from, name,
 	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), out;
-	enum status st = ST_OK;
-	ssize_t n = 0;
+	enum status st;
 
 	if (in == -1)
 		return err_sys(err, "open %s", name);
@@ -116,10 +114,9 @@ copy_file(int from, const char *name, int aside, struct err *err)
 		st = err_sys(err, "create %s", name);
 		goto out;
 	}
-	while ((n = sendfile(out, in, NULL, CHUNK)) > 0)
-		continue;
-	if (n == -1 || fsync(out) == -1)
-		st = err_sys(err, "copy %s", name);
+	st = message_copy(in, out, NULL, err);
+	if (st == ST_OK && fsync(out) == -1)
+		st = err_sys(err, "fsync %s", name);
 	if (close(out) == -1 && st == ST_OK)
 		st = err_sys(err, "close %s", name);
 out:
