@@ -107,11 +107,21 @@ hand_over(const struct visit *v, struct pair *pair, const char *folder, int out,
 	return st == ST_OK ? pass_log(v, lead, next, n == 0, err) : st;
 }
 
-/* In the parent. */
+struct lacking {			/* a mailbox, in the parent */
+	const char	*folder;
+	unsigned long	 n;
+};
+
+struct judging {			/* what the children report */
+	struct handover	*ho;
+	struct lacking	*at;		/* talloc; NULL where n is 0 */
+	size_t		 n;
+};
+
 static void
 on_lacking(const char *line, void *arg)
 {
-	struct handover *ho = arg;
+	struct judging *j = arg;
 	unsigned long n;
 	char *end, *name;
 
@@ -120,22 +130,51 @@ on_lacking(const char *line, void *arg)
 	n = strtoul(line + 6, &end, 10);
 	if (n == 0 || *end != ' ')
 		return;
-	name = must(talloc_strdup(NULL, end + 1));
+	j->at = must(talloc_realloc(NULL, j->at, struct lacking,
+	    (unsigned)j->n + 1));
+	name = must(talloc_strdup(j->at, end + 1));
 	visit_unpack(name);
-	ho->messages += n;
-	ho->mailboxes++;
-	if (ho->lacks != NULL)
-		ho->lacks(name, n, ho->arg);
-	talloc_free(name);
+	j->at[j->n++] = (struct lacking){ name, n };
+}
+
+static int
+by_folder(const void *a, const void *b)
+{
+	const struct lacking *x = a, *y = b;
+
+	return strcmp(x->folder, y->folder);
+}
+
+/* The children come to the mailboxes in any order. */
+static void
+sum_up(struct judging *j)
+{
+	struct handover *ho = j->ho;
+	size_t i;
+
+	if (j->n > 0)
+		qsort(j->at, j->n, sizeof(*j->at), by_folder);
+	ho->messages = 0;
+	ho->mailboxes = j->n;
+	for (i = 0; i < j->n; i++) {
+		ho->messages += j->at[i].n;
+		if (ho->lacks != NULL)
+			ho->lacks(j->at[i].folder, j->at[i].n, ho->arg);
+	}
+	talloc_free(j->at);
 }
 
 static enum status
-visit_and_judge(struct handover *ho, const struct visit *v, struct err *err)
+visit_and_judge(struct handover *ho, struct visit *v, struct err *err)
 {
+	struct judging j = { ho, NULL, 0 };
 	enum status st;
 
-	ho->messages = ho->mailboxes = 0;
+	v->arg = ho;
+	v->line = on_lacking;
+	v->line_arg = &j;
 	st = visit_mailboxes(v, err);
+	sum_up(&j);
 	if (st != ST_OK || ho->messages == 0 || ho->force)
 		return st;
 	return err_set(err, ST_NEVER, "%s would hide mail of %s: it lacks %lu "
@@ -150,8 +189,7 @@ handover(struct handover *ho, struct err *err)
 {
 	struct visit v = { .rec = ho->rec, .conf = ho->conf,
 	    .flags = VISIT_HOLD | VISIT_MAKE | (ho->ask ? VISIT_ASK : 0),
-	    .map_flags = ho->map_flags, .ahead = 1, .fn = hand_over,
-	    .arg = ho, .line = on_lacking, .line_arg = ho };
+	    .map_flags = ho->map_flags, .ahead = 1, .fn = hand_over };
 
 	return visit_and_judge(ho, &v, err);
 }
@@ -189,8 +227,7 @@ compare(const struct visit *v, struct pair *pair, const char *folder, int out,
 enum status
 handover_compare(struct handover *ho, struct err *err)
 {
-	struct visit v = { .rec = ho->rec, .conf = ho->conf, .fn = compare,
-	    .arg = ho, .line = on_lacking, .line_arg = ho };
+	struct visit v = { .rec = ho->rec, .conf = ho->conf, .fn = compare };
 
 	return visit_and_judge(ho, &v, err);
 }

@@ -39,8 +39,8 @@ struct handover {
 	bool		 ask;		/* mapd has the map: ask it under every
 					   lock whether it still has rec */
 	unsigned	 map_flags;	/* of map_open() for that: 0 */
-	handover_lacks_fn *lacks;	/* called for each such mailbox, or
-					   NULL */
+	handover_lacks_fn *lacks;	/* called for each such mailbox, by
+					   name, after the visit; or NULL */
 	void		*arg;
 	/* Out, whatever the result. */
 	unsigned long	 messages;	/* that are lacking, in all */

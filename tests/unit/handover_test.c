@@ -193,6 +193,25 @@ name_twice(void **state)
 	lacks(NEW, "=1 ");
 }
 
+/* Of many mailboxes, which several children visit. */
+static void
+by_name(void **state)
+{
+	char want[400] = "";
+	int i;
+
+	(void)state;
+	begin(STATE_OLD);
+	(void)send_to(".F10", 1);
+	step(STATE_OVERLAP);
+	for (i = 10; i < 40; i++) {
+		shell("[ -d old/u/.F%d ] || cp -a old/u/.F10 old/u/.F%d", i, i);
+		(void)snprintf(want + strlen(want), sizeof(want) -
+		    strlen(want), ".F%d=1 ", i);
+	}
+	lacks(NEW, want);
+}
+
 /* A name of the user's choice is reported as it is. */
 static void
 odd_names(void **state)
@@ -289,7 +308,8 @@ main(void)
 		cmocka_unit_test(unseeded), cmocka_unit_test(whole),
 		cmocka_unit_test(caught_up), cmocka_unit_test(kinds),
 		cmocka_unit_test(another_mailbox), cmocka_unit_test(name_twice),
-		cmocka_unit_test(odd_names), cmocka_unit_test(old_floors),
+		cmocka_unit_test(by_name), cmocka_unit_test(odd_names),
+		cmocka_unit_test(old_floors),
 		cmocka_unit_test(made_where_served),
 		cmocka_unit_test(both_ways),
 	};
