@@ -25,8 +25,8 @@ struct mailbox {
 /*
  * Take the lock.
  *
- * queue  wait at MAILBOX_QUEUE: only for deliveries, which leave files of ours in
- *        the mailbox.
+ * queue  wait at MAILBOX_QUEUE: only for deliveries, which leave files of
+ *        ours in the mailbox.
  * wait   milliseconds.  ST_AGAIN: it is still taken after that, or no lock can
  *        be made.
  */

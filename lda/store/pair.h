@@ -138,11 +138,10 @@ enum status	pair_settle(struct pair *pair, int64_t now, int64_t keep,
 		    struct err *err) MUST_CHECK;
 
 /*
- * May the locks be given back before new/ is synced?  Where a local process
- *                                                     waits for
- * them and every log has two free slots: one for its intent, one so that an
- * intent is not always the next to be overwritten by that which goes out with
- * its own outcome.
+ * May the locks be given back before new/ is synced?  True if a local process
+ * waits for them and every log has two free slots: one for the intent of that
+ * process, and one more, so that an intent is not always the next to be
+ * overwritten by what is written together with its own outcome.
  */
 bool		pair_awaited(const struct pair *pair);
 
