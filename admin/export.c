@@ -2,14 +2,17 @@
 /*
  * export.c - all records into a file, or a table made of them
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "admin/record_json.h"
 #include "admin/rows.h"
 #include "admin/tables.h"
 #include "admin/verbs.h"
+#include "maps/base/file.h"
 #include "maps/ldap/conf.h"
 #include "maps/ldap/ldif.h"
 
@@ -88,6 +91,33 @@ export(struct admin *ad, struct exporting *ex, struct err *err)
 	return map_each(ad->map, export_one, ex, err);
 }
 
+/*
+ * A new file for the caller alone, or for those who may read the caller's own
+ * file that is there: a daemon reads some tables.  What another user has put
+ * there, perhaps a link, is not followed; what a former export left is removed.
+ */
+static enum status
+create(const char *tmp, const char *file, FILE **out, struct err *err)
+{
+	struct stat sb;
+	int fd;
+
+	(void)unlink(tmp);
+	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+	    0600);
+	if (fd == -1)
+		return err_sys(err, "create %s", tmp);
+	*out = must(fdopen(fd, "w"));
+	if (lstat(file, &sb) == -1 || !S_ISREG(sb.st_mode) ||
+	    sb.st_uid != geteuid() || sb.st_nlink != 1)
+		return ST_OK;
+	if (file_permit(fd, sb.st_mode & 0666, sb.st_gid) == 0)
+		return ST_OK;
+	(void)fclose(*out);
+	(void)unlink(tmp);
+	return err_sys(err, "chmod %s", tmp);
+}
+
 /* A file is there whole, or as it was before. */
 static enum status
 export_to(struct admin *ad, struct exporting *ex, const char *file,
@@ -96,9 +126,9 @@ export_to(struct admin *ad, struct exporting *ex, const char *file,
 	char *tmp = must(talloc_asprintf(ad->conf, "%s.tmp", file));
 	enum status st;
 
-	ex->out = fopen(tmp, "we");
-	if (ex->out == NULL)
-		return err_sys(err, "create %s", tmp);
+	st = create(tmp, file, &ex->out, err);
+	if (st != ST_OK)
+		return st;
 	st = export(ad, ex, err);
 	if (st == ST_OK && (fflush(ex->out) != 0 ||
 	    fsync(fileno(ex->out)) == -1))

@@ -40,7 +40,7 @@ static void
 progress(const struct importing *im, const char *what, unsigned long n)
 {
 	if (im->terminal)
-		(void)fprintf(stderr, "\r%lu %s ", n, what);
+		(void)dprintf(STDERR_FILENO, "\r%lu %s ", n, what);
 }
 
 /* The same, apart from its last change. */

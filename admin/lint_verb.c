@@ -40,19 +40,34 @@ find_roots(struct admin *ad, struct lint *l)
 	}
 }
 
+/* A word of the file may hold LFs. */
+static char *
+one_line(const char *text)
+{
+	char *line = must(talloc_strdup(NULL, text)), *p = line;
+
+	while ((p = strchr(p, '\n')) != NULL)
+		*p = ' ';
+	return line;
+}
+
 static void
 print(const struct lint *l)
 {
 	json_t *o;
 	size_t i;
 
-	json_array_foreach(l->found, i, o)
+	json_array_foreach(l->found, i, o) {
+		char *text = one_line(json_string_value(
+		    json_object_get(o, "text")));
+
 		(void)printf("%s:%lld:%lld: %s: %s\n",
 		    json_string_value(json_object_get(o, "file")),
 		    (long long)json_integer_value(json_object_get(o, "line")),
 		    (long long)json_integer_value(json_object_get(o, "column")),
-		    json_string_value(json_object_get(o, "grade")),
-		    json_string_value(json_object_get(o, "text")));
+		    json_string_value(json_object_get(o, "grade")), text);
+		talloc_free(text);
+	}
 }
 
 static void

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "admin/shown.h"
 #include "admin/users.h"
 #include "admin/verbs.h"
 
@@ -159,6 +160,9 @@ run(struct admin *ad, const struct verb *v, struct err *err)
 		return EXIT_USAGE;
 	ad->dry_run = cmdline_has(&ad->line, "dry-run");
 	ad->json = cmdline_has(&ad->line, "json");
+	/* JSON has escapes of its own, and an export is data. */
+	if (!ad->json && v != &verb_export)
+		shown_guard(&stdout);
 	if (cmdline_has(&ad->line, "why"))
 		ad->why = cmdline_value(&ad->line, "why", 0);
 	st = admin_open(ad, cmdline_value(&ad->line, "config", 0), err);
@@ -200,6 +204,7 @@ main(int argc, char **argv)
 	int at, i;
 
 	must_exit(EXIT_LATER);
+	shown_guard(&stderr);
 	argc--;
 	argv++;
 	at = cmdline_first(argc, argv, common_options);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -280,6 +281,18 @@ several_users(struct run *r)
 	return worst;
 }
 
+/*
+ * procmail may be set-id; this program would give its caller the rights of its
+ * owner, by --config alone.
+ */
+static int
+refuse_set_id(void)
+{
+	say(STDOUT_FILENO, "4.3.5", "mailferry-lda has a set-id bit or file "
+	    "capabilities: chmod ug-s it, setcap -r it");
+	return EX_TEMPFAIL;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -287,6 +300,8 @@ main(int argc, char **argv)
 	TALLOC_CTX *ctx = must(talloc_pool(NULL, POOL));
 	struct err err;
 
+	if (getauxval(AT_SECURE) != 0)
+		return refuse_set_id();
 	file_standard();
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)umask(077);

@@ -86,6 +86,9 @@ find_by_name(struct envelope *env, const struct conf *conf, bool mapped,
 
 	if (getuid() == 0)
 		env->invoker = "root";
+	if (geteuid() != 0 && env->nset > 0)
+		return err_set(err, ST_NEVER, "%s=: with -d only root may "
+		    "assign variables", env->set[0].name);
 	if (geteuid() != 0 && mapped)
 		return ST_OK;
 	st = find_named(env, mapped, to, err);
