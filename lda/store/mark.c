@@ -47,5 +47,5 @@ mark_keys(TALLOC_CTX *ctx, const char *keys)
 			out = must(talloc_asprintf_append_buffer(out, "%.*s ",
 			    (int)len, p));
 	}
-	return must(talloc_strdup_append_buffer(out, MARK_KEYS + 1));
+	return must(talloc_strdup_append_buffer(out, &MARK_KEYS[1]));
 }
