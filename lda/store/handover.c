@@ -73,27 +73,17 @@ pass_log(const struct visit *v, struct mailbox *lead, struct mailbox *next,
 	return st;
 }
 
+/* The logs first: a mailbox that is made on a side which was served says so in
+ * its own. */
 static enum status
-hand_over(const struct visit *v, struct pair *pair, const char *folder, int out,
+make_ready(const struct visit *v, struct pair *pair, const char *folder,
     struct err *err)
 {
-	const struct handover *ho = v->arg;
 	struct mailbox *lead = &pair->box[0], *next = &pair->box[1];
-	unsigned long n = 0;
 	enum status st;
 
-	/* What the follower alone has is no mailbox to lead with. */
-	if (pair->n < 2)
-		return ST_OK;
-	st = mailbox_lacking(lead, next, &n, err);
-	if (st == ST_OK)
-		st = say_lacking(folder, n, out, err);
-	if (st != ST_OK || (n > 0 && !ho->force))
-		return st;
 	if (pair->tails.restored != 0)
 		return pair_restored(pair, err);
-	/* The logs first: a mailbox that is made on a side which was served
-	 * says so in its own. */
 	st = give_log(next, err);
 	if (st == ST_OK)
 		st = give_log(lead, err);
@@ -102,8 +92,36 @@ hand_over(const struct visit *v, struct pair *pair, const char *folder, int out,
 		st = pair_agree(pair, v->rec, INT64_MAX, err);
 	if (st == ST_OK && folder[0] == '\0')
 		st = pair_same_counter(pair, v->rec, err);
+	return st;
+}
+
+static enum status
+hand_over(const struct visit *v, struct pair *pair, const char *folder, int out,
+    struct err *err)
+{
+	const struct handover *ho = v->arg;
+	struct mailbox *lead = &pair->box[0], *next = &pair->box[1];
+	unsigned long n = 0;
+	enum status st;
+	bool behind;
+
+	/* What the follower alone has is no mailbox to lead with. */
+	if (pair->n < 2)
+		return ST_OK;
+	st = mailbox_lacking(lead, next, true, &n, err);
+	if (st == ST_OK && n > 0 && !ho->force)
+		return say_lacking(folder, n, out, err);
+	behind = next->uids.fd == -1 || next->uids.next < lead->uids.next;
 	if (st == ST_OK)
-		st = raise_next(v->rec, lead, next, err);
+		st = make_ready(v, pair, folder, err);
+	/* A file that the catch-up did not find would be hidden. */
+	if (st == ST_OK && behind)
+		st = mailbox_lacking(lead, next, false, &n, err);
+	if (st == ST_OK)
+		st = say_lacking(folder, n, out, err);
+	if (st != ST_OK || (n > 0 && !ho->force))
+		return st;
+	st = raise_next(v->rec, lead, next, err);
 	return st == ST_OK ? pass_log(v, lead, next, n == 0, err) : st;
 }
 
@@ -219,8 +237,8 @@ compare(const struct visit *v, struct pair *pair, const char *folder, int out,
 	for (i = 0; i < pair->n && st == ST_OK; i++)
 		st = read_uids(&pair->box[i], err);
 	if (st == ST_OK)
-		st = mailbox_lacking(&pair->box[0], pair_follower(pair), &n,
-		    err);
+		st = mailbox_lacking(&pair->box[0], pair_follower(pair), true,
+		    &n, err);
 	return st == ST_OK ? say_lacking(folder, n, out, err) : st;
 }
 

@@ -54,7 +54,8 @@ struct handover {
  * dovecot-uidlist where it has one.  The next leader lacks it where it has no
  * file of that base name, or has it under another UID, or is another mailbox
  * (UIDVALIDITY or GUID differ).  Flags do not count.  What the hand-over itself
- * catches up, a UID that is not below the next leader's next, is not lacking.
+ * catches up, a UID that is not below the next leader's next, is not lacking;
+ * when that is done the mailbox is compared once more.
  *
  * Each mailbox of which nothing is lacking, or all of them with `force`: it is
  * made on the next leader where it is missing, with the same UIDVALIDITY and

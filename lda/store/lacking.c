@@ -148,10 +148,10 @@ is_lacking(const struct entry *e, const struct entries *to)
 
 enum status
 mailbox_lacking(const struct mailbox *from, const struct mailbox *to,
-    unsigned long *n, struct err *err)
+    bool catch_up, unsigned long *n, struct err *err)
 {
 	bool same = to != NULL && same_mailbox(&from->uids, &to->uids);
-	bool caught = same && from->uids.fd != -1;
+	bool caught = catch_up && same && from->uids.fd != -1;
 	TALLOC_CTX *ctx = must(talloc_new(NULL));
 	struct entries ours = { NULL, 0, 0 }, theirs = { NULL, 0, 0 };
 	const struct entry *e;
