@@ -17,6 +17,7 @@
 #include "admin/record_json.h"
 #include "admin/show.h"
 #include "admin/verbs.h"
+#include "lda/store/maildir.h"
 #include "maps/location.h"
 
 #define NAMED	5			/* users that are named */
@@ -158,7 +159,9 @@ find_mail(struct admin *ad, enum side side, struct search *s, struct err *err)
 	*s = (struct search){ ad, side, 0, must(talloc_strdup(ad->conf, "")) };
 	if (ad->conf->mail[side] == NULL)
 		return ST_OK;
-	if (strstr(ad->conf->mail[side], "%h") == NULL)
+	/* Nobody has mail on a filer that is not mounted. */
+	st = filer_check(ad->conf->filer[side], err);
+	if (st == ST_OK && strstr(ad->conf->mail[side], "%h") == NULL)
 		st = look_at_paths(s, err);
 	setpwent();
 	while (st == ST_OK && (pw = getpwent()) != NULL)

@@ -7,6 +7,16 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "lda/store/asuser.h"
+#include "lda/store/maildir.h"
+
+#define PATIENCE	10		/* seconds for one filer */
+
+struct looking {
+	const char		*filer;	/* NULL: none is configured */
+	const struct location	*loc;
+};
+
 bool
 leader_has_mail(const struct location *loc)
 {
@@ -33,20 +43,47 @@ leader_default(struct admin *ad, enum side *side, struct err *err)
 	return st == ST_NONE ? ST_OK : st;
 }
 
+/* In the child: a line where there is mail. */
+static enum status
+look(void *arg, int out, struct err *err)
+{
+	const struct looking *l = arg;
+	enum status st = filer_check(l->filer, err);
+
+	if (st != ST_OK || !leader_has_mail(l->loc))
+		return st;
+	return as_user_say(out, err, "mail");
+}
+
+static void
+on_mail(const char *line, void *arg)
+{
+	(void)line;
+	*(bool *)arg = true;
+}
+
 enum status
 leader_check(struct admin *ad, enum side leads, const struct record *rec,
     unsigned long *forced, struct err *err)
 {
+	struct looking l = { ad->conf->filer[leads], &rec->side[leads] };
+	bool force = cmdline_has(&ad->line, "force"), mail = false;
 	enum side side = record_leader(rec);
+	enum status st;
 
-	if (leads == side || !leader_has_mail(&rec->side[leads]))
+	if (leads == side || l.loc->mail == NULL)
 		return ST_OK;
-	if (cmdline_has(&ad->line, "force")) {
-		++*forced;
+	st = as_user(rec, PATIENCE, look, &l, on_mail, &mail, err);
+	if (force) {
+		*forced += mail || st != ST_OK;
 		return ST_OK;
 	}
-	return err_set(err, ST_NEVER, "%s has mail in %s, and %s would lead: "
-	    "use `mailferry move` or `mailferry rollback` (--force: the record "
-	    "is right, it comes from another map)", rec->user,
-	    rec->side[leads].mail, side_name(side));
+	if (st != ST_OK)
+		return err_wrap(err, st, "%s would lead for %s, and whether %s "
+		    "has mail cannot be seen", side_name(side), rec->user,
+		    side_name(leads));
+	return !mail ? ST_OK : err_set(err, ST_NEVER, "%s has mail in %s, and "
+	    "%s would lead: use `mailferry move` or `mailferry rollback` "
+	    "(--force: the record is right, it comes from another map)",
+	    rec->user, l.loc->mail, side_name(side));
 }

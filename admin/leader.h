@@ -17,11 +17,13 @@ enum status	leader_default(struct admin *ad, enum side *side,
 /*
  * May a new record have this leader?  A leader changes by a hand-over only,
  * which hides no mail: where it is not the default's, the side that leads by
- * the default must have no mail.  --force overrides that.
+ * the default must have no mail.  A child that is the user looks, for 10
+ * seconds at most.  --force overrides that.
  *
  * leads   leader_default()
  * rec     located.
  * forced  one more if --force alone made the answer ST_OK: the caller says so.
+ * ST_AGAIN  that side's filer is not mounted, or does not answer.
  * ST_NEVER  it may not: err names both sides.
  */
 enum status	leader_check(struct admin *ad, enum side leads,

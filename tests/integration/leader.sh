@@ -77,4 +77,17 @@ o = json.load(open(sys.argv[1]))
 print(json.dumps({k: o[k] for k in ("user", "state", "version", "led")}))
 END
 ok $? "the record is made right: mail flows"
+
+# Where the side that leads by the default cannot be seen, it may have mail.
+mapd_stop && printf 'old_filer = %s/old\nnew_filer = %s/new\nskew = 1\n' "$t" "$t" >>"$conf" && sed -i 's/^deadline.*/deadline = 2/' "$conf" &&
+	mailferry doctor --init && mapd_start && user_add 5 && user_add 6 && mail mferry5 old 5 4 && mv "$t/old" "$t/away" && mkdir "$t/old"
+printf '{"user":"mferry5","state":"settle"}\n' >"$t/line"
+rc_is 75 add mferry5 --state settle && says 'new would lead for mferry5' && says 'not mounted' && none mferry5 && rc_is 75 import "$t/line" && says 'not mounted' && says 'nothing was imported' && none mferry5
+ok $? "a filer that is not mounted: add and import wait"
+rc_is 75 default new && says 'not mounted' && mailferry default && says '^state old$'
+ok $? "and so does the default"
+rc_is 0 add mferry6 --state settle --force && says 'as --force says'
+ok $? "--force takes it all the same, and says so"
+rmdir "$t/old" && mv "$t/away" "$t/old" && rc_is 1 add mferry5 --state settle && says 'has mail in'
+ok $? "mounted again: it has mail"
 echo "1..$n"
