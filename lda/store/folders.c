@@ -75,37 +75,52 @@ may_be_folder(const struct dirent *de)
 	    strncmp(de->d_name, ASIDE_BEFORE, sizeof(ASIDE_BEFORE) - 1) != 0;
 }
 
+/* After a call that failed: no mail of this user is there.  Anything else only
+ * means that we could not look. */
 static bool
-has_cur(int at, const char *name)
+is_nothing(void)
+{
+	return errno == ENOENT || errno == EACCES || errno == ENOTDIR ||
+	    errno == ELOOP || errno == ENAMETOOLONG;
+}
+
+static enum status
+has_cur(int at, const char *name, bool *has, struct err *err)
 {
 	char cur[PATH_MAX];
 	struct stat sb;
-	int n;
 
-	n = snprintf(cur, sizeof(cur), "%s/cur", name);
-	return n < (int)sizeof(cur) &&
-	    fstatat(at, cur, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    S_ISDIR(sb.st_mode);
+	*has = false;
+	if (snprintf(cur, sizeof(cur), "%s/cur", name) >= (int)sizeof(cur))
+		return ST_OK;
+	if (fstatat(at, cur, &sb, AT_SYMLINK_NOFOLLOW) == -1)
+		return is_nothing() ? ST_OK : err_sys(err, "stat %s", cur);
+	*has = S_ISDIR(sb.st_mode);
+	return ST_OK;
 }
 
 /* `path` from the Maildir: a mailbox, a directory to be read, both, or
  * neither. */
-static void
-look_at(struct walk *w, const char *path)
+static enum status
+look_at(struct walk *w, const char *path, struct err *err)
 {
+	enum status st;
 	bool mailbox;
 	struct stat sb;
 
-	if (fstatat(w->root, path, &sb, AT_SYMLINK_NOFOLLOW) == -1 ||
-	    !S_ISDIR(sb.st_mode))
-		return;			/* gone meanwhile, too long, or no
-					   directory */
-	mailbox = has_cur(w->root, path);
+	if (fstatat(w->root, path, &sb, AT_SYMLINK_NOFOLLOW) == -1)
+		return is_nothing() ? ST_OK : err_sys(err, "stat %s", path);
+	if (!S_ISDIR(sb.st_mode))
+		return ST_OK;
+	st = has_cur(w->root, path, &mailbox, err);
+	if (st != ST_OK)
+		return st;
 	if (mailbox)
 		add_folder(w, path, &sb);
 	/* File systems that do not count their directories have 1 here. */
 	if (!mailbox || sb.st_nlink != MAILBOX_LINKS)
 		add_todo(w, path);
+	return ST_OK;
 }
 
 static enum status
@@ -117,20 +132,19 @@ read_dir(struct walk *w, const char *path, struct err *err)
 	enum status st = ST_OK;
 	struct dirent *de;
 
-	if (fd == -1)			/* no mail of this user is in there */
-		return errno == ENOENT || errno == EACCES || errno == ENOTDIR ||
-		    errno == ELOOP ? ST_OK : err_sys(err, "open %s", path);
+	if (fd == -1)
+		return is_nothing() ? ST_OK : err_sys(err, "open %s", path);
 	if (dir == NULL) {
 		st = err_sys(err, "read %s", path);
 		(void)close(fd);
 		return st;
 	}
-	for (errno = 0; (de = readdir(dir)) != NULL; errno = 0)
+	for (errno = 0; st == ST_OK && (de = readdir(dir)) != NULL; errno = 0)
 		if (may_be_folder(de) && snprintf(below, sizeof(below),
 		    "%s%s%s", path, *path == '\0' ? "" : "/", de->d_name) <
 		    (int)sizeof(below))
-			look_at(w, below);
-	if (errno != 0)
+			st = look_at(w, below, err);
+	if (st == ST_OK && errno != 0)
 		st = err_sys(err, "read %s", path);
 	(void)closedir(dir);
 	return st;
@@ -150,10 +164,12 @@ walk_all(struct walk *w, struct err *err)
 	enum status st = ST_OK;
 	struct stat sb;
 	const char *path;
+	bool mailbox = false;
 
 	if (fstat(w->root, &sb) == -1)
 		return err_sys(err, "stat");
-	if (has_cur(w->root, "."))
+	st = has_cur(w->root, ".", &mailbox, err);
+	if (mailbox)
 		add_folder(w, "", &sb);
 	add_todo(w, "");
 	while (st == ST_OK && w->ntodo > 0) {

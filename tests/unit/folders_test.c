@@ -8,9 +8,24 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lda/store/folders.h"
+
+static const char *broken;		/* a path that the filer cannot tell
+					   of */
+
+/* In place of libc's. */
+int
+fstatat(int at, const char *path, struct stat *sb, int flags)
+{
+	if (broken != NULL && strcmp(path, broken) == 0) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_newfstatat, at, path, sb, flags);
+}
 
 static char dir[] = "/tmp/mffolders.XXXXXX";
 static const struct location loc = { .mail = dir };
@@ -282,6 +297,29 @@ nothing_there(void **state)
 	is_listed("");		/* the Maildir is there, no inbox in it */
 }
 
+/* What cannot be looked at now may be a mailbox, and is not passed over. */
+static void
+filer_fails(void **state)
+{
+	static const char *const paths[] = { "./cur", ".Sub", ".Sub/cur",
+	    ".Sub/deep", ".Sub/deep/cur" };
+	struct folders found = { NULL, 0 };
+	struct err err;
+	size_t i;
+
+	(void)state;
+	mailbox(".Sub");
+	mailbox(".Sub/deep");
+	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		broken = paths[i];
+		assert_int_equal(maildir_folders(NULL, &loc, &found, &err),
+		    ST_AGAIN);
+		assert_non_null(strstr(err.text, paths[i]));
+		broken = NULL;
+	}
+	is_listed("|.Sub|.Sub/deep|");
+}
+
 int
 main(void)
 {
@@ -290,7 +328,7 @@ main(void)
 		TEST(maildirpp), TEST(layout_fs), TEST(unusual_names),
 		TEST(no_mailboxes), TEST(links), TEST(incomplete), TEST(deep),
 		TEST(deeper_than_paths), TEST(not_to_be_entered),
-		TEST(ten_thousand), TEST(nothing_there),
+		TEST(ten_thousand), TEST(nothing_there), TEST(filer_fails),
 	};
 
 	if (mkdtemp(dir) == NULL || rmdir(dir) == -1)
