@@ -31,6 +31,14 @@ read_line(char *line, size_t len, const char **user)
 	return *rest == '\0' || *rest == '#';
 }
 
+/* Trying again does not mend the name. */
+static enum status
+cannot_read(const char *what, const char *file, struct err *err)
+{
+	(void)err_sys(err, "%s %s", what, file);
+	return ST_NEVER;
+}
+
 enum status
 cohort_each(const char *file, cohort_fn *fn, void *arg, struct err *err)
 {
@@ -42,11 +50,8 @@ cohort_each(const char *file, cohort_fn *fn, void *arg, struct err *err)
 	ssize_t len;
 	int n = 0;
 
-	if (in == NULL) {
-		(void)err_sys(err, "open %s", file);
-		/* Trying again does not mend the name. */
-		return ST_NEVER;
-	}
+	if (in == NULL)
+		return cannot_read("open", file, err);
 	while (st == ST_OK && (len = getline(&line, &size, in)) > 0) {
 		n++;
 		if (!read_line(line, (size_t)len, &user))
@@ -56,7 +61,7 @@ cohort_each(const char *file, cohort_fn *fn, void *arg, struct err *err)
 			fn(user, arg);
 	}
 	if (st == ST_OK && ferror(in))
-		st = err_sys(err, "read %s", file);
+		st = cannot_read("read", file, err);
 	if (in != stdin)
 		(void)fclose(in);
 	free(line);

@@ -13,6 +13,7 @@
  * on the standard output instead.
  *
  * was   NULL: the record is added.  is  NULL: it is deleted.
+ * ST_NEVER  also for the map's default: its change may hide mail.
  */
 enum status	admin_replace(struct admin *ad, const struct record *was,
 		    const struct record *is, struct err *err) MUST_CHECK;

@@ -46,9 +46,12 @@ pass_barrier(struct admin *ad, struct record *rec, const struct step *s,
 	if (st == ST_OK)
 		st = visit_barrier(reachable(rec, s), ad->conf, err);
 	progress(s, NULL);
+	/* A hand-over holds each lock; there is no step to where a cutover
+	 * is. */
 	return st == ST_OK ? st : err_wrap(err, ST_AGAIN, "%s is in %s, but a "
-	    "delivery by its former state may be under way; run the same step "
-	    "again", rec->user, state_name(rec->state));
+	    "delivery by its former state may be under way; %s", rec->user,
+	    state_name(rec->state), rec->state == STATE_CUTOVER ? "the step "
+	    "out of the cutover waits for it" : "run the same step again");
 }
 
 /* A delivery that hangs on a dead side ends at its deadline: until that has

@@ -147,6 +147,9 @@ undo(struct admin *ad, const char *user, const struct last *l, struct err *err)
 		return err_set(err, ST_NEVER, "%s: the last change made %s "
 		    "lead: use `mailferry move` or `mailferry rollback`", user,
 		    side_name(record_leader(is)));
+	if (l->was->end != 0 && l->was->end <= time(NULL))
+		return err_set(err, ST_NEVER, "%s: the window of before is "
+		    "over", user);
 	if (is->state == l->was->state)
 		return admin_replace(ad, is, as_before(l->ctx, is, l->was),
 		    err);

@@ -119,11 +119,27 @@ is_wanted(struct admin *ad, const struct users *u, const char *user,
 	return st;
 }
 
+/* Is the user named in it, as a word of its own? */
+static bool
+is_named(const char *text, const char *user)
+{
+	static const char ends[] = " :;,'\"/()";
+	size_t len = strlen(user);
+	const char *p = text;
+
+	for (; (p = strstr(p, user)) != NULL; p++)
+		if ((p == text || strchr(ends, p[-1]) != NULL) &&
+		    strchr(ends, p[len]) != NULL)
+			return true;
+	return false;
+}
+
+/* What is no user's name may be anything, and is in the error already. */
 static void
 report(const char *user, const struct err *err)
 {
 	(void)fflush(stdout);
-	if (strstr(err->text, user) != NULL)
+	if (!record_user_valid(user) || is_named(err->text, user))
 		(void)fprintf(stderr, "mailferry: %s\n", err->text);
 	else
 		(void)fprintf(stderr, "mailferry: %s: %s\n", user, err->text);

@@ -90,4 +90,9 @@ rc_is 0 add mferry6 --state settle --force && says 'as --force says'
 ok $? "--force takes it all the same, and says so"
 rmdir "$t/old" && mv "$t/away" "$t/old" && rc_is 1 add mferry5 --state settle && says 'has mail in'
 ok $? "mounted again: it has mail"
+
+# The default has a verb of its own, which looks.
+rm -r "$t/old/mferry5/Maildir" && rc_is 0 default new && mail mferry5 new 5 4 && rc_is 1 undo '*' && says 'mailferry default' && rc_is 1 delete '*' && says 'mailferry default' &&
+	rc_is 1 undo --dry-run '*' && rc_is 1 default old && says mferry5 && mailferry default && says '^state new$'
+ok $? "neither undo nor delete changes it"
 echo "1..$n"

@@ -91,7 +91,7 @@ ok $? "step USER... STATE: the last word is the state; a user named twice is one
 printf '# wave 3\nmferry2\n\n  mferry3   # the boss\n' >wave && rc_is 0 step --cohort wave old && is "$(state mferry1) $(state mferry2) $(state mferry3)" "overlap old old" &&
 	rc_is 0 step mferry1 --cohort=wave --dry-run overlap && says 'mferry2 would' && says 'mferry3 would' && rc_is 0 step overlap --cohort - <wave && is "$(state mferry3)" overlap
 ok $? "a cohort: a user a line, with comments, from a file or the standard input"
-printf 'mferry2\nmferry3 mferry1\n' >bad && rc_is 1 step --cohort bad old && says 'bad:2: one user a line' && is "$(state mferry2)" overlap && rc_is 1 show --cohort nothere && says 'open nothere'
+printf 'mferry2\nmferry3 mferry1\n' >bad && rc_is 1 step --cohort bad old && says 'bad:2: one user a line' && is "$(state mferry2)" overlap && rc_is 1 show --cohort nothere && says 'open nothere' && rc_is 1 show --cohort / && says 'read /: '
 ok $? "a cohort that cannot be read: named by file and line, and nobody is stepped"
 rc_is 0 step mferry1 old && rc_is 0 show --in overlap && silent mferry1 && is "$(sed -n 's/^user //p' "$t/out" | tr '\n' ' ')" "mferry2 mferry3 " && rc_is 0 show --in=old --cohort wave && [ ! -s "$t/out" ] &&
 	rc_is 0 step mferry1 mferry2 --in old overlap && is "$(state mferry1)" overlap && rc_is 0 step --in overlap old && is "$(mailferry list old; wc -l <"$t/out")" 3
@@ -109,6 +109,6 @@ rc_is 75 step mferry1 mferry2 old && says 'mferry2 is in old, but' && rc_is 1 st
 ok $? "1 outranks 75, and 75 outranks 0"
 as_user() { setpriv --reuid=mferry1 --regid=nogroup --clear-groups "$BUILD/admin/mailferry" --config "$conf" "$@" >"$t/out" 2>&1; got=$?; }
 mapd_stop
-as_user show mferry1 mferry2; is $got 75 && says '^mailferry: mferry1: ' && says '^mailferry: mferry2: '
+as_user show mferry1 mferry2 o; is $got 75 && says '^mailferry: mferry1: ' && says '^mailferry: mferry2: ' && says '^mailferry: o: '
 ok $? "no mapd: 75, with each user's name"
 echo "1..$n"

@@ -73,6 +73,9 @@ wait $!
 rc_is 0 step $u overlap && silent waiting
 ok $? "one that is short is not"
 
+printf '1:elsewhere' >"$lock" && chown $u "$lock" && rc_is 75 step $u cutover --for 60 && says "$u is in cutover" && says 'the step out of the cutover waits for it' && rm "$lock" && rc_is 0 step $u overlap
+ok $? "a cutover whose wait failed: what to run is what can be run"
+
 # A member of admin_group may write the map, but cannot visit the mailboxes.
 as_admin() { setpriv --reuid=mferryadm --regid="$(id -g mferryadm)" --init-groups "$BUILD/admin/mailferry" --config "$conf" "$@" >"$t/out" 2>&1; got=$?; }
 before=$(shown $u version)
@@ -104,4 +107,6 @@ END
 ok $? "as JSON"
 mailferry step $u overlap && mailferry step $u cutover --window +100 +200 && rc_is 0 undo $u && says 'overlap -> overlap' && is "$(shown $u window | wc -l)" 0
 ok $? "a planned window is taken back"
+mailferry step $u cutover --window +1 +2 && mailferry step $u overlap && sleep 2 && rc_is 1 undo $u && says "^mailferry: $u: the window of before is over" && is "$(shown $u window | wc -l)" 0
+ok $? "its cancelling is not, once the window is over"
 echo "1..$n"
