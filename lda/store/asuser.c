@@ -39,31 +39,84 @@ struct worker {
 	struct worker_lines	 in;
 };
 
+struct owner {
+	uid_t	 uid;
+	gid_t	 gid;
+};
+
+/*
+ * Take one part of the path to a Maildir, of which the parent must not become
+ * an owner whom another user chose: a link counts as the user's who made it,
+ * and root's directory below a user's counts as that user's.
+ *
+ * above  the last owner so far that is not root.
+ * False: a user's link; what lies behind it does not count.
+ */
+static bool
+take_part(struct owner *owner, struct owner *above, const struct stat *sb)
+{
+	struct owner is = { sb->st_uid, sb->st_gid };
+
+	if (is.uid != 0)
+		*above = is;
+	*owner = is.uid != 0 ? is : *above;
+	return !S_ISLNK(sb->st_mode) || is.uid == 0;
+}
+
+/* The owner of the last part that is there.  found: all of them are. */
+static enum status
+owner_of(const char *path, struct owner *owner, bool *found, struct err *err)
+{
+	char *part = must(talloc_strdup(NULL, path)), *end = part, ch;
+	struct owner above = { 0, 0 };
+	enum status st = ST_OK;
+	struct stat sb;
+	int rc = 0;
+
+	*owner = above;
+	do {
+		end += strspn(end, "/");
+		end += strcspn(end, "/");
+		ch = *end;
+		*end = '\0';
+		rc = lstat(part, &sb);
+		if (rc == 0 && !take_part(owner, &above, &sb))
+			break;		/* a user's link */
+		/* Root's link leads where root wants it to. */
+		if (rc == 0 && S_ISLNK(sb.st_mode) && (rc = stat(part,
+		    &sb)) == 0)
+			(void)take_part(owner, &above, &sb);
+		*end = ch;
+	} while (rc == 0 && ch != '\0');
+	*found = rc == 0;
+	if (rc == -1 && errno != ENOENT)
+		st = err_sys(err, "%s", path);
+	talloc_free(part);
+	return st;
+}
+
 /* The owner of the mail.  For a virtual user that of the Maildir: one account
- * has the mail of many.  Root where there is none yet. */
+ * has the mail of many.  Where there is none yet, of what is above it. */
 static enum status
 whose(const struct record *rec, uid_t *uid, gid_t *gid, struct err *err)
 {
 	enum side lead = record_leader(rec);
+	struct owner owner = { 0, 0 };
+	enum status st = ST_OK;
+	bool found = false;
 	const char *mail;
-	struct stat sb;
 	int i;
 
-	*uid = rec->uid < 0 ? 0 : (uid_t)rec->uid;
-	*gid = 0;
-	for (i = 0; rec->uid < 0 && i < 2; i++) {
+	if (rec->uid >= 0)
+		owner.uid = (uid_t)rec->uid;
+	for (i = 0; rec->uid < 0 && i < 2 && st == ST_OK && !found; i++) {
 		mail = rec->side[i == 0 ? lead : lead == OLD ? NEW : OLD].mail;
-		if (mail == NULL)
-			continue;
-		if (stat(mail, &sb) == 0) {
-			*uid = sb.st_uid;
-			*gid = sb.st_gid;
-			return ST_OK;
-		}
-		if (errno != ENOENT)
-			return err_sys(err, "%s", mail);
+		if (mail != NULL)
+			st = owner_of(mail, &owner, &found, err);
 	}
-	return ST_OK;
+	*uid = owner.uid;
+	*gid = owner.gid;
+	return st;
 }
 
 static enum status

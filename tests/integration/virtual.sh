@@ -35,6 +35,12 @@ ok $? "and the account delivers"
 lda 4 -a one && lda 4 -a two && lda 4 -a two &&
 	is "$(cat "$t/new/x.test/bob/new/"* | grep -c '^Subject: 4')" 2
 ok $? "one message to two extensions is two, though pipe(8) added no field that tells"
+# The account leads root to a directory of root's, in place of a Maildir.
+mkdir -p "$t/roots/cur" "$t/roots/new" "$t/roots/tmp" && ln -s "$t/roots" "$t/old/x.test/eve" && chown -h $vmail "$t/old/x.test/eve" && before=$(stat -c %y "$t/roots") &&
+	mailferry add eve@x.test --state overlap && { mailferry step eve@x.test cutover --for 60; mailferry step eve@x.test settle --force; mailferry step eve@x.test settle; is "$(ls "$t/roots" | tr '\n' ' ')" "cur new tmp "; } && is "$(stat -c %y "$t/roots")" "$before" && theirs
+ok $? "root does not follow the account's link"
+mailferry add new@x.test --state overlap && mailferry step new@x.test cutover --for 60 && mailferry step new@x.test settle && theirs
+ok $? "a user whose Maildirs are still to be made"
 printf 'From s@x.test  Mon Jan  1 00:00:00 2026\nSubject: x\n\nx\n' >"$t/msg"
 "$BUILD/lda/mailferry-lda" --config "$conf" -d nobody-1 nobody-2 nobody-3 <"$t/msg" >"$t/out" 2>&1
 is "$? $(wc -l <"$t/out") $(grep -c '^4\.[0-9]\.[0-9] no such user: nobody-1' "$t/out")" "75 1 1"
