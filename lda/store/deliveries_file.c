@@ -236,9 +236,11 @@ deliveries_stop_leading(struct deliveries *d, uint64_t version,
 	if (d->fd == -1 || version < d->led_until ||
 	    (version == d->led_until && led_next == d->led_next))
 		return ST_OK;
+	if (led_next == 0 && d->led_next == 0)
+		return deliveries_lead(d, version, err);
 	if (is.led < version)
 		is.led = version;
-	is.led_until = version;
+	is.led_until = led_next == 0 ? 0 : version;
 	is.led_next = led_next;
 	return head_store(d, &is, err);
 }

@@ -46,15 +46,15 @@ enum status	deliveries_lead(struct deliveries *d, uint64_t version,
 
 /*
  * This side stops leading: the hand-over calls it on the present leader's log,
- * under the locks, once it has compared both sides and found nothing missing.
- * Without that comparison deliveries_lead() is called instead.  A mailbox that
- * is made on a follower which was served before has led up to UID 1.  Synced.
+ * under the locks, once it has compared both sides.  A mailbox that is made on a
+ * follower which was served before has led up to UID 1.  Synced.
  *
  * version   of the record that makes the other side lead.  The log remembers it
  *           as deliveries_lead() does; nothing is written where the log has a
  *           later led_next.  An LDA that does not know led_next refuses the log
  *           from now on, and defers.
- * led_next  the next UID of this side's uidlist; not 0.
+ * led_next  the next UID of this side's uidlist, where nothing was missing; 0:
+ *           something was, and a led_next of the same version is taken back.
  */
 enum status	deliveries_stop_leading(struct deliveries *d, uint64_t version,
 		    uint32_t led_next, struct err *err) MUST_CHECK;

@@ -66,10 +66,10 @@ pass_log(const struct visit *v, struct mailbox *lead, struct mailbox *next,
 	    err);
 	if (st == ST_OK)
 		st = deliveries_lead(&next->log, version, err);
+	/* An earlier try of this step may have found it whole. */
 	if (st == ST_OK)
-		st = whole ? deliveries_stop_leading(&lead->log, version,
-		    lead->uids.next, err) :
-		    deliveries_lead(&lead->log, version, err);
+		st = deliveries_stop_leading(&lead->log, version, whole ?
+		    lead->uids.next : 0, err);
 	return st;
 }
 

@@ -256,11 +256,9 @@ stop_leading(struct run *r, uint64_t version, uint32_t next)
 {
 	struct err err;
 
-	if (next == 0)
-		return;			/* no UID */
 	HOLDS(deliveries_stop_leading(&r->d, version, next, &err) == ST_OK);
 	if (version >= r->until) {
-		r->until = version;
+		r->until = next == 0 ? 0 : version;
 		r->next = next;
 		r->led = version > r->led ? version : r->led;
 	}
