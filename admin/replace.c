@@ -19,8 +19,8 @@ admin_replace(struct admin *ad, const struct record *was,
 		return err_set(err, ST_NEVER, "the map's default is changed by "
 		    "`mailferry default`, which looks for mail first");
 	if (ad->dry_run) {
-		(void)printf("%s would be %s\n", user, is == NULL ? "deleted" : was == NULL ? "added" :
-		    "changed");
+		(void)printf("%s would be %s\n", user, is == NULL ? "deleted" :
+		    was == NULL ? "added" : "changed");
 		return ST_OK;
 	}
 	return map_replace(ad->map, was, is, &by, NULL, err);

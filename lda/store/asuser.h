@@ -35,9 +35,9 @@ enum status	as_user_say(int out, struct err *err, const char *fmt, ...)
 
 /*
  * Begin fn(arg) in a child.  Called as root, the child becomes rec's user; for
- * a record without uid the owner of its Maildir, or of what there is of the path
- * to it; but the owner of a link in that path, where root did not make it.  It
- * dies with its parent.
+ * a record without uid the owner of its Maildir, or of what there is of the
+ * path to it; but the owner of a link in that path, where root did not make it.
+ * It dies with its parent.
  *
  * rec, arg  the child has its own copy: what fn writes there is lost.
  * deadline  seconds from now; then the child is killed.

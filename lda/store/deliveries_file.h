@@ -46,8 +46,8 @@ enum status	deliveries_lead(struct deliveries *d, uint64_t version,
 
 /*
  * This side stops leading: the hand-over calls it on the present leader's log,
- * under the locks, once it has compared both sides.  A mailbox that is made on a
- * follower which was served before has led up to UID 1.  Synced.
+ * under the locks, once it has compared both sides.  A mailbox that is made on
+ * a follower which was served before has led up to UID 1.  Synced.
  *
  * version   of the record that makes the other side lead.  The log remembers it
  *           as deliveries_lead() does; nothing is written where the log has a
