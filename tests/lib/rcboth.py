@@ -46,7 +46,9 @@ sys.dont_write_bytecode = True
 import rccase  # noqa: E402
 from rccase import HOME, NEW  # noqa: E402
 
-OURS = ("dovecot-uidlist", "mailferry-deliveries", "mailferry-lock", "mailferry-others", "subscriptions", "maildirfolder")
+# Files that a delivery by the plan writes, and Dovecot, beside the mail; by how they begin.
+OURS = ("dovecot-uidlist", "dovecot-uidvalidity", "mailferry-deliveries", "mailferry-lock",
+        "mailferry-others", "subscriptions", "maildirfolder")
 
 
 def below(path, root):
@@ -93,7 +95,7 @@ class Sides:
                 out.append("both sides of %s: old %r, new %r" % (box or "the inbox", a, b))
         return out + ["%s is on the follower" % p for p in self.after if below(p, self.follower) and
                       self.box_of(p, self.follower) is None and p != self.follower and self.follower == NEW and
-                      p not in self.before and os.path.basename(p) not in OURS and
+                      p not in self.before and not os.path.basename(p).startswith(OURS) and
                       self.after[p][0][0] != "d" and p[len(NEW):] not in self.boxes]
 
     def tree(self):
