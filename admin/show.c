@@ -144,7 +144,8 @@ list(struct admin *ad, struct err *err)
 	st = map_each(ad->map, list_one, &l, err);
 	if (st != ST_OK)
 		return admin_status(st);
-	qsort(l.row, l.n, sizeof(*l.row), compare_rows);
+	if (l.n > 0)
+		qsort(l.row, l.n, sizeof(*l.row), compare_rows);
 	for (i = 0; i < l.n; i++)
 		(void)printf("%s\n", l.row[i].line);
 	talloc_free(l.row);

@@ -77,7 +77,8 @@ add_all(struct admin *ad, struct users *u, struct err *err)
 {
 	enum status st = map_each(ad->map, add_record, u, err);
 
-	qsort(u->name, u->n, sizeof(*u->name), compare_names);
+	if (u->n > 0)
+		qsort(u->name, u->n, sizeof(*u->name), compare_names);
 	return st;
 }
 
