@@ -14,6 +14,7 @@
 
 #include "admin/leader.h"
 #include "admin/record_json.h"
+#include "admin/rights.h"
 #include "admin/rows.h"
 #include "admin/step.h"
 #include "admin/verbs.h"
@@ -137,6 +138,16 @@ make_record(struct importing *im, json_t *obj, TALLOC_CTX *ctx,
 	return st;
 }
 
+/* A change of state is waited for at the user's mailboxes.  Root's child may
+ * work on them where the user may. */
+static enum status
+may_wait(const struct record *was, const struct record *is, struct err *err)
+{
+	if (was == NULL || was->state == is->state || geteuid() == 0)
+		return ST_OK;
+	return rights_check(is, err);
+}
+
 static enum status
 take(struct importing *im, json_t *obj, TALLOC_CTX *ctx, struct err *err)
 {
@@ -151,6 +162,8 @@ take(struct importing *im, json_t *obj, TALLOC_CTX *ctx, struct err *err)
 	st = map_get_stored(im->ad->map, ctx, user, &was, err);
 	if (st == ST_OK || st == ST_NONE)
 		st = make_record(im, obj, ctx, was, user, &is, err);
+	if (st == ST_OK)
+		st = may_wait(was, is, err);
 	if (st != ST_OK)
 		return st;
 	if (was != NULL && record_same(was, is)) {

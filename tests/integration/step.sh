@@ -83,6 +83,8 @@ as_admin step $u cutover --for 60; is $got 1 && says "may not work on $t/old/$u/
 ok $? "who may not read the filers is refused before anything is written"
 as_admin step $u cutover --for 60 --dry-run; is $got 1 && as_admin add mferry2; is $got 0 && as_admin history $u; is $got 0
 ok $? "--dry-run says the same; what needs no mailbox is done"
+printf '{"user":"%s","state":"old"}\n' $u >"$t/rows" && chmod 644 "$t/rows"; as_admin import "$t/rows"; is $got 1 && says "may not work on $t/old/$u/Maildir: Permission denied" && is "$(shown $u state)" overlap && is "$(shown $u version)" "$before"
+ok $? "nor does an import change a state"
 mailferry step $u cutover --window +300 +400; as_admin step $u overlap; is $got 1 && is "$(shown $u window | wc -l)" 1 && mailferry step $u overlap && is "$(shown $u window | wc -l)" 0
 ok $? "nor is a planned window cancelled: the step waits for deliveries, too"
 chown root "$t/new/$u" && chmod 700 "$t/new/$u" && rc_is 1 step $u cutover --for 60 && says "$t/new/$u/Maildir: Permission denied" && is "$(shown $u state)" overlap; r=$?
