@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 #include "maps/base/file.h"
 
 #define HOST_MAX 80			/* leaves room for ,S= and ,W= */
+#define LOG_HEADER 40			/* bytes, of dovecot.index.log */
 
 char *
 maildir_unique(TALLOC_CTX *ctx)
@@ -85,11 +87,23 @@ maildir_has_mail(const struct maildir *md, bool *mail, struct err *err)
 	return st;
 }
 
+/*
+ * A file that remembers UIDs.  A transaction log of a header alone does not: a
+ * client's CREATE leaves one in an inbox that nobody has opened yet.
+ *
+ * Source: struct mail_transaction_log_header of Dovecot 2.3.19.
+ */
 static bool
 is_index(const char *name, void *arg)
 {
-	(void)arg;
-	return strncmp(name, "dovecot.index", 13) == 0;
+	const int *at = arg;
+	struct stat sb;
+
+	if (strncmp(name, "dovecot.index", 13) != 0)
+		return false;
+	return strcmp(name, "dovecot.index.log") != 0 ||
+	    fstatat(*at, name, &sb, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    !S_ISREG(sb.st_mode) || sb.st_size > LOG_HEADER;
 }
 
 enum status
@@ -97,10 +111,11 @@ maildir_empty(const struct maildir *md, bool *empty, struct err *err)
 {
 	bool found = false;
 	enum status st;
+	int idx = md->idx;
 
 	st = maildir_has_mail(md, &found, err);
-	if (st == ST_OK && !found && md->idx != -1)
-		st = look_through(md->idx, is_index, NULL, &found, err);
+	if (st == ST_OK && !found && idx != -1)
+		st = look_through(idx, is_index, &idx, &found, err);
 	*empty = !found;
 	return st;
 }
@@ -159,6 +174,10 @@ maildir_find(TALLOC_CTX *ctx, const struct maildir *md, const char *base,
 		}
 		*file = NULL;
 		st = look_through(md->cur, is_base, &f, &found, err);
+		if (st == ST_OK && !found) {	/* clients of the files */
+			*sub = "new";
+			st = look_through(md->new, is_base, &f, &found, err);
+		}
 		if (st != ST_OK)
 			return st;
 		if (found) {

@@ -88,7 +88,8 @@ char	       *maildir_unique(TALLOC_CTX *ctx);
 
 /*
  * Is the mailbox empty in the sense that a uidlist may be invented: nothing in
- * cur/ and new/ and no dovecot.index* in idx?  Stops at the first entry.
+ * cur/ and new/, and in idx no dovecot.index* that remembers a UID?  Stops at
+ * the first entry.
  */
 enum status	maildir_empty(const struct maildir *md, bool *empty,
 		    struct err *err) MUST_CHECK;
@@ -99,8 +100,9 @@ enum status	maildir_has_mail(const struct maildir *md, bool *mail,
 
 /*
  * Find the file of a base name: in new/, in cur/ by the usual flags, at last by
- * reading cur/ (twice where it is not there: a readdir can miss a file that is
- * being renamed).
+ * reading cur/ and new/ (twice where it is not there: a readdir can miss a file
+ * that is being renamed).  A file in new/ may have flags: offlineimap, mbsync
+ * and mutt leave it so.
  * sub   "new" or "cur", static; file name with flags, talloc child of ctx.
  * ST_NONE  it is not there.
  */

@@ -131,6 +131,23 @@ counter_is_elsewhere(void **state)
 	conf->control[OLD] = NULL;
 }
 
+/* A client's CREATE before anybody opened the inbox: a log without a record.
+ * One with records has shown UIDs. */
+static void
+log_of_a_header(void **state)
+{
+	(void)state;
+	begin(STATE_OVERLAP);
+	shell("mkdir -p old/u/cur old/u/new old/u/tmp && "
+	    "head -c 41 /dev/zero >old/u/dovecot.index.log");
+	assert_non_null(strstr(deferred("", 1), "has mail but no"));
+	shell("truncate -s 40 old/u/dovecot.index.log");
+	(void)send_to("", 1);
+	both("1=1 ");
+	shell("rm old/u/new/* old/u/dovecot-uidlist; >old/u/dovecot.index");
+	assert_non_null(strstr(deferred("", 2), "has mail but no"));
+}
+
 /* No client deletes an inbox. */
 static void
 wiped_inbox(void **state)
@@ -203,6 +220,7 @@ main(void)
 		cmocka_unit_test(recreated_folder),
 		cmocka_unit_test(above_all),
 		cmocka_unit_test(counter_is_elsewhere),
+		cmocka_unit_test(log_of_a_header),
 		cmocka_unit_test(wiped_inbox),
 		cmocka_unit_test(wiped_folders),
 	};
