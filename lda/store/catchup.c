@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,12 +19,47 @@ struct copy {				/* of a message that is caught up */
 	const char	*base;
 	const char	*sub;		/* where the leader has it, and under */
 	char		*file;		/* which name; NULL: nowhere */
+	bool		 again;		/* the follower has a line of this name
+					   already, under a lower UID */
 };
+
+/*
+ * The message has been on the leader before, and the follower has kept it: the
+ * same file, under whatever flags.  It gets the name that a copy would have.
+ *
+ * ST_NONE  the follower has it no more.
+ */
+static enum status
+reuse(const struct maildir *md, const char *base, TALLOC_CTX *ctx,
+    struct err *err)
+{
+	const char *sub = NULL;
+	enum status st;
+	char *file;
+
+	st = maildir_find(ctx, md, base, &sub, &file, err);
+	if (st == ST_OK && renameat(strcmp(sub, "new") == 0 ? md->new : md->cur,
+	    file, md->new, base) == -1)
+		st = err_sys(err, "%s: rename %s/%s", md->path, sub, file);
+	if (st == ST_OK && fsync(md->new) == -1)
+		st = err_sys(err, "%s: fsync new/", md->path);
+	return st;
+}
+
+static enum status
+copy_file(const struct maildir *md, const struct uidlist_line *line,
+    bool again, int fd, TALLOC_CTX *ctx, struct err *err)
+{
+	enum status st = again ? reuse(md, line->name, ctx, err) : ST_NONE;
+
+	return st != ST_NONE ? st : maildir_copy_in(md, fd,
+	    maildir_unique(ctx), "new", line->name, err);
+}
 
 /* The line first, durably; taken back where the file cannot follow. */
 static enum status
-line_then_file(struct mailbox *follow, const struct uidlist_line *line, int fd,
-    TALLOC_CTX *ctx, struct err *err)
+line_then_file(struct mailbox *follow, const struct uidlist_line *line,
+    bool again, int fd, TALLOC_CTX *ctx, struct err *err)
 {
 	const struct uidlist_line marked = { line->uid, line->name,
 	    mark_keys(ctx, line->keys) };
@@ -35,9 +71,9 @@ line_then_file(struct mailbox *follow, const struct uidlist_line *line, int fd,
 	if (st != ST_OK)
 		return st;
 	st = fdatasync(follow->uids.fd) == -1 ? err_sys(err, "%s: sync %s",
-	    md->path, UIDLIST_NAME) : maildir_copy_in(md, fd,
-	    maildir_unique(ctx), "new", line->name, err);
-	if (st != ST_OK)
+	    md->path, UIDLIST_NAME) :
+	    copy_file(md, line, again, fd, ctx, err);
+	if (st != ST_OK && !again)
 		(void)!uidlist_drop(&follow->uids, md->ctl, line->name,
 		    line->uid, &ignored);
 	return st;
@@ -45,13 +81,12 @@ line_then_file(struct mailbox *follow, const struct uidlist_line *line, int fd,
 
 /* A follower with the line only would never be given the file again. */
 static enum status
-file_then_line(struct mailbox *follow, const struct uidlist_line *line, int fd,
-    TALLOC_CTX *ctx, struct err *err)
+file_then_line(struct mailbox *follow, const struct uidlist_line *line,
+    bool again, int fd, TALLOC_CTX *ctx, struct err *err)
 {
 	enum status st;
 
-	st = maildir_copy_in(follow->md, fd, maildir_unique(ctx), "new",
-	    line->name, err);
+	st = copy_file(follow->md, line, again, fd, ctx, err);
 	return st == ST_OK ? uidlist_append_line(&follow->uids, line, err) : st;
 }
 
@@ -76,10 +111,56 @@ copy_message(struct pair *pair, bool served, const struct uidlist_line *line,
 		c->file = NULL;
 		return st == ST_NONE ? ST_OK : st;
 	}
-	st = served ? line_then_file(follow, line, fd, ctx, err) :
-	    file_then_line(follow, line, fd, ctx, err);
+	st = served ? line_then_file(follow, line, c->again, fd, ctx, err) :
+	    file_then_line(follow, line, c->again, fd, ctx, err);
 	(void)close(fd);
-	return st;
+	return st == ST_OK && c->again ? uidlist_drop_below(&follow->uids,
+	    follow->md->ctl, line->name, line->uid, err) : st;
+}
+
+struct named {				/* a line, and what becomes of it */
+	const char	*name;
+	struct copy	*copy;
+};
+
+static int
+by_name(const void *a, const void *b)
+{
+	const struct named *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+/*
+ * Which of the messages have been here before: a client moved them away and
+ * back, or a backup was restored.  Reads the follower's uidlist once.  What is
+ * damaged in it far from its end is none of our business.
+ */
+static enum status
+look_back(TALLOC_CTX *ctx, const struct mailbox *follow,
+    const struct uidlist_line *lines, struct copy *copies, size_t n,
+    struct err *err)
+{
+	struct named *names = must(talloc_array(ctx, struct named,
+	    (unsigned)n + 1)), *found;
+	struct uidlist_scan *scan;
+	struct uidlist_line line;
+	enum status st = ST_NONE;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		names[i] = (struct named){ lines[i].name, &copies[i] };
+	if (n > 0)
+		qsort(names, n, sizeof(*names), by_name);
+	scan = uidlist_scan_begin(ctx, &follow->uids);
+	while (n > 0 && (st = uidlist_scan_next(scan, &line, err)) == ST_OK) {
+		found = bsearch(&(struct named){ line.name, NULL }, names, n,
+		    sizeof(*names), by_name);
+		if (found != NULL)
+			found->copy->again = true;
+	}
+	talloc_free(scan);
+	return st == ST_AGAIN ? st : ST_OK;
 }
 
 /* The flags, once the lines are on the disk.  What a crash leaves without them
@@ -195,6 +276,8 @@ copy_all(struct pair *pair, const struct record *rec, long long until,
 	ctx = must(talloc_new(NULL));
 	st = uidlist_from(ctx, &lead->uids, follow->uids.next, &lines, &n, err);
 	copies = must(talloc_zero_array(ctx, struct copy, (unsigned)n + 1));
+	if (st == ST_OK)
+		st = look_back(ctx, follow, lines, copies, n, err);
 	for (i = 0; i < n && st == ST_OK; i++) {
 		if (clock_ms() >= until)
 			st = err_set(err, ST_AGAIN, "%s: %zu messages more to "

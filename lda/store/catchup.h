@@ -25,6 +25,10 @@
  * the line comes first, with the mark (mark.h).  A crash between the two leaves
  * it without a file, which the mirror fills in.
  *
+ * A base name that the follower has already, under a lower UID (a client moved
+ * the message away and back), is the same message: the file that is there gets
+ * the new line, and the lower line goes.
+ *
  * ST_AGAIN  time is up.
  */
 enum status	catch_up(struct pair *pair, const struct record *rec,

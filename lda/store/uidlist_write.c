@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -208,28 +209,33 @@ put_header(struct uidlist_writer *w, char *line, size_t len, uint32_t next,
 	return st;
 }
 
-/* drop NULL: of no line. */
+struct dropping {			/* which lines are left out */
+	const char	*name;		/* base name; NULL: none */
+	uint32_t	 below;		/* those with a lower UID */
+};
+
 static bool
-has_name(const char *text, size_t len, const char *drop)
+is_dropped(const char *text, size_t len, const struct dropping *drop)
 {
 	char copy[UIDLIST_LINE_LONGEST];
 	const char *name;
 	size_t n;
 
-	if (drop == NULL || *drop == '\0')
+	if (drop->name == NULL || *drop->name == '\0')
 		return false;
 	memcpy(copy, text, len);
 	copy[len - 1] = '\0';
 	name = uidlist_line_name(copy);
-	n = strlen(drop);
-	return name != NULL && strncmp(name, drop, n) == 0 &&
-	    (name[n] == ':' || name[n] == '\0');
+	n = strlen(drop->name);
+	return name != NULL && strncmp(name, drop->name, n) == 0 &&
+	    (name[n] == ':' || name[n] == '\0') &&
+	    strtoul(copy, NULL, 10) < drop->below;
 }
 
 /* All lines but those of `drop`, whatever they are: NUL bytes and all. */
 static enum status
 put_lines(struct uidlist_writer *w, const struct uidlist *ul, uint32_t next,
-    const char *drop, struct err *err)
+    const struct dropping *drop, struct err *err)
 {
 	struct uidlist_scan *scan = uidlist_scan_begin(w, ul);
 	char *text = NULL;
@@ -241,16 +247,16 @@ put_lines(struct uidlist_writer *w, const struct uidlist *ul, uint32_t next,
 		st = put_header(w, text, len, next, err);
 	while (st == ST_OK) {
 		st = uidlist_scan_bytes(scan, &text, &len, err);
-		if (st == ST_OK && !has_name(text, len, drop))
+		if (st == ST_OK && !is_dropped(text, len, drop))
 			st = put_bytes(w, text, len, err);
 	}
 	return st == ST_NONE ? ST_OK : st;
 }
 
-/* The same list with N = next, without the line of `drop`. */
+/* The same list with N = next, without the lines of `drop`. */
 static enum status
-rewrite(struct uidlist *ul, int ctlfd, uint32_t next, const char *drop,
-    struct err *err)
+rewrite(struct uidlist *ul, int ctlfd, uint32_t next,
+    const struct dropping *drop, struct err *err)
 {
 	struct uidlist_writer *w = NULL;
 	struct stat sb;
@@ -270,20 +276,30 @@ rewrite(struct uidlist *ul, int ctlfd, uint32_t next, const char *drop,
 enum status
 uidlist_raise(struct uidlist *ul, int ctlfd, uint32_t next, struct err *err)
 {
-	return next <= ul->next ? ST_OK : rewrite(ul, ctlfd, next, NULL, err);
+	return next <= ul->next ? ST_OK :
+	    rewrite(ul, ctlfd, next, &(struct dropping){ NULL, 0 }, err);
 }
 
 enum status
 uidlist_renew(struct uidlist *ul, int ctlfd, struct err *err)
 {
-	return rewrite(ul, ctlfd, ul->next, NULL, err);
+	return rewrite(ul, ctlfd, ul->next, &(struct dropping){ NULL, 0 }, err);
 }
 
 enum status
 uidlist_drop(struct uidlist *ul, int ctlfd, const char *name, uint32_t next,
     struct err *err)
 {
-	return rewrite(ul, ctlfd, next, name, err);
+	return rewrite(ul, ctlfd, next, &(struct dropping){ name, UINT32_MAX },
+	    err);
+}
+
+enum status
+uidlist_drop_below(struct uidlist *ul, int ctlfd, const char *name,
+    uint32_t uid, struct err *err)
+{
+	return rewrite(ul, ctlfd, ul->next, &(struct dropping){ name, uid },
+	    err);
 }
 
 void

@@ -55,7 +55,7 @@ enum status	uidlist_make(struct uidlist *ul, int ctlfd, uint32_t validity,
 void		uidlist_guid(char guid[33]);
 
 /*
- * These three write the same list anew, whatever its lines and the other keys
+ * These four write the same list anew, whatever its lines and the other keys
  * of its header are; ul is open on the new file afterwards.
  *
  * raise  with N = next, where the next UID is lower.
@@ -63,6 +63,7 @@ void		uidlist_guid(char guid[33]);
  *        host that was cut off from its NFS server, does no harm.
  * drop   without the line of a base name.  next: N of the new file; ul->next,
  *        and the UID stays used; or that UID, where no client has ever seen it.
+ * drop_below  without the lines of a base name that have a lower UID than uid.
  */
 enum status	uidlist_raise(struct uidlist *ul, int ctlfd, uint32_t next,
 		    struct err *err) MUST_CHECK;
@@ -70,5 +71,7 @@ enum status	uidlist_renew(struct uidlist *ul, int ctlfd, struct err *err)
 		    MUST_CHECK;
 enum status	uidlist_drop(struct uidlist *ul, int ctlfd, const char *name,
 		    uint32_t next, struct err *err) MUST_CHECK;
+enum status	uidlist_drop_below(struct uidlist *ul, int ctlfd,
+		    const char *name, uint32_t uid, struct err *err) MUST_CHECK;
 
 #endif

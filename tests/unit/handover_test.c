@@ -146,6 +146,42 @@ flags_in_new(void **state)
 	    "ls new/u/new | grep -q 'Q3R.*:2,FS$'");
 }
 
+/* A client moves messages away and back: the same names under higher UIDs.  The
+ * follower has the files, the first with flags. */
+static void
+moved_and_back(void **state)
+{
+	const char *lead = "old/u", *follow = "new/u";
+	int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		begin(STATE_OVERLAP);
+		(void)send_to("", 0);
+		if (i == 1) {		/* the line comes first */
+			hand_over(STATE_SETTLE);
+			lead = "new/u", follow = "old/u";
+		}
+		leave(lead, 1, 2, "new", LINE, 10);
+		leave(lead, 2, 3, "new", LINE, 10);
+		(void)send_to("", 3);
+		shell("cd %s; f=$(ls new | grep Q1R); "
+		    "mv new/$f cur/$f:2,FT", follow);
+		shell("cd %s; f=$(ls new | grep Q1R); mv new/$f cur/$f:2,RS; "
+		    "grep '^[23] .*:' dovecot-uidlist >back; "
+		    "sed -i '/^[23] .*:/d' dovecot-uidlist; "
+		    "sed 's/^2/5/; s/^3/6/' back >>dovecot-uidlist", lead);
+		(void)send_to("", 4);
+		shell("[ $(ls %s/cur %s/new | grep -c Q[12]R) = 2 ] && "
+		    "ls %s/cur | grep -q 'Q1R.*:2,RS$' && "
+		    "ls %s/new | grep -q 'Q2R[^:]*$' && "
+		    "! grep '^[23] .*:' %s/dovecot-uidlist", follow, follow,
+		    follow, follow, follow);
+		both("1=0 4=3 5=1 6=2 7=4 ");
+		lacks(i == 0 ? NEW : OLD, "");
+	}
+}
+
 /* One message of each kind is lacking, in folders of their own. */
 static void
 kinds(void **state)
@@ -330,6 +366,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(unseeded), cmocka_unit_test(whole),
 		cmocka_unit_test(caught_up), cmocka_unit_test(flags_in_new),
+		cmocka_unit_test(moved_and_back),
 		cmocka_unit_test(kinds),
 		cmocka_unit_test(another_mailbox), cmocka_unit_test(name_twice),
 		cmocka_unit_test(by_name), cmocka_unit_test(odd_names),
