@@ -253,9 +253,10 @@ drop_orphan(struct pair *pair, const struct record *rec, struct err *err)
 	if (st == ST_OK && ours)
 		st = maildir_find(ctx, follow->md, b->last_name, &sub, &file,
 		    err);
+	/* A next UID that the line did not bring about stays used. */
 	if (st == ST_NONE)
 		st = uidlist_drop(&follow->uids, follow->md->ctl, b->last_name,
-		    b->last, err);
+		    b->next == b->last + 1 ? b->last : b->next, err);
 	talloc_free(ctx);
 	return st == ST_OK ? st : err_wrap(err, st, "%s", follow->md->path);
 }

@@ -109,6 +109,15 @@ orphans(void **state)
 	shell("echo '4 :1700000001.M4.session' >>old/u/dovecot-uidlist");
 	(void)send_to("", 5);
 	both("1=1 2=a 3=3 5=5 ");
+	/* Sessions have been given UIDs above it, and expunged them. */
+	begin(STATE_OVERLAP);
+	(void)send_to("", 1);
+	hand_over(STATE_SETTLE);
+	leave("old/u", 2, 2, "tmp", LINE, 10);
+	shell("sed -i 's/^2 :/2 Y1 :/; 1s/ N[0-9]*/ N40/' "
+	    "old/u/dovecot-uidlist");
+	(void)send_to("", 3);
+	both("1=1 40=3 ");
 }
 
 /* A session that survived the step: nothing is deferred, and nothing is
