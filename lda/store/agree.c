@@ -151,18 +151,47 @@ is_wiped(const struct pair *pair, const char *why, struct err *err)
 	    pair->box[0].md->path, why, pair->box[1].md->path);
 }
 
-/* No client can delete or rename an inbox. */
+/* Folders that the follower has and the leader has not. */
 static enum status
-check_inbox(const struct pair *pair, struct err *err)
+count_missing(TALLOC_CTX *ctx, const struct pair *pair,
+    const struct record *rec, size_t *n, struct err *err)
 {
+	struct folders lead = { NULL, 0 }, follow = { NULL, 0 };
 	enum status st;
-	bool mail;
+	size_t i;
+
+	*n = 0;
+	st = maildir_folders(ctx, &rec->side[pair->box[0].side], &lead, err);
+	if (st == ST_OK)
+		st = maildir_folders(ctx, &rec->side[pair->box[1].side],
+		    &follow, err);
+	for (i = 0; st == ST_OK && i < follow.n; i++)
+		*n += folders_find(&lead, follow.at[i].name) == NULL;
+	return st == ST_NONE ? ST_OK : st;
+}
+
+/*
+ * No client can delete or rename an inbox.  One that was handed over without
+ * mail is gone together with folders.
+ */
+static enum status
+check_inbox(const struct pair *pair, const struct record *rec, struct err *err)
+{
+	TALLOC_CTX *ctx = must(talloc_new(NULL));
+	bool mail = false;
+	enum status st;
+	size_t n = 0;
 
 	st = maildir_has_mail(pair->box[1].md, &mail, err);
-	if (st != ST_OK || !mail)
+	if (st == ST_OK && !mail && rec->led != 0 &&
+	    pair->box[1].uids.fd != -1)
+		st = count_missing(ctx, pair, rec, &n, err);
+	talloc_free(ctx);
+	if (st != ST_OK || (!mail && n == 0))
 		return st;
-	return is_wiped(pair, "this inbox is not the one that the other side "
-	    "has a copy of", err);
+	return is_wiped(pair, mail ? "this inbox is not the one that the other "
+	    "side has a copy of" : "this inbox is new, and folders are missing "
+	    "that the other side has", err);
 }
 
 /* The inbox of a side, as it is at this moment; nothing there: fd -1. */
@@ -210,30 +239,10 @@ is_young(TALLOC_CTX *ctx, const struct pair *pair, const struct record *rec,
 	return st == ST_NONE ? ST_OK : st;
 }
 
-/* Folders that the follower has and the leader has not. */
-static enum status
-count_missing(TALLOC_CTX *ctx, const struct pair *pair,
-    const struct record *rec, size_t *n, struct err *err)
-{
-	struct folders lead = { NULL, 0 }, follow = { NULL, 0 };
-	enum status st;
-	size_t i;
-
-	*n = 0;
-	st = maildir_folders(ctx, &rec->side[pair->box[0].side], &lead, err);
-	if (st == ST_OK)
-		st = maildir_folders(ctx, &rec->side[pair->box[1].side],
-		    &follow, err);
-	for (i = 0; st == ST_OK && i < follow.n; i++)
-		*n += folders_find(&lead, follow.at[i].name) == NULL;
-	return st == ST_NONE ? ST_OK : st;
-}
-
 /*
  * This folder of the leader is new, or another one: was it a client that
  * deleted the one of which the follower has a copy?  Not where the whole root
- *                                                    is new, and other folders
- * are gone, too.
+ * is new, and other folders are gone, too.
  */
 static enum status
 check_folder(const struct pair *pair, const struct record *rec,
@@ -260,7 +269,7 @@ check_follower(struct pair *pair, const struct record *rec, struct err *err)
 {
 	if (!mark_due(rec, pair->box[1].side))
 		return ST_OK;
-	return is_inbox(&pair->box[0]) ? check_inbox(pair, err) :
+	return is_inbox(&pair->box[0]) ? check_inbox(pair, rec, err) :
 	    check_folder(pair, rec, err);
 }
 
@@ -282,7 +291,7 @@ lead_make(struct pair *pair, const struct record *rec, struct err *err)
 		    "Dovecot number it first (doveadm mailbox status -u USER "
 		    "uidnext '*')", lead->md->path, UIDLIST_NAME);
 	if (follow != NULL && is_inbox(lead))
-		st = check_inbox(pair, err);
+		st = check_inbox(pair, rec, err);
 	else if (follow != NULL && follow->uids.fd != -1)
 		st = check_follower(pair, rec, err);
 	return st == ST_OK ? make_new(pair, rec, err) : st;

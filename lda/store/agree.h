@@ -27,9 +27,10 @@
  *
  * ST_AGAIN  time is up; a leader with mail but without uidlist.  Or the
  *           leader's filer has been wiped: its inbox, which no client can
- *           delete, is another mailbox than the follower's, which has mail; or
- *           that inbox was made anew since the leader last changed, and more
- *           than one folder is missing.
+ *           delete, is another mailbox than the follower's, which has mail, or
+ *           which was handed over and folders are missing as well; or that
+ *           inbox was made anew since the leader last changed, and more than
+ *           one folder is missing.
  *
  * Source: RFC 9051 2.3.1.1.
  */

@@ -201,6 +201,20 @@ wiped_folders(void **state)
 	assert_false(send_to(".A", 4));		/* one alone */
 	assert_true(has("new/u/.A", "1=4 "));
 
+	/* An inbox without mail was handed over, too. */
+	begin(STATE_OVERLAP);
+	(void)send_to("", 1);
+	(void)send_to(".A", 2);
+	(void)send_to(".B", 2);
+	hand_over(STATE_SETTLE);
+	shell("rm */u/new/*; mv new/u away");
+	assert_non_null(strstr(deferred("", 3), "this inbox is new, and"));
+	assert_non_null(strstr(deferred(".A", 4), "was the filer wiped"));
+	assert_true(has("old/u/.A", "1=2 "));
+	shell("rm -r new/u; mv away new/u; rm -r new/u/.A");
+	assert_false(send_to("", 3));		/* the folder alone */
+	assert_false(send_to(".A", 4));
+
 	begin(STATE_OVERLAP);
 	(void)send_to("", 1);
 	(void)send_to(".A", 2);
