@@ -288,8 +288,8 @@ lead_make(struct pair *pair, const struct record *rec, struct err *err)
 		return ST_OK;		/* Dovecot will number it */
 	if (!empty)
 		return err_set(err, ST_AGAIN, "%s has mail but no %s: let "
-		    "Dovecot number it first (doveadm mailbox status -u USER "
-		    "uidnext '*')", lead->md->path, UIDLIST_NAME);
+		    "Dovecot number it first (doveadm fetch -u USER uid "
+		    "mailbox NAME all)", lead->md->path, UIDLIST_NAME);
 	if (follow != NULL && is_inbox(lead))
 		st = check_inbox(pair, rec, err);
 	else if (follow != NULL && follow->uids.fd != -1)
