@@ -39,6 +39,9 @@ void		lint_begin(struct lint *l);
 enum status	lint_file(struct lint *l, const char *path, struct err *err)
 		    MUST_CHECK;
 
+/* A file that cannot be read, for that reason: one finding. */
+void		lint_unread(struct lint *l, const char *path, const char *why);
+
 /* The same from text. */
 void		lint_text(struct lint *l, const char *name, const char *data,
 		    size_t len);

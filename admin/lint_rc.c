@@ -447,6 +447,13 @@ lint_file(struct lint *l, const char *path, struct err *err)
 }
 
 void
+lint_unread(struct lint *l, const char *path, const char *why)
+{
+	l->file = path;
+	find(l, LINT_ERROR, 1, 1, "file", "it cannot be read: %s", why);
+}
+
+void
 lint_begin(struct lint *l)
 {
 	l->found = must(json_array());

@@ -4,6 +4,7 @@
  */
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,7 +12,10 @@
 #include "admin/lint.h"
 #include "admin/users.h"
 #include "admin/verbs.h"
+#include "lda/store/asuser.h"
 #include "maps/base/path.h"
+
+#define PATIENCE	60	/* seconds for one user's files */
 
 struct total {
 	json_t		*files, *programs;
@@ -96,20 +100,132 @@ add_up(struct total *t, const struct lint *l, const char *path, bool json)
 	json_decref(l->programs);
 }
 
+/* One rc file, and as whom it is read. */
+struct reading {
+	struct lint	*l;
+	const char	*path;
+	struct record	 as;
+};
+
+/* A line to the parent.  Bytes that are not UTF-8 are marks in it. */
+static enum status
+say_json(int out, char kind, json_t *o, struct err *err)
+{
+	char *text = json_dumps(o, JSON_COMPACT), *plain;
+	enum status st;
+
+	if (text == NULL) {
+		plain = record_escape(NULL, json_string_value(
+		    json_object_get(o, "text")));
+		(void)json_object_set_new(o, "text", json_string(plain));
+		talloc_free(plain);
+		text = must(json_dumps(o, JSON_COMPACT));
+	}
+	st = as_user_say(out, err, "%c%.*s", kind, AS_USER_LINE - 10, text);
+	free(text);
+	return st;
+}
+
+/* In the child. */
+static enum status
+read_as_user(void *arg, int out, struct err *err)
+{
+	struct reading *r = arg;
+	enum status st;
+	const char *key;
+	json_t *o;
+	size_t i;
+
+	lint_begin(r->l);
+	st = lint_file(r->l, r->path, err);
+	if (st == ST_NONE)
+		return st;
+	if (st != ST_OK)
+		lint_unread(r->l, r->path, err->text);
+	st = ST_OK;
+	json_array_foreach(r->l->found, i, o)
+		if (st == ST_OK)
+			st = say_json(out, 'f', o, err);
+	json_object_foreach(r->l->programs, key, o) {
+		json_t *one = json_pack("{sO}", key, o);
+
+		if (st == ST_OK && one != NULL)
+			st = say_json(out, 'p', one, err);
+		json_decref(one);
+	}
+	return st;
+}
+
+static void
+on_line(const char *line, void *arg)
+{
+	struct lint *l = arg;
+	json_t *o = json_loads(line + 1, 0, NULL);
+	const char *grade;
+	int g;
+
+	if (*line == 'p' && o != NULL)
+		(void)json_object_update(l->programs, o);
+	grade = json_string_value(json_object_get(o, "grade"));
+	for (g = LINT_ERROR; *line == 'f' && grade != NULL &&
+	    g <= LINT_NOTE; g++)
+		if (strcmp(grade, lint_grade_name((enum lint_grade)g)) == 0) {
+			l->count[g]++;
+			(void)json_array_append(l->found, o);
+		}
+	json_decref(o);
+}
+
+/*
+ * As whom is a file read that root names?  As the first other user who owns a
+ * part of its path, who might exchange all that is behind it.
+ */
+static uid_t
+owner_of(const char *word)
+{
+	char *path = must(*word == '/' ? talloc_strdup(NULL, word) :
+	    talloc_asprintf(NULL, "./%s", word)), *p = path + 1;
+	struct stat sb = { .st_uid = geteuid() };
+	char was;
+
+	do {
+		p += strcspn(p, "/");
+		was = *p;
+		*p = '\0';
+		if (lstat(path, &sb) == -1)
+			sb.st_uid = geteuid();
+		*p = was;
+	} while (sb.st_uid == 0 && *p++ != '\0');
+	talloc_free(path);
+	return sb.st_uid;
+}
+
+/* Root's own files are read by root, any other by its user. */
+static enum status
+read_file(struct admin *ad, struct reading *r, const struct passwd *pw,
+    struct err *err)
+{
+	if (geteuid() != 0 || (pw != NULL && pw->pw_uid == 0))
+		return lint_file(r->l, r->path, err);
+	r->as = (struct record){ .user = pw == NULL ? "nobody" : r->l->user,
+	    .uid = -1, .state = STATE_OLD };
+	return as_user(&r->as, ad->conf, PATIENCE, read_as_user, r, on_line,
+	    r->l, err);
+}
+
 /* A file by its name, or a user's own. */
 static enum status
 one(struct admin *ad, const char *word, struct total *t, struct err *err)
 {
 	TALLOC_CTX *ctx = must(talloc_new(NULL));
 	struct lint l = { .ctx = ctx };
-	struct passwd *pw;
-	struct stat sb;
+	struct reading r = { .l = &l };
+	struct passwd *pw, owner;	/* NSS has one struct */
 	enum status st;
-	char *path;
 
 	if (strchr(word, '/') != NULL) {
-		path = must(talloc_strdup(ctx, word));
-		pw = stat(word, &sb) == 0 ? getpwuid(sb.st_uid) : NULL;
+		r.path = must(talloc_strdup(ctx, word));
+		pw = getpwuid(owner_of(word));
 	} else {
 		pw = getpwnam(word);
 		if (pw == NULL) {
@@ -117,20 +233,24 @@ one(struct admin *ad, const char *word, struct total *t, struct err *err)
 			return err_set(err, ST_NEVER, "no such user: %s (a "
 			    "file is named with a / in it)", word);
 		}
-		path = must(talloc_asprintf(ctx, "%s/.procmailrc", pw->pw_dir));
+		r.path = must(talloc_asprintf(ctx, "%s/.procmailrc",
+		    pw->pw_dir));
 	}
 	l.user = pw == NULL ? NULL : must(talloc_strdup(ctx, pw->pw_name));
 	l.home = pw == NULL ? "/nonexistent" : must(talloc_strdup(ctx,
 	    pw->pw_dir));
+	if (pw != NULL)
+		owner = *pw;
 	find_roots(ad, &l);
 	lint_begin(&l);
 	t->users++;
-	st = lint_file(&l, path, err);
+	st = read_file(ad, &r, pw == NULL ? NULL : &owner, err);
 	if (st == ST_NONE && strchr(word, '/') == NULL) {
 		t->without++;		/* a user without an rc file is fine */
 		st = ST_OK;
-	}
-	add_up(t, &l, path, ad->json);
+	} else if (st == ST_NONE)
+		(void)err_set(err, st, "%s: there is no such file", r.path);
+	add_up(t, &l, r.path, ad->json);
 	talloc_free(ctx);
 	return st == ST_NONE ? ST_NEVER : st;
 }

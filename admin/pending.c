@@ -196,5 +196,6 @@ pending_look(const struct record *rec, const struct conf *conf, json_t **found,
 	struct eye e = { rec, conf, -1 };
 
 	*found = must(json_array());
-	return as_user(rec, PATIENCE, look_around, &e, on_line, *found, err);
+	return as_user(rec, conf, PATIENCE, look_around, &e, on_line, *found,
+	    err);
 }

@@ -47,12 +47,14 @@ no_line(const char *line, void *arg)
 }
 
 enum status
-rights_check(const struct record *rec, struct err *err)
+rights_check(const struct record *rec, const struct conf *conf,
+    struct err *err)
 {
 	struct record *copy = record_copy(NULL, rec);
 	enum status st;
 
-	st = as_user(rec, PATIENCE, check_both, copy, no_line, NULL, err);
+	st = as_user(rec, conf, PATIENCE, check_both, copy, no_line, NULL,
+	    err);
 	talloc_free(copy);
 	return st == ST_NEVER ? st : ST_OK;
 }

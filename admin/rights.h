@@ -16,7 +16,7 @@
  * ST_NEVER  we may not.  A filer that does not answer says nothing of that:
  *           ST_OK.
  */
-enum status	rights_check(const struct record *rec, struct err *err)
-		    MUST_CHECK;
+enum status	rights_check(const struct record *rec,
+		    const struct conf *conf, struct err *err) MUST_CHECK;
 
 #endif

@@ -147,7 +147,7 @@ stay(struct admin *ad, struct record *was, const struct step *s,
 	struct record *is = record_copy(was, was);
 	enum status st;
 
-	st = rights_check(reachable(was, s), err);
+	st = rights_check(reachable(was, s), ad->conf, err);
 	if (st != ST_OK || s->dry_run)
 		return st;
 	if (was->end != 0) {		/* a window that is planned */
@@ -172,7 +172,7 @@ judge(const struct admin *ad, struct record *was, const struct record *is,
 	if (changes && s->without != SIDE_NONE && has_time(ad, was,
 	    err) != ST_OK)
 		return ST_NEVER;
-	return rights_check(reachable(was, s), err);
+	return rights_check(reachable(was, s), ad->conf, err);
 }
 
 static enum status

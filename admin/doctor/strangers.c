@@ -121,7 +121,8 @@ look_at_user(const struct record *rec, void *arg, struct err *err)
 	if (rec->side[e.side].mail == NULL || s->users++ >= USERS_MAX)
 		return ST_OK;
 	/* A filer that hangs is reported elsewhere. */
-	(void)!as_user(rec, PATIENCE, look, &e, on_line, s, err);
+	(void)!as_user(rec, s->d->ad->conf, PATIENCE, look, &e, on_line, s,
+	    err);
 	return ST_OK;
 }
 

@@ -9,19 +9,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "lda/store/asuser_lines.h"
+#include "lda/store/whose.h"
 #include "maps/base/clock.h"
 #include "maps/base/file.h"
 
@@ -39,114 +37,28 @@ struct worker {
 	struct worker_lines	 in;
 };
 
-struct owner {
-	uid_t	 uid;
-	gid_t	 gid;
-};
-
-/*
- * Take one part of the path to a Maildir, of which the parent must not become
- * an owner whom another user chose: a link counts as the user's who made it,
- * and root's directory below a user's counts as that user's.
- *
- * above  the last owner so far that is not root.
- * False: a user's link; what lies behind it does not count.
- */
-static bool
-take_part(struct owner *owner, struct owner *above, const struct stat *sb)
-{
-	struct owner is = { sb->st_uid, sb->st_gid };
-
-	if (is.uid != 0)
-		*above = is;
-	*owner = is.uid != 0 ? is : *above;
-	return !S_ISLNK(sb->st_mode) || is.uid == 0;
-}
-
-/* The owner of the last part that is there.  found: all of them are. */
+/* Nobody may look into a child by ptrace(2), and no program that it might run
+ * gets other rights. */
 static enum status
-owner_of(const char *path, struct owner *owner, bool *found, struct err *err)
+become_user(const struct record *rec, const struct conf *conf, struct err *err)
 {
-	char *part = must(talloc_strdup(NULL, path)), *end = part, ch;
-	struct owner above = { 0, 0 };
 	enum status st = ST_OK;
-	struct stat sb;
-	int rc = 0;
+	struct whose who;
 
-	*owner = above;
-	do {
-		end += strspn(end, "/");
-		end += strcspn(end, "/");
-		ch = *end;
-		*end = '\0';
-		rc = lstat(part, &sb);
-		if (rc == 0 && !take_part(owner, &above, &sb))
-			break;		/* a user's link */
-		/* Root's link leads where root wants it to. */
-		if (rc == 0 && S_ISLNK(sb.st_mode) && (rc = stat(part,
-		    &sb)) == 0)
-			(void)take_part(owner, &above, &sb);
-		*end = ch;
-	} while (rc == 0 && ch != '\0');
-	*found = rc == 0;
-	if (rc == -1 && errno != ENOENT)
-		st = err_sys(err, "%s", path);
-	talloc_free(part);
-	return st;
-}
-
-/* The owner of the mail.  For a virtual user that of the Maildir: one account
- * has the mail of many.  Where there is none yet, of what is above it. */
-static enum status
-whose(const struct record *rec, uid_t *uid, gid_t *gid, struct err *err)
-{
-	enum side lead = record_leader(rec);
-	struct owner owner = { 0, 0 };
-	enum status st = ST_OK;
-	bool found = false;
-	const char *mail;
-	int i;
-
-	if (rec->uid >= 0)
-		owner.uid = (uid_t)rec->uid;
-	for (i = 0; rec->uid < 0 && i < 2 && st == ST_OK && !found; i++) {
-		mail = rec->side[i == 0 ? lead : lead == OLD ? NEW : OLD].mail;
-		if (mail != NULL)
-			st = owner_of(mail, &owner, &found, err);
+	if (geteuid() == 0) {
+		st = whose_mail(rec, conf, &who, err);
+		if (st == ST_OK)
+			st = whose_become(&who, err);
 	}
-	*uid = owner.uid;
-	*gid = owner.gid;
+	if (st == ST_OK && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1))
+		st = err_sys(err, "prctl");
 	return st;
-}
-
-static enum status
-become_user(const struct record *rec, struct err *err)
-{
-	struct passwd *pw;
-	enum status st;
-	uid_t uid;
-	gid_t gid;
-
-	if (geteuid() != 0)
-		return ST_OK;
-	st = whose(rec, &uid, &gid, err);
-	if (st != ST_OK || uid == 0)
-		return st;
-	pw = getpwuid(uid);
-	if (pw == NULL && rec->uid >= 0)
-		return err_set(err, ST_NEVER, "uid %ld of %s is no system user",
-		    rec->uid, rec->user);
-	if (pw != NULL)
-		gid = pw->pw_gid;
-	if ((pw != NULL ? initgroups(pw->pw_name, gid) :
-	    setgroups(1, &gid)) == -1 || setgid(gid) == -1 || setuid(uid) == -1)
-		return err_sys(err, "become uid %ld", (long)uid);
-	return ST_OK;
 }
 
 static void NORETURN
-child(const struct worker *w, const struct record *rec, pid_t parent,
-    as_user_fn *fn, void *arg, int out)
+child(const struct worker *w, const struct record *rec,
+    const struct conf *conf, pid_t parent, as_user_fn *fn, void *arg, int out)
 {
 	struct err err;
 	char line[sizeof(err.text) + 16], *p;
@@ -155,7 +67,7 @@ child(const struct worker *w, const struct record *rec, pid_t parent,
 
 	umask(077);
 	(void)signal(SIGPIPE, SIG_DFL);
-	st = become_user(rec, &err);
+	st = become_user(rec, conf, &err);
 	/* After the change of uid, which takes it back; the parent may be
 	 * gone. */
 	if (st == ST_OK && prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
@@ -219,8 +131,8 @@ worker_destroy(struct worker *w)
 }
 
 enum status
-worker_begin(TALLOC_CTX *ctx, const struct record *rec, int deadline,
-    as_user_fn *fn, void *arg, as_user_line_fn *line, void *line_arg,
+worker_begin(TALLOC_CTX *ctx, const struct record *rec,
+    const struct conf *conf, int deadline, as_user_fn *fn, void *arg, as_user_line_fn *line, void *line_arg,
     struct worker **out, struct err *err)
 {
 	struct worker *w = must(talloc_zero(ctx, struct worker));
@@ -242,7 +154,7 @@ worker_begin(TALLOC_CTX *ctx, const struct record *rec, int deadline,
 	w->pid = fork();
 	if (w->pid == 0) {
 		(void)close(pipefd[0]);
-		child(w, rec, parent, fn, arg, pipefd[1]);
+		child(w, rec, conf, parent, fn, arg, pipefd[1]);
 	}
 	st = w->pid == -1 ? err_sys(err, "fork") : ST_OK;
 	(void)close(pipefd[1]);
@@ -335,13 +247,14 @@ workers_end(struct worker **w, size_t n, struct err *err)
 }
 
 enum status
-as_user(const struct record *rec, int deadline, as_user_fn *fn, void *arg,
-    as_user_line_fn *line, void *line_arg, struct err *err)
+as_user(const struct record *rec, const struct conf *conf, int deadline,
+    as_user_fn *fn, void *arg, as_user_line_fn *line, void *line_arg,
+    struct err *err)
 {
 	struct worker *w = NULL;
 	enum status st;
 
-	st = worker_begin(NULL, rec, deadline, fn, arg, line, line_arg, &w,
-	    err);
+	st = worker_begin(NULL, rec, conf, deadline, fn, arg, line, line_arg,
+	    &w, err);
 	return st == ST_OK ? workers_end(&w, 1, err) : st;
 }

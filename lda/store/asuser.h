@@ -34,10 +34,8 @@ enum status	as_user_say(int out, struct err *err, const char *fmt, ...)
 		    PRINTF(3, 4) MUST_CHECK;
 
 /*
- * Begin fn(arg) in a child.  Called as root, the child becomes rec's user; for
- * a record without uid the owner of its Maildir, or of what there is of the
- * path to it; but the owner of a link in that path, where root did not make it.
- * It dies with its parent.
+ * Begin fn(arg) in a child.  Called as root, the child becomes the user that
+ * whose_mail() finds, never root.  It dies with its parent.
  *
  * rec, arg  the child has its own copy: what fn writes there is lost.
  * deadline  seconds from now; then the child is killed.
@@ -45,9 +43,9 @@ enum status	as_user_say(int out, struct err *err, const char *fmt, ...)
  * w         talloc child of ctx; freed before its end, the child is killed.
  */
 enum status	worker_begin(TALLOC_CTX *ctx, const struct record *rec,
-		    int deadline, as_user_fn *fn, void *arg,
-		    as_user_line_fn *line, void *line_arg, struct worker **w,
-		    struct err *err) MUST_CHECK;
+		    const struct conf *conf, int deadline, as_user_fn *fn,
+		    void *arg, as_user_line_fn *line, void *line_arg,
+		    struct worker **w, struct err *err) MUST_CHECK;
 
 /*
  * Read the lines of n workers as they come, until each has ended or its
@@ -61,8 +59,9 @@ enum status	workers_end(struct worker **w, size_t n, struct err *err)
 		    MUST_CHECK;
 
 /* One worker, begun and ended. */
-enum status	as_user(const struct record *rec, int deadline, as_user_fn *fn,
-		    void *arg, as_user_line_fn *line, void *line_arg,
-		    struct err *err) MUST_CHECK;
+enum status	as_user(const struct record *rec, const struct conf *conf,
+		    int deadline, as_user_fn *fn, void *arg,
+		    as_user_line_fn *line, void *line_arg, struct err *err)
+		    MUST_CHECK;
 
 #endif

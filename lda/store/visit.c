@@ -243,8 +243,8 @@ visit_round(struct round *round, struct err *err)
 		st = connect_map(ctx, round->v, &share[i].map, err);
 		if (st == ST_OK)
 			st = worker_begin(ctx, round->v->rec,
-			    seconds_left(round), visit_share, &share[i],
-			    on_visited, round, &w[i], err);
+			    round->v->conf, seconds_left(round), visit_share,
+			    &share[i], on_visited, round, &w[i], err);
 		begun += st == ST_OK;
 	}
 	end = workers_end(w, begun, &why);
@@ -260,8 +260,8 @@ static enum status
 list_round(struct round *round, struct err *err)
 {
 	visit_list_begin(round->list);
-	return as_user(round->v->rec, seconds_left(round), list_sides, round,
-	    on_listed, round, err);
+	return as_user(round->v->rec, round->v->conf, seconds_left(round),
+	    list_sides, round, on_listed, round, err);
 }
 
 enum status

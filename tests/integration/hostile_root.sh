@@ -62,4 +62,46 @@ ok $? "lint, and errors: escaped, and no line is forged"
 mailferry --json explain $u && python3 -c 'import json, sys; json.load(open(sys.argv[1]))' "$t/out"
 ok $? "JSON is JSON"
 rm -rf "$box" "$me/.procmailrc"
+
+# Rc files that lead elsewhere.
+printf ':0\n| second http://x\n' >"$t/home/mferry2/.procmailrc"
+goes_on() { ! grep -q swordfish "$t/out" && grep -q "$me/.procmailrc:1:1: error: it cannot be read" "$t/out" && grep -q second "$t/out"; }
+planted()	# COMMAND...
+{
+	as rm -rf "$me/.procmailrc"
+	"$@"
+	mailferry lint $u mferry2
+	goes_on || { echo "# $*"; return 1; }
+}
+planted as ln -s "$secret" "$me/.procmailrc" && planted as mkfifo "$me/.procmailrc" && planted as mkdir "$me/.procmailrc" &&
+	planted as ln -s /dev/zero "$me/.procmailrc" && planted as truncate -s 1G "$me/.procmailrc" && kept
+ok $? "lint: as the user; what is no plain file is one finding, and the next user follows"
+as rm "$me/.procmailrc"
+echo "INCLUDERC=$secret" | as tee "$me/.procmailrc" >/dev/null
+mailferry lint $u mferry2; ! grep -q swordfish "$t/out" && mailferry lint "$me/.procmailrc"; ! grep -q swordfish "$t/out" &&
+	as ln -sf "$secret" "$me/rc" && { mailferry lint "$me/rc"; ! grep -q swordfish "$t/out"; }
+ok $? "nor what it includes, nor a link in the user's directory that root names"
+mailferry lint "$secret"; grep -q swordfish "$t/out"
+ok $? "root's own file is root's to read"
+as rm -f "$me/.procmailrc" "$me/rc"
+
+# A user without a record, and a Maildir that is a link.
+roots=$t/roots
+mkdir -p "$roots/.box/cur" "$roots/cur" && mkdir -m 700 "$t/closed" "$t/closed/cur" "$t/closed/new" "$t/closed/tmp"
+echo 1:swordfish >"$t/closed/dovecot-uidlist.lock"
+ln -s "$roots" "$t/old/mferry2/Maildir"
+mailferry explain mferry2; mailferry step mferry2 overlap; mailferry doctor
+is "$(find "$roots" | wc -l)" 4
+ok $? "nothing is made in root's directory"
+rm "$t/old/mferry2/Maildir" && ln -s "$t/closed" "$t/old/mferry2/Maildir" && mailferry explain mferry2; ! grep -q swordfish "$t/out"
+ok $? "nothing of root's closed directory is shown"
+rm "$t/old/mferry2/Maildir"
+
+# A record with another's uid, as a member of admin_group may import it.
+id=$(id -u mferry2)
+as mkdir -p "$box/cur" "$box/new" "$box/tmp"
+for wrong in 0 "$id"; do
+	printf '{"user":"%s","uid":%d}\n' $u "$wrong" >"$t/wrong" && { mailferry import "$t/wrong"; ! mailferry step $u overlap --force; } && ! [ -e "$t/new/$u/Maildir" ] || break
+done && [ "$wrong" = "$id" ] && is "$(find "$box" ! -user $u)" ""
+ok $? "a record with root's uid, or another's: no step works by it"
 echo "1..$n"

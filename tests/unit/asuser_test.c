@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +19,9 @@
 
 static struct record rec = { .user = "u", .uid = -1,
     .state = STATE_OLD };
+
+static const char *trusted[] = { "4000001", "nosuchuser", "root", NULL };
+static const struct conf conf = { .trusted_users = trusted };
 
 struct heard {				/* in the parent */
 	char	text[300];
@@ -40,7 +44,7 @@ static enum status
 run(as_user_fn *fn, void *arg, int deadline, struct heard *h, struct err *err)
 {
 	memset(h, 0, sizeof(*h));
-	return as_user(&rec, deadline, fn, arg, on_line, h, err);
+	return as_user(&rec, &conf, deadline, fn, arg, on_line, h, err);
 }
 
 /* Nobody of that id is left: killed and waited for. */
@@ -224,7 +228,7 @@ at_a_time(void **state)
 	for (i = 0; i < 2; i++)
 		assert_int_equal(pipe(pipes[i]), 0);
 	for (i = 0; i < 2; i++)
-		assert_int_equal(worker_begin(NULL, &rec, 60, meet, &m[i],
+		assert_int_equal(worker_begin(NULL, &rec, &conf, 60, meet, &m[i],
 		    on_line, &h, &w[i], &err), ST_OK);
 	assert_int_equal(workers_end(w, 2, &err), ST_OK);
 	assert_int_equal(h.lines, 2);
@@ -233,9 +237,9 @@ at_a_time(void **state)
 	 * others. */
 	h.lines = 0;
 	for (i = 0; i < 2; i++)
-		assert_int_equal(worker_begin(NULL, &rec, 60, meet, &m[i],
+		assert_int_equal(worker_begin(NULL, &rec, &conf, 60, meet, &m[i],
 		    on_line, &h, &w[i + 1], &err), ST_OK);
-	assert_int_equal(worker_begin(NULL, &rec, 1, stop_itself, NULL, on_line,
+	assert_int_equal(worker_begin(NULL, &rec, &conf, 1, stop_itself, NULL, on_line,
 	    &h, &w[0], &err), ST_OK);
 	assert_int_equal(workers_end(w, 3, &err), ST_AGAIN);
 	assert_int_equal(h.lines, 3);
@@ -292,7 +296,7 @@ dies_with_its_parent(void **state)
 	command = fork();
 	if (command == 0) {
 		if (geteuid() == 0)	/* the change of uid takes it back */
-			rec.uid = 65534;
+			rec.user = "nobody";
 		(void)run(sleep_on, &pids[1], 600, &h, &err);
 		_exit(0);
 	}
@@ -306,7 +310,7 @@ dies_with_its_parent(void **state)
 	(void)close(pids[1]);
 }
 
-/* Root's child is the user whom the record names, groups and all. */
+/* Root's child is never root, whatever a record or a file says. */
 static enum status
 say_uid(void *arg, int out, struct err *err)
 {
@@ -315,23 +319,76 @@ say_uid(void *arg, int out, struct err *err)
 	    (long)geteuid(), getgroups(0, NULL));
 }
 
+static enum status
+as(const struct record *user, struct heard *h, struct err *err)
+{
+	return as_user(user, &conf, 60, say_uid, NULL, on_line, h, err);
+}
+
 static void
 becomes_the_user(void **state)
 {
-	struct record nobody = rec;
+	struct record user = rec;
 	struct heard h = { .lines = 0 };
 	struct err err;
+	char dir[] = "/tmp/asuser.XXXXXX", mail[64], link[64];
 
 	(void)state;
 	if (geteuid() != 0)
 		skip();
-	nobody.uid = 65534;
-	assert_int_equal(as_user(&nobody, 60, say_uid, NULL, on_line, &h, &err),
-	    ST_OK);
+	user.user = "nobody";
+	assert_int_equal(as(&user, &h, &err), ST_OK);
 	assert_string_equal(h.text, "65534 65534 1");
-	nobody.uid = 4000000;
-	assert_int_equal(as_user(&nobody, 60, say_uid, NULL, on_line, &h, &err),
-	    ST_NEVER);
+	user.uid = 65534;
+	assert_int_equal(as(&user, &h, &err), ST_OK);
+	user.uid = 0;			/* a record that is wrong */
+	assert_int_equal(as(&user, &h, &err), ST_NEVER);
+	user.uid = 2;
+	assert_int_equal(as(&user, &h, &err), ST_NEVER);
+	user.user = "root";
+	user.uid = -1;
+	assert_int_equal(as(&user, &h, &err), ST_NEVER);
+
+	/* A name without an account: one of trusted_users, or nobody. */
+	user.user = "bob@x.test";
+	assert_int_equal(as(&user, &h, &err), ST_OK);
+	assert_string_equal(h.text, "65534 65534 1");
+	user.uid = 0;
+	assert_int_equal(as(&user, &h, &err), ST_NEVER);
+	user.uid = 4000000;
+	assert_int_equal(as(&user, &h, &err), ST_NEVER);
+	user.uid = 4000001;
+	assert_int_equal(as(&user, &h, &err), ST_OK);
+	assert_string_equal(h.text, "4000001 4000001 1");
+
+	/* As the mailbox says. */
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(mail, sizeof(mail), "%s/mail", dir);
+	(void)snprintf(link, sizeof(link), "%s/link", dir);
+	user.uid = -1;
+	user.side[NEW].mail = mail;
+	assert_int_equal(mkdir(mail, 0700), 0);
+	assert_int_equal(as(&user, &h, &err), ST_NEVER);	/* root's */
+	assert_int_equal(chown(mail, 4000000, 0), 0);
+	assert_int_equal(as(&user, &h, &err), ST_NEVER);
+	assert_int_equal(chown(mail, 4000001, 0), 0);
+	assert_int_equal(as(&user, &h, &err), ST_OK);
+	assert_string_equal(h.text, "4000001 4000001 1");
+	user.side[NEW].mail = link;
+	assert_int_equal(symlink(mail, link), 0);
+	assert_int_equal(as(&user, &h, &err), ST_NEVER);
+	assert_int_equal(unlink(link), 0);
+	/* On the way only root's links are followed. */
+	assert_int_equal(symlink(dir, link), 0);
+	(void)snprintf(mail, sizeof(mail), "%s/link/mail", dir);
+	user.side[NEW].mail = mail;
+	assert_int_equal(as(&user, &h, &err), ST_OK);
+	assert_int_equal(lchown(link, 4000000, 0), 0);
+	assert_int_equal(as(&user, &h, &err), ST_NEVER);
+	assert_int_equal(unlink(link), 0);
+	(void)snprintf(mail, sizeof(mail), "%s/mail", dir);
+	assert_int_equal(rmdir(mail), 0);
+	assert_int_equal(rmdir(dir), 0);
 }
 
 static void
@@ -342,7 +399,7 @@ freed_early(void **state)
 	struct err err;
 
 	(void)state;
-	assert_int_equal(worker_begin(NULL, &rec, 60, stop_itself, NULL,
+	assert_int_equal(worker_begin(NULL, &rec, &conf, 60, stop_itself, NULL,
 	    on_line, &h, &w, &err), ST_OK);
 	talloc_free(w);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);

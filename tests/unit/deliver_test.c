@@ -541,5 +541,7 @@ main(void)
 		cmocka_unit_test(hands_over),
 	};
 
+	if (!as_nobody())
+		return 1;
 	return run_sides("deliver", tests, sizeof(tests) / sizeof(tests[0]));
 }

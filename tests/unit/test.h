@@ -11,7 +11,16 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
+
+/* Tests that work on mailboxes of their own as who they are: root's command
+ * works on nobody's as root. */
+static inline int
+as_nobody(void)
+{
+	return geteuid() != 0 || (setgid(65534) == 0 && setuid(65534) == 0);
+}
 
 #endif
