@@ -73,7 +73,7 @@ leader_check(struct admin *ad, enum side leads, const struct record *rec,
 
 	if (leads == side || l.loc->mail == NULL)
 		return ST_OK;
-	st = as_user(rec, PATIENCE, look, &l, on_mail, &mail, err);
+	st = as_user(rec, ad->conf, PATIENCE, look, &l, on_mail, &mail, err);
 	if (force) {
 		*forced += mail || st != ST_OK;
 		return ST_OK;

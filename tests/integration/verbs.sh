@@ -88,6 +88,9 @@ ok $? "explain: a planned window"
 mkdir -p "$t/old/carol/Maildir/cur" "$t/old/carol/Maildir/new" "$t/old/carol/Maildir/tmp" &&
 	echo "1:elsewhere" >"$t/old/carol/Maildir/dovecot-uidlist.lock" &&
 	printf '3 V17 N4 G%032d\n3 :x\n' 7 >"$t/old/carol/Maildir/dovecot-uidlist"
+fails 0 explain carol && says 'carol has no account, and uid 0, which has the mail, is not among trusted_users'
+ok $? "explain: root's mailbox of a name without an account is not looked at"
+chown -R nobody "$t/old/carol" && echo "trusted_users = nobody" >>"$conf"
 mailferry explain carol && says 'dovecot-uidlist.lock is held by 1:elsewhere' && says 'old, INBOX: 4 is the next UID, UIDVALIDITY 17'
 ok $? "explain: who holds the lock, which UID is next"
 
