@@ -132,8 +132,9 @@ worker_destroy(struct worker *w)
 
 enum status
 worker_begin(TALLOC_CTX *ctx, const struct record *rec,
-    const struct conf *conf, int deadline, as_user_fn *fn, void *arg, as_user_line_fn *line, void *line_arg,
-    struct worker **out, struct err *err)
+    const struct conf *conf, int deadline, as_user_fn *fn, void *arg,
+    as_user_line_fn *line, void *line_arg, struct worker **out,
+    struct err *err)
 {
 	struct worker *w = must(talloc_zero(ctx, struct worker));
 	pid_t parent = getpid();

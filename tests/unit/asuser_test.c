@@ -228,8 +228,8 @@ at_a_time(void **state)
 	for (i = 0; i < 2; i++)
 		assert_int_equal(pipe(pipes[i]), 0);
 	for (i = 0; i < 2; i++)
-		assert_int_equal(worker_begin(NULL, &rec, &conf, 60, meet, &m[i],
-		    on_line, &h, &w[i], &err), ST_OK);
+		assert_int_equal(worker_begin(NULL, &rec, &conf, 60, meet,
+		    &m[i], on_line, &h, &w[i], &err), ST_OK);
 	assert_int_equal(workers_end(w, 2, &err), ST_OK);
 	assert_int_equal(h.lines, 2);
 
@@ -237,10 +237,10 @@ at_a_time(void **state)
 	 * others. */
 	h.lines = 0;
 	for (i = 0; i < 2; i++)
-		assert_int_equal(worker_begin(NULL, &rec, &conf, 60, meet, &m[i],
-		    on_line, &h, &w[i + 1], &err), ST_OK);
-	assert_int_equal(worker_begin(NULL, &rec, &conf, 1, stop_itself, NULL, on_line,
-	    &h, &w[0], &err), ST_OK);
+		assert_int_equal(worker_begin(NULL, &rec, &conf, 60, meet,
+		    &m[i], on_line, &h, &w[i + 1], &err), ST_OK);
+	assert_int_equal(worker_begin(NULL, &rec, &conf, 1, stop_itself, NULL,
+	    on_line, &h, &w[0], &err), ST_OK);
 	assert_int_equal(workers_end(w, 3, &err), ST_AGAIN);
 	assert_int_equal(h.lines, 3);
 	assert_true(is_gone(h.pid));
