@@ -197,7 +197,5 @@ main(void)
 		cmocka_unit_test(not_mounted),
 	};
 
-	if (!as_nobody())
-		return 1;
 	return run_sides("effects", tests, sizeof(tests) / sizeof(tests[0]));
 }
