@@ -141,11 +141,12 @@ make_record(struct importing *im, json_t *obj, TALLOC_CTX *ctx,
 /* A change of state is waited for at the user's mailboxes.  Root's child may
  * work on them where the user may. */
 static enum status
-may_wait(const struct record *was, const struct record *is, struct err *err)
+may_wait(const struct importing *im, const struct record *was,
+    const struct record *is, struct err *err)
 {
 	if (was == NULL || was->state == is->state || geteuid() == 0)
 		return ST_OK;
-	return rights_check(is, err);
+	return rights_check(is, im->ad->conf, err);
 }
 
 static enum status
@@ -163,7 +164,7 @@ take(struct importing *im, json_t *obj, TALLOC_CTX *ctx, struct err *err)
 	if (st == ST_OK || st == ST_NONE)
 		st = make_record(im, obj, ctx, was, user, &is, err);
 	if (st == ST_OK)
-		st = may_wait(was, is, err);
+		st = may_wait(im, was, is, err);
 	if (st != ST_OK)
 		return st;
 	if (was != NULL && record_same(was, is)) {
