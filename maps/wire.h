@@ -26,7 +26,9 @@
  *				until nothing is left to be written
  *	abort ID		drop it
  *
- * BY and WHY have LF and backslash escaped.  An answer is one of
+ * BY and WHY have LF and backslash escaped.  The author in the history is the
+ * uid at the other end of the socket, with BY as a remark; the time is mapd's,
+ * AT is not used.  An answer is one of
  *
  *	OK LF BODY	NONE	AGAIN TEXT	NEVER TEXT
  *

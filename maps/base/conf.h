@@ -32,6 +32,7 @@ struct conf {
 	const char	*filer[2];	/* mount points, NULL where not set */
 	const char	*admin_group;	/* may ask about and change all users */
 	const char     **dict_users;	/* those of Dovecot; names or uids */
+	const char     **kept_users;	/* mapd keeps places for them */
 	const char     **trusted_users;	/* NULL-terminated; names or uids */
 	int		 deadline;	/* seconds one delivery may take */
 	int		 skew;		/* seconds that clocks may differ */
@@ -41,7 +42,8 @@ struct conf {
 	const char	*who_command;	/* lists sessions of %u; may be NULL */
 	int		 history_days;	/* after that a change is removed */
 	int		 log_days;	/* delivery log, at least 5 */
-	int		 max_connections;	/* of mapd's map socket */
+	int		 max_connections;	/* of all sockets of mapd */
+	int		 user_connections;	/* those of an ordinary uid */
 	int		 idle_timeout;	/* seconds until mapd drops a client */
 	/* How addresses are taken apart. */
 	const char     **domains;	/* their local parts are users' names;

@@ -6,6 +6,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 
 #include "maps/base/log.h"
 
@@ -53,9 +54,12 @@ daemon_options(struct daemon *d, int argc, char **argv)
 	return optind == argc ? -1 : usage(d, stderr);
 }
 
+/* The daemons may share a uid: the one must not read the secrets of the other
+ * with ptrace(2). */
 int
 daemon_log(const struct daemon *d, const struct conf *conf)
 {
+	(void)prctl(PR_SET_DUMPABLE, 0);
 	return log_open(d->name, d->log != NULL ? d->log : conf->log,
 	    conf->debug ? LOG_DEBUG : LOG_INFO) == 0 ? -1 : usage(d, stderr);
 }

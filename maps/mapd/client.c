@@ -16,31 +16,90 @@
 #include "maps/base/netstring.h"
 #include "maps/mapd/cache.h"
 #include "maps/mapd/metrics.h"
+#include "maps/mapd/passed.h"
 #include "maps/mapd/workers.h"
 
-#define TURN		32		/* answers to a client in one turn */
-#define UNSENT_MAX	(1024 * 1024)	/* bytes; then no answer is made */
+#define TURN		32		/* answers to a uid in one turn */
+#define UNSENT_MAX	(64 * 1024)	/* bytes; then no answer is made */
+#define HELD_MAX	(64 * 1024 * 1024)	/* bytes, of all clients */
+#define HELD_EMPTY	8192		/* bytes that an unused buffer keeps */
+#define SHARE_JOBS	16		/* of a uid without a kept place, with
+					   workers at a time */
+
+static void
+enqueue(struct client *cl, struct clientq *queue)
+{
+	struct share *s = cl->share;
+
+	if (cl->queue != NULL)
+		TAILQ_REMOVE(cl->queue, cl, queued);
+	TAILQ_INSERT_TAIL(queue, cl, queued);
+	cl->queue = queue;
+	if (queue != &s->ready || s->waits)
+		return;
+	s->waits = true;
+	TAILQ_INSERT_TAIL(&cl->all->shares.turns, s, turn);
+}
+
+static void
+dequeue(struct client *cl)
+{
+	if (cl->queue != NULL)
+		TAILQ_REMOVE(cl->queue, cl, queued);
+	cl->queue = NULL;
+}
+
+static void
+set_busy(struct client *cl, bool busy)
+{
+	struct client *next;
+
+	cl->busy = busy;
+	cl->share->jobs += busy ? 1 : -1;
+	next = busy ? NULL : TAILQ_FIRST(&cl->share->parked);
+	if (next != NULL)
+		enqueue(next, &next->share->ready);
+}
+
+static void
+release(struct buffer *b, struct clients *all)
+{
+	all->held -= b->size;
+	free(b->data);
+	*b = (struct buffer){ .size = 0 };
+}
+
+/* The connection is closed: its place is free. */
+static void
+on_closed(void *arg)
+{
+	struct client *cl = arg;
+
+	cl->all->n--;
+	cl->all->ordinary -= !cl->peer.kept;
+	share_release(&cl->all->shares, cl->share);
+	free(cl);
+}
 
 void
 client_drop(struct client *cl)
 {
 	TAILQ_REMOVE(&cl->all->list, cl, entry);
-	cl->all->n--;
 	metrics_client(cl->pr, -1);
-	if (cl->busy)
+	if (cl->busy) {
 		workers_forget(cl->all->workers, cl);
-	if (cl->readable != NULL)
-		event_free(cl->readable);
-	if (cl->writable != NULL)
-		event_free(cl->writable);
-	(void)close(cl->fd);
-	free(cl->in.data);
-	free(cl->out.data);
-	free(cl);
+		set_busy(cl, false);
+	}
+	dequeue(cl);
+	event_free(cl->readable);
+	event_free(cl->writable);
+	release(&cl->in, cl->all);
+	release(&cl->out, cl->all);
+	passed_close(cl->fd, on_closed, cl);
 }
 
 static void
-room(struct buffer *b, size_t want)
+room(struct clients *all, struct buffer *b, size_t want)
 {
 	if (b->at > 0) {
 		if (b->len > b->at)
@@ -50,8 +109,18 @@ room(struct buffer *b, size_t want)
 	}
 	if (b->size - b->len >= want)
 		return;
+	all->held -= b->size;
 	b->size = b->len + want + b->size / 2;
+	all->held += b->size;
 	b->data = must(realloc(b->data, b->size));
+}
+
+static void
+touch(struct client *cl)
+{
+	cl->seen = clock_ms();
+	TAILQ_REMOVE(&cl->all->list, cl, entry);
+	TAILQ_INSERT_TAIL(&cl->all->list, cl, entry);
 }
 
 static void
@@ -60,7 +129,7 @@ put_answer(struct client *cl, const char *data, size_t len)
 	struct buffer *b = &cl->out;
 	char *p;
 
-	room(b, len + NETSTRING_OVERHEAD);
+	room(cl->all, b, len + NETSTRING_OVERHEAD);
 	p = b->data + b->len;
 	if (cl->pr->netstrings)
 		p += netstring_head(p, len);
@@ -100,12 +169,14 @@ client_flush(struct client *cl)
 	}
 	if (b->at == b->len) {
 		b->at = b->len = 0;
+		if (b->size > HELD_EMPTY)
+			release(b, cl->all);
 		if (cl->closing) {
 			client_drop(cl);
 			return false;
 		}
 		(void)event_del(cl->writable);
-		if (!cl->busy)
+		if (!cl->busy && cl->queue != &cl->share->parked)
 			(void)event_add(cl->readable, NULL);
 		return true;
 	}
@@ -199,12 +270,16 @@ static void answered(void *arg, const struct answer *answer);
 static enum status
 ask_worker(struct client *cl, const char *req, size_t len, size_t used)
 {
-	cl->busy = true;
+	if (!cl->peer.kept && cl->share->jobs >= SHARE_JOBS) {
+		enqueue(cl, &cl->share->parked);
+		return ST_AGAIN;
+	}
+	set_busy(cl, true);
 	cl->used = used;
 	if (workers_ask(cl->all->workers, cl->pr, &cl->peer, req, len, answered,
 	    cl))
 		return ST_AGAIN;
-	cl->busy = false;
+	set_busy(cl, false);
 	answer_busy(cl, used);
 	return ST_OK;
 }
@@ -235,31 +310,112 @@ answer_one(struct client *cl)
 	return ST_OK;
 }
 
-static void
-turn(struct client *cl)
+/* Returns the number of answers that it used up; cl may be gone. */
+static int
+answer_some(struct client *cl, int most)
 {
 	enum status st = ST_OK;
-	int i;
+	int n = 0;
 
-	for (i = 0; i < TURN && st == ST_OK && !cl->closing && !cl->busy &&
-	    cl->out.len - cl->out.at < UNSENT_MAX; i++)
+	while (n < most && st == ST_OK && !cl->closing && !cl->busy &&
+	    cl->out.len - cl->out.at < UNSENT_MAX) {
 		st = cl->in.len > cl->in.at ? answer_one(cl) : ST_AGAIN;
+		n += st == ST_OK;
+	}
+	if (n > 0)
+		touch(cl);
 	if (st == ST_NEVER) {
 		client_drop(cl);
-		return;
+		return n;
 	}
-	if (cl->busy)
+	if (cl->in.len == cl->in.at && cl->in.size > HELD_EMPTY)
+		release(&cl->in, cl->all);
+	if (cl->busy || cl->queue == &cl->share->parked)
 		(void)event_del(cl->readable);
-	if (client_flush(cl) && st == ST_OK && cl->out.len == 0)
-		event_active(cl->readable, EV_READ, 0);	/* after the others */
+	if (client_flush(cl) && st == ST_OK && !cl->busy && cl->out.len == 0)
+		enqueue(cl, &cl->share->ready);	/* after the others */
+	return n;
+}
+
+/* False: the client is gone. */
+static bool
+take_bytes(struct client *cl)
+{
+	struct buffer *b = &cl->in;
+	ssize_t n;
+
+	cl->arrived = false;
+	if (b->len - b->at >= cl->pr->request_max + NETSTRING_OVERHEAD)
+		return true;
+	room(cl->all, b, 4096);
+	n = passed_recv(cl->fd, b->data + b->len, b->size - b->len);
+	if (n == -1 && errno == EBADMSG)
+		log_dropped(cl, "it passes a descriptor");
+	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR)) {
+		client_drop(cl);
+		return false;
+	}
+	b->len += n > 0 ? (size_t)n : 0;
+	return true;
+}
+
+static int
+serve(struct client *cl, int most)
+{
+	int n;
+
+	dequeue(cl);
+	if (cl->busy || (cl->arrived && !take_bytes(cl)))
+		return 1;
+	n = answer_some(cl, most);
+	return n == 0 ? 1 : n;
 }
 
 static void
-touch(struct client *cl)
+serve_share(struct clients *all, struct share *s)
 {
-	cl->seen = clock_ms();
-	TAILQ_REMOVE(&cl->all->list, cl, entry);
-	TAILQ_INSERT_TAIL(&cl->all->list, cl, entry);
+	int left = TURN;
+
+	TAILQ_REMOVE(&all->shares.turns, s, turn);
+	s->waits = false;
+	s->n++;				/* its last client may go */
+	while (left > 0 && !TAILQ_EMPTY(&s->ready))
+		left -= serve(TAILQ_FIRST(&s->ready), left);
+	if (!TAILQ_EMPTY(&s->ready) && !s->waits) {
+		s->waits = true;
+		TAILQ_INSERT_TAIL(&all->shares.turns, s, turn);
+	}
+	share_release(&all->shares, s);
+}
+
+/* The client that makes mapd keep the most. */
+static struct client *
+biggest(const struct clients *all)
+{
+	struct client *cl, *most = TAILQ_FIRST(&all->list);
+
+	TAILQ_FOREACH(cl, &all->list, entry)
+		if (cl->in.size + cl->out.size > most->in.size + most->out.size)
+			most = cl;
+	return most;
+}
+
+bool
+clients_serve(struct clients *all)
+{
+	struct share *s, *last = TAILQ_LAST(&all->shares.turns, shareq);
+	struct client *cl;
+
+	while (last != NULL && (s = TAILQ_FIRST(&all->shares.turns)) != NULL) {
+		if (s == last)
+			last = NULL;
+		serve_share(all, s);
+	}
+	while (all->held > HELD_MAX && (cl = biggest(all)) != NULL) {
+		log_dropped(cl, "all clients together leave too much unread");
+		client_drop(cl);
+	}
+	return !TAILQ_EMPTY(&all->shares.turns);
 }
 
 static void
@@ -267,35 +423,25 @@ answered(void *arg, const struct answer *answer)
 {
 	struct client *cl = arg;
 
-	cl->busy = false;
+	set_busy(cl, false);
 	touch(cl);
 	if (answer != NULL)
 		take_answer(cl, answer, cl->used);
 	else
 		answer_busy(cl, cl->used);
-	turn(cl);
+	enqueue(cl, &cl->share->ready);
 }
 
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct client *cl = arg;
-	ssize_t n;
 
+	(void)fd;
 	(void)what;
-	touch(cl);
-	if (cl->in.len - cl->in.at < cl->pr->request_max + NETSTRING_OVERHEAD) {
-		room(&cl->in, 4096);
-		n = recv(fd, cl->in.data + cl->in.len, cl->in.size - cl->in.len,
-		    MSG_DONTWAIT);
-		if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR)) {
-			client_drop(cl);
-			return;
-		}
-		if (n > 0)
-			cl->in.len += (size_t)n;
-	}
-	turn(cl);
+	cl->arrived = true;
+	if (cl->queue == NULL)
+		enqueue(cl, &cl->share->ready);
 }
 
 static void
@@ -305,20 +451,42 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (!client_flush(cl) || cl->out.len > 0)
+		return;
 	touch(cl);
-	if (client_flush(cl) && cl->out.len == 0 && cl->in.len > cl->in.at)
-		turn(cl);
+	if (cl->in.len > cl->in.at && cl->queue == NULL && !cl->busy)
+		enqueue(cl, &cl->share->ready);
 }
 
-int
-client_count(const struct clients *all, const struct protocol *pr, uid_t uid)
+bool
+clients_make_place(struct clients *all, uid_t uid)
 {
-	const struct client *cl;
-	int n = 0;
+	struct share *most = share_greediest(&all->shares);
+	const struct share *own = share_of(&all->shares, uid);
+	struct client *cl;
 
+	if (most == NULL || most->n <= (own == NULL ? 0 : own->n) + 1)
+		return false;
 	TAILQ_FOREACH(cl, &all->list, entry)
-		n += cl->pr == pr && cl->peer.uid == uid;
-	return n;
+		if (cl->share == most && !cl->busy && !cl->peer.kept)
+			break;
+	if (cl != NULL)
+		client_drop(cl);
+	return cl != NULL;
+}
+
+void
+clients_drop_idle(struct clients *all, long long then)
+{
+	struct client *cl, *next;
+
+	for (cl = TAILQ_FIRST(&all->list); cl != NULL; cl = next) {
+		next = TAILQ_NEXT(cl, entry);
+		if (cl->seen > then)
+			break;
+		if (!cl->busy && (!cl->watching || cl->out.len > cl->out.at))
+			client_drop(cl);
+	}
 }
 
 void
@@ -328,9 +496,10 @@ client_welcome(struct clients *all, int fd, const struct protocol *pr,
 	struct client *cl = must(calloc(1, sizeof(*cl)));
 
 	*cl = (struct client){ .all = all, .fd = fd, .pr = pr, .peer = *peer,
-	    .seen = clock_ms() };
+	    .seen = clock_ms(), .share = share_hold(&all->shares, peer->uid) };
 	TAILQ_INSERT_TAIL(&all->list, cl, entry);
 	all->n++;
+	all->ordinary += !peer->kept;
 	metrics_client(pr, 1);
 	cl->readable = must(event_new(all->base, fd, EV_READ | EV_PERSIST,
 	    on_readable, cl));

@@ -34,20 +34,21 @@ resolve_user(const char *name, uid_t *uid, struct err *err)
 	return ST_OK;
 }
 
-/* A host without Dovecot has no such user. */
-static void
-resolve_dict(struct peer_rules *r, const struct conf *conf)
+/* A host without Dovecot, or without Postfix, has no such user. */
+static uid_t *
+resolve_known(struct peer_rules *r, const char **name, size_t *known)
 {
+	uid_t *uid;
 	struct err err;
 	size_t i, n = 0;
 
-	while (conf->dict_users[n] != NULL)
+	while (name[n] != NULL)
 		n++;
-	r->dict = must(talloc_zero_array(r, uid_t, (unsigned)n + 1));
+	uid = must(talloc_zero_array(r, uid_t, (unsigned)n + 1));
 	for (i = 0; i < n; i++)
-		if (resolve_user(conf->dict_users[i], &r->dict[r->ndict],
-		    &err) == ST_OK)
-			r->ndict++;
+		if (resolve_user(name[i], &uid[*known], &err) == ST_OK)
+			++*known;
+	return uid;
 }
 
 enum status
@@ -61,7 +62,8 @@ peer_rules(TALLOC_CTX *ctx, const struct conf *conf, struct peer_rules **out,
 	size_t n = 0;
 
 	r->admin_gid = gr == NULL ? (gid_t)-1 : gr->gr_gid;
-	resolve_dict(r, conf);
+	r->dict = resolve_known(r, conf->dict_users, &r->ndict);
+	r->kept = resolve_known(r, conf->kept_users, &r->nkept);
 	while (conf->trusted_users[n] != NULL)
 		n++;
 	r->trusted = must(talloc_zero_array(r, uid_t, (unsigned)n + 1));
@@ -97,24 +99,32 @@ in_group(int fd, gid_t primary, gid_t gid)
 	return found;
 }
 
+static bool
+is_among(const uid_t *list, size_t n, uid_t uid)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (list[i] == uid)
+			return true;
+	return false;
+}
+
 enum status
 peer_of(int fd, const struct peer_rules *rules, struct wire_peer *peer,
     struct err *err)
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
-	size_t i;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == -1)
 		return err_sys(err, "peer credentials");
 	*peer = (struct wire_peer){ .uid = cred.uid };
 	peer->admin = cred.uid == 0 || cred.uid == geteuid() ||
 	    in_group(fd, cred.gid, rules->admin_gid);
-	for (i = 0; i < rules->ntrusted; i++)
-		if (rules->trusted[i] == cred.uid)
-			peer->trusted = true;
-	for (i = 0; i < rules->ndict; i++)
-		if (rules->dict[i] == cred.uid)
-			peer->dict = true;
+	peer->trusted = is_among(rules->trusted, rules->ntrusted, cred.uid);
+	peer->dict = is_among(rules->dict, rules->ndict, cred.uid);
+	peer->kept = peer->admin || peer->trusted || peer->dict ||
+	    is_among(rules->kept, rules->nkept, cred.uid);
 	return ST_OK;
 }

@@ -14,11 +14,14 @@ struct peer_rules {			/* resolved once: NSS may hang later */
 	size_t		 ntrusted;
 	uid_t		*dict;		/* of dict_users */
 	size_t		 ndict;
+	uid_t		*kept;		/* of kept_users */
+	size_t		 nkept;
 };
 
 /*
- * Resolve admin_group, dict_users and trusted_users.  An unknown group is no
- * error (it has no members), nor is an unknown user of dict_users.
+ * Resolve admin_group, dict_users, kept_users and trusted_users.  An unknown
+ * group is no error (it has no members), nor is an unknown user of dict_users
+ * or kept_users.
  *
  * rules     talloc child of ctx.
  * ST_NEVER  a trusted user does not exist; err names it.
@@ -29,7 +32,7 @@ enum status	peer_rules(TALLOC_CTX *ctx, const struct conf *conf,
 /*
  * Ask the kernel (SO_PEERCRED, SO_PEERGROUPS) for the credentials of the
  * client at `fd`.  Root, our own uid and the members of admin_group are
- * admins.
+ * admins.  They, trusted_users, dict_users and kept_users have kept places.
  */
 enum status	peer_of(int fd, const struct peer_rules *rules,
 		    struct wire_peer *peer, struct err *err) MUST_CHECK;

@@ -20,6 +20,7 @@ struct wire_peer {
 	bool	 trusted;		/* may get every record */
 	bool	 admin;			/* may get and change every record */
 	bool	 dict;			/* may ask the dict about every user */
+	bool	 kept;			/* has a place that is kept for it */
 };
 
 struct answer {

@@ -27,14 +27,14 @@
 #include "maps/base/notify.h"
 #include "maps/mapd/client.h"
 #include "maps/mapd/metrics.h"
+#include "maps/mapd/passed.h"
 #include "maps/mapd/peer.h"
 #include "maps/mapd/wire_answer.h"
 #include "maps/mapd/workers.h"
 
 #define BACKLOG		1024
 #define EMFILE_REST	100		/* ms without accepting */
-#define USER_CLIENTS	50		/* of one ordinary user, so that no user
-					   takes all connections */
+#define KEPT_SHARE	10		/* one place in so many is kept */
 #define ACCEPTS		64		/* at a turn */
 #define LISTENERS	4
 
@@ -73,6 +73,12 @@ log_full(struct server *srv, const char *why)
 	log_why(LOG_WARNING, "full", why);
 }
 
+static void
+on_closed(void *arg)
+{
+	(void)arg;
+}
+
 /* Answer `busy` and close.  An LDA that waited in the backlog would defer, too,
  * but later. */
 static void
@@ -87,7 +93,33 @@ turn_away(const struct listener *ls, int fd, const char *why)
 	metrics_add(M_REFUSED, 1);
 	log_full(ls->srv, why);
 	(void)!send(fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
-	(void)close(fd);
+	passed_close(fd, on_closed, NULL);
+}
+
+/*
+ * A place for one more client: all for those who have kept places, the others
+ * share the rest.  When there is none, the uid that has the most connections
+ * loses the one that it has not used for the longest time.
+ */
+static bool
+has_place(struct server *srv, const struct wire_peer *peer)
+{
+	struct clients *all = &srv->clients;
+	int max = srv->conf->max_connections;
+
+	if (all->n < max && (peer->kept || all->ordinary < max -
+	    max / KEPT_SHARE))
+		return true;
+	return clients_make_place(all, peer->uid) && all->n < max;
+}
+
+static bool
+has_too_many(const struct server *srv, const struct wire_peer *peer)
+{
+	const struct share *s = peer->kept ? NULL :
+	    share_of(&srv->clients.shares, peer->uid);
+
+	return s != NULL && s->n >= srv->conf->user_connections;
 }
 
 static void
@@ -96,12 +128,15 @@ welcome(const struct listener *ls, int fd)
 	struct wire_peer peer;
 	struct err err;
 
+	passed_connection(fd);
 	if (peer_of(fd, ls->srv->rules, &peer, &err) != ST_OK)
-		(void)close(fd);
-	else if (!peer.admin && !peer.trusted && ls->pr == &protocol_map &&
-	    client_count(&ls->srv->clients, ls->pr, peer.uid) >= USER_CLIENTS)
+		passed_close(fd, on_closed, NULL);
+	else if (has_too_many(ls->srv, &peer))
 		turn_away(ls, fd, "a user has too many connections: the "
 		    "user's next deliveries are deferred");
+	else if (!has_place(ls->srv, &peer))
+		turn_away(ls, fd, "max_connections reached: clients are asked "
+		    "to try again");
 	else
 		client_welcome(&ls->srv->clients, fd, ls->pr, &peer);
 }
@@ -137,11 +172,7 @@ on_listening(evutil_socket_t fd, short what, void *arg)
 		}
 		if (new == -1)
 			return;
-		if (srv->clients.n >= srv->conf->max_connections)
-			turn_away(ls, new, "max_connections reached: clients "
-			    "are asked to try again");
-		else
-			welcome(ls, new);
+		welcome(ls, new);
 	}
 }
 
@@ -174,13 +205,10 @@ on_working(evutil_socket_t fd, short what, void *arg)
 		log_why(LOG_ERR, "unfinished", err.text);
 }
 
-/* The list is in the order of last activity: silent clients come first. */
 static void
 on_second(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *srv = arg;
-	long long now = clock_ms();
-	struct client *cl, *next;
 	uint64_t ticks;
 
 	(void)!read(fd, &ticks, sizeof(ticks));
@@ -188,13 +216,9 @@ on_second(evutil_socket_t fd, short what, void *arg)
 	on_working(fd, what, srv);
 	if (srv->workers != NULL)
 		workers_second(srv->workers);
-	for (cl = TAILQ_FIRST(&srv->clients.list); cl != NULL; cl = next) {
-		next = TAILQ_NEXT(cl, entry);
-		if (now - cl->seen < srv->conf->idle_timeout * 1000LL)
-			break;
-		if (!cl->busy && (!cl->watching || cl->out.len > cl->out.at))
-			client_drop(cl);
-	}
+	passed_reap();
+	clients_drop_idle(&srv->clients, clock_ms() -
+	    srv->conf->idle_timeout * 1000LL);
 }
 
 static void
@@ -311,11 +335,14 @@ listen_at(struct listener *ls, const char *path, mode_t mode, struct err *err)
 	if (bind(ls->fd, (struct sockaddr *)&addr, sizeof(addr)) == -1)
 		return err_sys(err, "bind %s", path);
 	ls->path = must(talloc_strdup(ls->srv, path));
+	passed_listener(ls->fd);
 	if (chmod(path, mode) == -1 || listen(ls->fd, BACKLOG) == -1)
 		return err_sys(err, "listen at %s", path);
 	return ST_OK;
 }
 
+/* The end of the process closes it: clients that nobody accepted can have
+ * passed descriptors (passed.h), and an exit does not sleep in a close. */
 static void
 close_listener(struct listener *ls)
 {
@@ -323,8 +350,6 @@ close_listener(struct listener *ls)
 		(void)unlink(ls->path);
 	if (ls->ready != NULL)
 		event_free(ls->ready);
-	if (ls->fd != -1)
-		(void)close(ls->fd);
 }
 
 static int
@@ -407,6 +432,7 @@ server_new(TALLOC_CTX *ctx, const struct conf *conf, struct map *map,
 	srv->conf = conf;
 	srv->map = srv->clients.map = map;
 	TAILQ_INIT(&srv->clients.list);
+	shares_init(&srv->clients.shares);
 	srv->clock = -1;
 	for (i = 0; i < LISTENERS; i++)
 		srv->listener[i].fd = -1;
@@ -469,13 +495,16 @@ enum status
 server_run(struct server *srv, server_reload_fn *reload, void *arg,
     struct err *err)
 {
+	bool more = false;
 	int rc = 0;
 
 	srv->reload = reload;
 	srv->reload_arg = arg;
 	srv->map->rests = true;
 	while (rc == 0 && !event_base_got_break(srv->base)) {
-		rc = event_base_loop(srv->base, EVLOOP_ONCE);
+		rc = event_base_loop(srv->base, EVLOOP_ONCE |
+		    (more ? EVLOOP_NONBLOCK : 0));
+		more = clients_serve(&srv->clients);
 		map_rest(srv->map);
 	}
 	srv->map->rests = false;

@@ -95,22 +95,38 @@ read_is(struct asking *q, const char *user, struct record **is,
 	return record_parse(q->ctx, user, q->body, strlen(q->body), is, err);
 }
 
-/* `BY LF WHY LF`, cut off the body. */
+/*
+ * The author of a change is the peer, as the kernel reports it; the name is not
+ * looked up, since NSS may hang.  What the client says beyond that is kept as a
+ * remark.
+ */
+static const char *
+author(struct asking *q, const char *says)
+{
+	const char *by = q->peer->uid == 0 ? "root" : must(talloc_asprintf(
+	    q->ctx, "uid %lu", (unsigned long)q->peer->uid));
+
+	if (*says == '\0' || strcmp(says, by) == 0)
+		return by;
+	return must(talloc_asprintf(q->ctx, "%s (says %s)", by, says));
+}
+
+/* `BY LF WHY LF`, cut off the body.  When is our own clock's. */
 static struct change_by
-read_by(struct asking *q, const char *at)
+read_by(struct asking *q)
 {
 	char *by = cut_line(&q->body), *why = cut_line(&q->body);
 
 	change_unescape(by);
 	change_unescape(why);
-	return (struct change_by){ by, (time_t)strtoll(at, NULL, 10), why };
+	return (struct change_by){ author(q, by), time(NULL), why };
 }
 
 static enum status
 answer_replace(struct asking *q, struct err *err)
 {
 	uint64_t was_version = strtoull(q->word[2], NULL, 10), version = 0;
-	struct change_by by = read_by(q, q->word[3]);
+	struct change_by by = read_by(q);
 	struct record *was = NULL, *is;
 	enum status st;
 
@@ -240,11 +256,13 @@ answer_begin(struct asking *q, struct err *err)
 static enum status
 answer_put(struct asking *q, struct err *err)
 {
-	const char *user = q->word[2], *at = cut_line(&q->body);
-	struct change_by by = read_by(q, at);
+	const char *user = q->word[2];
+	struct change_by by;
 	struct record *is;
 	enum status st;
 
+	(void)cut_line(&q->body);	/* the client's clock */
+	by = read_by(q);
 	st = read_is(q, user, &is, err);
 	if (st == ST_OK && is == NULL)
 		st = err_set(err, ST_NEVER, "an import deletes nobody");
