@@ -184,6 +184,10 @@ aside_mailbox(const struct maildir *md, int64_t now, struct err *err)
 		st = move(md->dir, "new", aside, err);
 	if (st == ST_OK)
 		st = move(md->ctl, KEYWORDS, aside, err);
+	/* Once the uidlist is gone nothing says any more that these had to go:
+	 * no loss of power may bring them back then. */
+	if (st == ST_OK && (fsync(aside) == -1 || fsync(md->dir) == -1))
+		st = err_sys(err, "fsync");
 	if (st == ST_OK)
 		st = move(md->ctl, UIDLIST_NAME, aside, err);
 	if (aside != -1)
