@@ -87,8 +87,8 @@ address_parse(TALLOC_CTX *ctx, const struct conf *conf, const char *text,
 	if (!unquote(name))
 		return false;
 	if (quoted)
-		(void)sprintf(full, "%s%s%s", name, domain == NULL ? "" : "@",
-		    domain == NULL ? "" : domain);
+		(void)snprintf(full, len + 1, "%s%s%s", name,
+		    domain == NULL ? "" : "@", domain == NULL ? "" : domain);
 	addr->full = full;
 	if (!record_text_valid(addr->full, false))
 		return false;
